@@ -1,0 +1,249 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { parseDuration } from "./duration.ts";
+import { MlpipeError } from "./errors.ts";
+import { describeKind, isKind, type Kind, mismatch, type Port, specOf } from "./kinds.ts";
+import type { Binding, KindSpec } from "./manifest.ts";
+import { checkName } from "./names.ts";
+import { isRefNode, RefNode } from "./ref.ts";
+import { callSite, type Site } from "./site.ts";
+import type { CallOptions, StepDefinition } from "./step.ts";
+import { toJson } from "./value.ts";
+
+/** One call of a step while its pipeline is built. */
+export interface BuiltStep {
+  readonly id: string;
+  readonly definition: StepDefinition;
+  readonly called: Site | undefined;
+  readonly inputs: Readonly<Record<string, BuiltInput>>;
+  readonly options: CallOptions;
+}
+
+/** An input of a called step. Sites in its binding are still absolute. */
+export interface BuiltInput {
+  readonly kind: KindSpec;
+  readonly from: BuiltBinding;
+}
+
+/** A manifest's binding whose source sites are absolute still. */
+export type BuiltBinding =
+  | Exclude<Binding, { type: "many" } | { type: "source" }>
+  | {
+      readonly type: "source";
+      readonly path: string;
+      readonly keep: "copy" | "reference";
+      readonly site: Site | undefined;
+    }
+  | { readonly type: "many"; readonly items: readonly { readonly key: string; readonly from: BuiltBinding }[] };
+
+let current: Builder | undefined;
+
+/** Collects the steps that are called while the function of a pipeline runs. */
+export class Builder {
+  readonly steps = new Map<string, BuiltStep>();
+  readonly warnings: { readonly message: string; readonly site: Site | undefined }[] = [];
+  /** Keys of the `each` bodies being run, outermost first. */
+  readonly #itemKeys: string[] = [];
+
+  /** Runs the function of a pipeline with this builder as the one that calls go to. */
+  run<Result>(build: () => Result): Result {
+    const outer = current;
+    current = this;
+    try {
+      return build();
+    } finally {
+      current = outer;
+    }
+  }
+
+  /** Runs the body of `each` for one item: the ids of steps called in it carry the item's key. */
+  forItem<Result>(key: string, body: () => Result): Result {
+    this.#itemKeys.push(key);
+    try {
+      return body();
+    } finally {
+      this.#itemKeys.pop();
+    }
+  }
+
+  /**
+   * Adds a step and returns a ref for each of its outputs.
+   * @throws MlpipeError MLP1002, MLP1006, MLP1008
+   */
+  call(definition: StepDefinition, id: string, given: unknown, options: CallOptions): Record<string, RefNode> {
+    const called = callSite();
+    checkName("a step", id, called);
+    const fullId = id + this.#itemKeys.map((key) => `[${key}]`).join("");
+    const earlier = this.steps.get(fullId);
+    if (earlier !== undefined) {
+      throw new MlpipeError("MLP1002", `The step "${fullId}" is called twice in this pipeline.`, {
+        at: [called, earlier.called].filter((site) => site !== undefined),
+        hint: `Name the second call: .as("${id}-2")({ … }). Inside each, the item's key tells the calls apart.`,
+      });
+    }
+    if (typeof given !== "object" || given === null) {
+      throw wrongPort(fullId, called, `takes an object with its inputs, and was given ${describe(given)}`);
+    }
+
+    const wiring = new Map(Object.entries(given));
+    const inputs: Record<string, BuiltInput> = {};
+    for (const [port, declared] of Object.entries(definition.inputs)) {
+      inputs[port] = { kind: specOf(declared), from: bind(wiring.get(port), port, declared, fullId, called) };
+      wiring.delete(port);
+    }
+    const [unknown] = wiring.keys();
+    if (unknown !== undefined) {
+      const ports = Object.keys(definition.inputs).join(", ") || "none";
+      throw wrongPort(fullId, called, `has no input ${unknown} (its inputs: ${ports})`);
+    }
+
+    checkOptions(fullId, options, called);
+    if (definition.kind === "train" && !Object.values(definition.inputs).some((port) => specOf(port).kind === "seed")) {
+      this.warnings.push({
+        message: `The training "${fullId}" has no seed() port, so nobody can tell whether it can be repeated.`,
+        site: definition.sites[0],
+      });
+    }
+    this.steps.set(fullId, { id: fullId, definition, called, inputs, options });
+
+    const refs: Record<string, RefNode> = {};
+    for (const [port, declared] of Object.entries(definition.outputs)) {
+      refs[port] = new RefNode(`${fullId}.${port}`, specOf(declared), { type: "step", step: fullId, port });
+    }
+    return Object.freeze(refs);
+  }
+}
+
+/**
+ * The builder of the pipeline being built.
+ * @throws MlpipeError MLP1005 outside a pipeline
+ */
+export function currentBuilder(what: string): Builder {
+  if (current !== undefined) return current;
+  throw new MlpipeError("MLP1005", `"${what}" was called outside pipeline().`, {
+    at: callSite(),
+    hint: "Call steps inside the function given to pipeline(…).",
+  });
+}
+
+/** @throws MlpipeError MLP1003 while a pipeline is being built */
+export function refuseDuringBuild(name: string, at: Site | undefined): void {
+  if (current === undefined) return;
+  throw new MlpipeError("MLP1003", `The step "${name}" is defined inside pipeline().`, {
+    at,
+    hint: `Move it to the top of a module and export it: export const ${name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())} = ….`,
+  });
+}
+
+function bind(given: unknown, port: string, declared: Port, step: string, called: Site | undefined): BuiltBinding {
+  const wanted = specOf(declared);
+  if (given === undefined) {
+    if (wanted.kind === "optional") return { type: "absent" };
+    throw wrongPort(step, called, `needs the input ${port} (${describeKind(wanted)})`);
+  }
+  if (isRefNode(given)) {
+    const found = mismatch(given.kind, wanted);
+    if (found === undefined) return originOf(given);
+    throw wrongPort(step, called, `takes ${describeKind(wanted)} as ${port}, and was given ${found} (${given.label})`);
+  }
+  const inner = wanted.kind === "optional" && isKind(declared) && declared.of !== undefined ? declared.of : declared;
+  const innerSpec = specOf(inner);
+  if (isKind(inner) && innerSpec.kind === "many" && typeof given === "object" && given !== null) {
+    return bindItems(given, port, inner, step, called);
+  }
+  if (!isKind(inner)) return { type: "value", value: checkValue(given, port, inner, step, called) };
+  if (innerSpec.kind === "seed") {
+    if (typeof given === "number" && Number.isSafeInteger(given) && given >= 0) return { type: "value", value: given };
+    throw wrongPort(step, called, `takes a whole number from 0 up as the seed ${port}, and was given ${describe(given)}`);
+  }
+  throw wrongPort(
+    step,
+    called,
+    `takes ${describeKind(wanted)} as ${port}, and was given ${describe(given)}`,
+    "Give it what another step returned, or source(path, kind) for a file outside the pipeline.",
+  );
+}
+
+function bindItems(given: object, port: string, declared: Kind, step: string, called: Site | undefined): BuiltBinding {
+  const item = declared.of ?? declared;
+  const items = Object.entries(given).map(([key, ref]) => ({
+    key,
+    from: bind(ref, `${port}.${key}`, item, step, called),
+  }));
+  return { type: "many", items: sortByKey(items) };
+}
+
+/** The order of `many`: by the code units of the keys, the same everywhere. */
+export function sortByKey<Item extends { readonly key: string }>(items: readonly Item[]): readonly Item[] {
+  return items.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+}
+
+/** Where a ref's content comes from, as a binding. */
+export function originOf(ref: RefNode): BuiltBinding {
+  const { origin } = ref;
+  if (origin.type !== "many") return origin;
+  return { type: "many", items: sortByKey(origin.items.map(([key, item]) => ({ key, from: originOf(item) }))) };
+}
+
+function checkValue(
+  given: unknown,
+  port: string,
+  schema: StandardSchemaV1,
+  step: string,
+  called: Site | undefined,
+): unknown {
+  const converted = toJson(given);
+  if ("problem" in converted) {
+    throw new MlpipeError("MLP1008", `The input ${port} of "${step}" is not JSON: ${converted.problem}.`, {
+      at: called,
+      hint: "Convert it to strings, finite numbers, booleans, null, arrays and plain objects first.",
+    });
+  }
+  const result = schema["~standard"].validate(converted.json);
+  if (!(result instanceof Promise) && result.issues !== undefined) {
+    throw wrongPort(step, called, `refuses the input ${port}: ${describeIssues(result.issues)}`);
+  }
+  return converted.json;
+}
+
+/** The issues of a schema in one line: `date: Invalid ISO date; rows.0: …`. */
+export function describeIssues(issues: readonly StandardSchemaV1.Issue[]): string {
+  return issues
+    .map(({ message, path }) => {
+      const where = path?.map((part) => String(typeof part === "object" ? part.key : part)).join(".");
+      return where === undefined || where === "" ? message : `${where}: ${message}`;
+    })
+    .join("; ");
+}
+
+function checkOptions(step: string, options: CallOptions, at: Site | undefined): void {
+  const { retry, timeout, resources = {} } = options;
+  const problem =
+    retry !== undefined && !(Number.isSafeInteger(retry) && retry >= 0)
+      ? `retry is ${describe(retry)}, and must be a whole number from 0 up`
+      : timeout !== undefined && !parseDuration(timeout)
+        ? `timeout is ${describe(timeout)}, and must be a duration such as "2h"`
+        : Object.entries(resources).find(([, amount]) => !(Number.isFinite(amount) && amount >= 0));
+  if (problem === undefined) return;
+  const text = typeof problem === "string" ? problem : `the resource ${problem[0]} is ${describe(problem[1])}`;
+  throw new MlpipeError("MLP1010", `The scheduling of "${step}" does not hold: ${text}.`, { at });
+}
+
+function wrongPort(step: string, at: Site | undefined, what: string, hint?: string): MlpipeError {
+  return new MlpipeError("MLP1006", `"${step}" ${what}.`, { at, hint });
+}
+
+/** A value as a message shows it: short, and never its whole content. */
+export function describe(value: unknown): string {
+  if (isRefNode(value)) return `the ref ${value.label}`;
+  if (Array.isArray(value)) return "an array";
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}…` : value);
+    case "object":
+      return value === null ? "null" : "an object";
+    case "function":
+      return "a function";
+    default:
+      return String(value);
+  }
+}

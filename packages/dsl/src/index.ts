@@ -1,0 +1,111 @@
+export type {
+  Approved,
+  ApprovedMark,
+  Csv,
+  Folder,
+  JsonFile,
+  Jsonl,
+  Many,
+  Metrics,
+  Model,
+  OpaqueFile,
+  Plot,
+} from "./artifact.ts";
+export { cmd, type Argument, type Command, type Place, type Places } from "./command.ts";
+export { describe, describeIssues } from "./builder.ts";
+export { parseDuration, type Duration } from "./duration.ts";
+export { each, type EachResult, type Joined } from "./each.ts";
+export { dslErrors, MlpipeError, type DslErrorCode } from "./errors.ts";
+export type {
+  FileReader,
+  FileWriter,
+  FolderReader,
+  FolderWriter,
+  JsonReader,
+  JsonWriter,
+  RowReader,
+  RowWriter,
+} from "./handles.ts";
+export {
+  approved,
+  csv,
+  describeKind,
+  dir,
+  file,
+  isKind,
+  json,
+  jsonl,
+  many,
+  metrics,
+  model,
+  onnx,
+  optional,
+  plot,
+  seed,
+  specOf,
+  type ApprovedKind,
+  type FileKind,
+  type Kind,
+  type KindTypes,
+  type ManyKind,
+  type MetricsKind,
+  type MetricValues,
+  type OptionalKind,
+  type Port,
+  type Ports,
+  type SeedKind,
+} from "./kinds.ts";
+export type {
+  Binding,
+  CommandPart,
+  KindSpec,
+  Manifest,
+  ManifestSite,
+  ManifestStep,
+  StepBody as ManifestBody,
+} from "./manifest.ts";
+export {
+  isPipeline,
+  pipeline,
+  type BuiltPipeline,
+  type ManifestPlaces,
+  type Pipeline,
+  type PipelineOutputs,
+} from "./pipeline.ts";
+export type {
+  Accepts,
+  DeployInputs,
+  NothingApproved,
+  Reads,
+  Refs,
+  Returned,
+  UngatedModel,
+  UngatedNames,
+  Wiring,
+  Writers,
+} from "./ports.ts";
+export { isRefNode, type Ref } from "./ref.ts";
+export { secret, type Secret } from "./secret.ts";
+export type { Site } from "./site.ts";
+export { source, type SourceOptions } from "./source.ts";
+export {
+  data,
+  definitionOf,
+  deploy,
+  evaluate,
+  gate,
+  train,
+  type CallOptions,
+  type DeployContext,
+  type DeploySpec,
+  type Gated,
+  type GateSpec,
+  type Step,
+  type StepBody,
+  type StepContext,
+  type StepDefinition,
+  type StepKind,
+  type StepOptions,
+  type StepSpec,
+} from "./step.ts";
+export { toJson, type Json } from "./value.ts";

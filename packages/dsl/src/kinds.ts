@@ -1,0 +1,305 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type {
+  Approved,
+  Csv,
+  Folder,
+  JsonFile,
+  Jsonl,
+  Many,
+  Metrics,
+  Model,
+  OpaqueFile,
+  Plot,
+} from "./artifact.ts";
+import type {
+  FileReader,
+  FileWriter,
+  FolderReader,
+  FolderWriter,
+  JsonReader,
+  JsonWriter,
+  RowReader,
+  RowWriter,
+} from "./handles.ts";
+import type { KindSpec } from "./manifest.ts";
+import type { Ref } from "./ref.ts";
+
+/** How a kind looks from each side of a step; for the compiler alone. */
+export interface KindTypes {
+  /** What a ref to it promises. */
+  readonly artifact: unknown;
+  /** What a call of the step accepts for the port. */
+  readonly accepts: unknown;
+  /** What the step's function reads from an input port. */
+  readonly reads: unknown;
+  /** How the step's function fills an output port: with a writer, or by returning it. */
+  readonly fills: "writer" | "return" | "never";
+  /** The writer, or the type of what is returned. */
+  readonly writes: unknown;
+  /** Whether a deploy may take it: models must be approved first. */
+  readonly gated: "approved" | "ungated" | "free";
+}
+
+const kindMark = Symbol.for("mlpipe.kind");
+
+/**
+ * What a port carries. Kinds are values: `csv(Day)`, `onnx()`, `many(onnx())`. A bare Standard
+ * Schema is a value port and needs no kind.
+ */
+export interface Kind<Types extends KindTypes = KindTypes> {
+  readonly [kindMark]: true;
+  /** The kind as data. */
+  readonly spec: KindSpec;
+  /** The schema of its rows or its content, where it has one. */
+  readonly schema?: StandardSchemaV1;
+  /** The kind inside `many`, `approved` or `optional`, or the schema inside `many`. */
+  readonly of?: Kind | StandardSchemaV1;
+  /** Absent at run time. */
+  readonly "~types": Types;
+}
+
+/** What a port can be declared as: a kind, or a schema for a plain JSON value. */
+export type Port = Kind | StandardSchemaV1;
+
+/** Ports by name. */
+export type Ports = Readonly<Record<string, Port>>;
+
+/** A kind whose content is a file that the step writes through `out`. */
+export type FileKind<Artifact, Reader, Writer, Gated extends KindTypes["gated"] = "free"> = Kind<{
+  artifact: Artifact;
+  accepts: Ref<Artifact>;
+  reads: Reader;
+  fills: "writer";
+  writes: Writer;
+  gated: Gated;
+}>;
+
+type Row<Schema extends StandardSchemaV1> = StandardSchemaV1.InferOutput<Schema>;
+type RowInput<Schema extends StandardSchemaV1> = StandardSchemaV1.InferInput<Schema>;
+
+function kind<Result extends Kind>(
+  spec: KindSpec,
+  inner: { readonly schema?: StandardSchemaV1; readonly of?: Kind | StandardSchemaV1 } = {},
+): Result {
+  // "~types" exists for the compiler alone, so the object can only claim to have it.
+  return Object.freeze({ [kindMark]: true, spec, ...inner }) as unknown as Result;
+}
+
+/** Whether a port is a kind and not a bare schema; copies of this module recognise each other's. */
+export function isKind(port: Port): port is Kind {
+  return kindMark in port;
+}
+
+/** The kind of a port as data; a bare schema is a value. */
+export function specOf(port: Port): KindSpec {
+  return isKind(port) ? port.spec : { kind: "value" };
+}
+
+/**
+ * A file that mlpipe does not look into.
+ * @param extension without a dot, for the file's name: `file("txt")`
+ */
+export function file<const Extension extends string>(
+  extension: Extension,
+): FileKind<OpaqueFile<Extension>, FileReader, FileWriter> {
+  return kind({ kind: "file", extension });
+}
+
+/** A folder with everything in it. */
+export function dir(): FileKind<Folder, FolderReader, FolderWriter> {
+  return kind({ kind: "dir" });
+}
+
+/**
+ * Rows as comma-separated text with a header line. Each row is validated; columns whose schema
+ * asks for a number or a boolean are read as one, and an empty field is absent for a column that
+ * may be absent or null.
+ */
+export function csv<Schema extends StandardSchemaV1>(
+  row: Schema,
+): FileKind<Csv<Row<Schema>>, RowReader<Row<Schema>>, RowWriter<RowInput<Schema>>> {
+  return kind({ kind: "csv" }, { schema: row });
+}
+
+/** Rows as one JSON document a line, each validated. */
+export function jsonl<Schema extends StandardSchemaV1>(
+  row: Schema,
+): FileKind<Jsonl<Row<Schema>>, RowReader<Row<Schema>>, RowWriter<RowInput<Schema>>> {
+  return kind({ kind: "jsonl" }, { schema: row });
+}
+
+/** One JSON document, validated. For small values a bare schema as the port is simpler. */
+export function json<Schema extends StandardSchemaV1>(
+  content: Schema,
+): FileKind<JsonFile<Row<Schema>>, JsonReader<Row<Schema>>, JsonWriter<RowInput<Schema>>> {
+  return kind({ kind: "json" }, { schema: content });
+}
+
+/**
+ * A trained model. A deploy takes it only after a gate approved it.
+ * @param format names the format and is the file's extension: `model("json")`
+ */
+export function model<const Format extends string>(
+  format: Format,
+): FileKind<Model<Format>, FileReader, FileWriter, "ungated"> {
+  return kind({ kind: "model", format });
+}
+
+/** A trained model in ONNX format. */
+export function onnx(): FileKind<Model<"onnx">, FileReader, FileWriter, "ungated"> {
+  return kind({ kind: "model", format: "onnx" });
+}
+
+/**
+ * A picture for people.
+ * @param extension of the file, without a dot
+ */
+export function plot(extension: "svg" | "png" | "html" = "svg"): FileKind<Plot, FileReader, FileWriter> {
+  return kind({ kind: "plot", extension });
+}
+
+/** Metric values by name. */
+export type MetricValues<Directions> = { readonly [Name in keyof Directions]: number };
+
+/** Named numbers; the step returns them, and a command writes them as a JSON object. */
+export type MetricsKind<Directions> = Kind<{
+  artifact: Metrics<MetricValues<Directions>>;
+  accepts: Ref<Metrics<MetricValues<Directions>>>;
+  reads: MetricValues<Directions>;
+  fills: "return";
+  writes: MetricValues<Directions>;
+  gated: "free";
+}>;
+
+/**
+ * Named numbers by which a model is judged, each with the direction that is better.
+ * Every value must be a finite number.
+ */
+export function metrics<const Directions extends Readonly<Record<string, "min" | "max">>>(
+  directions: Directions,
+): MetricsKind<Directions> {
+  return kind({ kind: "metrics", directions });
+}
+
+/** A seed of randomness: a whole number from 0 up. */
+export type SeedKind = Kind<{
+  artifact: number;
+  accepts: number | Ref<number>;
+  reads: number;
+  fills: "never";
+  writes: never;
+  gated: "free";
+}>;
+
+/** The seed of a training: marked as such, so that records and re-runs know it. Inputs only. */
+export function seed(): SeedKind {
+  return kind({ kind: "seed" });
+}
+
+type ArtifactOf<Item extends Port> = Item extends StandardSchemaV1
+  ? StandardSchemaV1.InferOutput<Item>
+  : Item extends Kind
+    ? Item["~types"]["artifact"]
+    : never;
+type ReadsOf<Item extends Port> = Item extends StandardSchemaV1
+  ? StandardSchemaV1.InferOutput<Item>
+  : Item extends Kind
+    ? Item["~types"]["reads"]
+    : never;
+
+/** Several of one kind, by key. */
+export type ManyKind<Item extends Port> = Kind<{
+  artifact: Many<ArtifactOf<Item>>;
+  accepts: Ref<Many<ArtifactOf<Item>>> | Readonly<Record<string, Ref<ArtifactOf<Item>>>>;
+  reads: ReadonlyMap<string, ReadsOf<Item>>;
+  fills: "never";
+  writes: never;
+  gated: Item extends Kind ? Item["~types"]["gated"] : "free";
+}>;
+
+/**
+ * Several of one kind, keyed and ordered by key: what `each` makes of its children, or an object
+ * of refs. Inputs only.
+ */
+export function many<Item extends Port>(item: Item): ManyKind<Item> {
+  return kind({ kind: "many", of: specOf(item) }, { of: item });
+}
+
+/** A model that a gate let pass. */
+export type ApprovedKind<Item extends Kind> = Kind<{
+  artifact: Approved<Item["~types"]["artifact"]>;
+  accepts: Ref<Approved<Item["~types"]["artifact"]>>;
+  reads: Item["~types"]["reads"];
+  fills: "never";
+  writes: never;
+  gated: "approved";
+}>;
+
+/** A model that a gate let pass: the only models a deploy takes. Inputs only. */
+export function approved<Item extends Kind>(item: Item): ApprovedKind<Item> {
+  return kind({ kind: "approved", of: item.spec }, { of: item });
+}
+
+/** An input that may be missing. */
+export type OptionalKind<Item extends Kind> = Kind<{
+  artifact: Item["~types"]["artifact"] | undefined;
+  accepts: Item["~types"]["accepts"] | undefined;
+  reads: Item["~types"]["reads"] | undefined;
+  fills: "never";
+  writes: never;
+  gated: Item["~types"]["gated"];
+}>;
+
+/**
+ * An input that may be left out, or name a source that does not exist yet: the champion before
+ * the first deploy. The step reads `undefined` then. Inputs only.
+ */
+export function optional<Item extends Kind>(item: Item): OptionalKind<Item> {
+  return kind({ kind: "optional", of: item.spec }, { of: item });
+}
+
+/**
+ * Why a ref of one kind does not fit a port of another, or nothing if it fits. The compiler
+ * says so first; this holds where an `any` got in between.
+ */
+export function mismatch(given: KindSpec, wanted: KindSpec): string | undefined {
+  if (wanted.kind === "optional") return mismatch(given, wanted.of);
+  if (wanted.kind === "approved") {
+    return given.kind === "approved"
+      ? mismatch(given.of, wanted.of)
+      : `${describeKind(given)} that no gate approved`;
+  }
+  if (given.kind === "approved") return mismatch(given.of, wanted);
+  if (wanted.kind === "many" && given.kind === "many") return mismatch(given.of, wanted.of);
+  if (wanted.kind === "metrics" && given.kind === "metrics") {
+    for (const [name, direction] of Object.entries(wanted.directions)) {
+      const has = given.directions[name];
+      if (has === undefined) return `metrics without ${name}`;
+      if (has !== direction) return `metrics whose ${name} is better at its ${has}imum`;
+    }
+    return undefined;
+  }
+  if (wanted.kind === "seed" && given.kind === "value") return undefined;
+  return describeKind(given) === describeKind(wanted) ? undefined : describeKind(given);
+}
+
+/** A kind as people write it: `csv`, `model("onnx")`, `many(plot("svg"))`. */
+export function describeKind(spec: KindSpec): string {
+  switch (spec.kind) {
+    case "file":
+    case "plot":
+      return `${spec.kind}("${spec.extension}")`;
+    case "model":
+      return spec.format === "onnx" ? "onnx()" : `model("${spec.format}")`;
+    case "metrics":
+      return `metrics(${Object.keys(spec.directions).join(", ")})`;
+    case "many":
+    case "approved":
+    case "optional":
+      return `${spec.kind}(${describeKind(spec.of)})`;
+    case "value":
+      return "a value";
+    default:
+      return spec.kind;
+  }
+}

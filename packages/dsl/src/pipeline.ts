@@ -1,0 +1,226 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { type BuiltBinding, Builder, describe, describeIssues, originOf } from "./builder.ts";
+import { parseDuration } from "./duration.ts";
+import { MlpipeError } from "./errors.ts";
+import type { Binding, KindSpec, Manifest, ManifestSite, ManifestStep, StepBody } from "./manifest.ts";
+import { checkName } from "./names.ts";
+import { isRefNode, type Ref } from "./ref.ts";
+import { callSite, type Site } from "./site.ts";
+import type { StepDefinition } from "./step.ts";
+import { toJson } from "./value.ts";
+
+const pipelineMark = Symbol.for("mlpipe.pipeline");
+
+/** What users see of a pipeline: refs by name. */
+export type PipelineOutputs = Readonly<Record<string, Ref<unknown>>>;
+
+/** A pipeline: a name, its params, and the function that wires its steps. */
+export interface Pipeline<Params extends StandardSchemaV1 = StandardSchemaV1> {
+  readonly [pipelineMark]: true;
+  readonly name: string;
+  readonly params: Params | undefined;
+  readonly site: Site | undefined;
+  /**
+   * Parses the params and wires the steps. Nothing is executed.
+   * @throws MlpipeError MLP1009 for params that do not fit, and every other authoring error
+   */
+  build(params: unknown): Promise<BuiltPipeline>;
+}
+
+/** A pipeline whose steps are wired, before its steps' modules are known. */
+export interface BuiltPipeline {
+  /** The definitions of all steps; each has to be located in a module before the manifest can be made. */
+  readonly definitions: ReadonlySet<StepDefinition>;
+  /**
+   * @param place where things are: the project's root, the pipeline's file, the module and the
+   *   name under which a step's definition is exported
+   */
+  toManifest(place: ManifestPlaces): Manifest;
+}
+
+/** What the language cannot know by itself: it does no I/O. */
+export interface ManifestPlaces {
+  /** The pipeline's module, relative to the project's root. */
+  readonly file: string;
+  /** A path relative to the project's root, with `/`. */
+  relative(path: string): string;
+  locate(definition: StepDefinition): { readonly module: string; readonly export: string };
+}
+
+/**
+ * A pipeline. Its function is called with the parsed params and wires the steps; branches and
+ * sweeps are ordinary `if` and arrays, since params are known before anything is built.
+ *
+ * @param name of the pipeline
+ * @param params the schema of its params
+ * @param build calls the steps and returns the refs that users see
+ */
+export function pipeline<Params extends StandardSchemaV1>(
+  name: string,
+  params: Params,
+  build: (params: StandardSchemaV1.InferOutput<Params>) => PipelineOutputs,
+): Pipeline<Params>;
+/** A pipeline without params. */
+export function pipeline(name: string, build: () => PipelineOutputs): Pipeline;
+export function pipeline(
+  name: string,
+  ...rest: [StandardSchemaV1, (params: never) => PipelineOutputs] | [() => PipelineOutputs]
+): Pipeline {
+  const site = callSite();
+  checkName("a pipeline", name, site);
+  const [schema, build] = rest.length === 1 ? [undefined, rest[0]] : rest;
+  if (typeof build !== "function") {
+    throw new MlpipeError("MLP1010", `The pipeline "${name}" has no function that wires its steps.`, {
+      at: site,
+      hint: `pipeline("${name}", Params, (p) => { … return { model }; })`,
+    });
+  }
+  return Object.freeze({
+    [pipelineMark]: true as const,
+    name,
+    params: schema,
+    site,
+    async build(given: unknown): Promise<BuiltPipeline> {
+      const parsed = await parseParams(name, schema, given, site);
+      const builder = new Builder();
+      // The schema that typed the function's parameter parsed the value.
+      const outputs: unknown = builder.run(() => build(parsed as never));
+      const named = checkOutputs(name, outputs, site);
+      const recorded = toJson(parsed ?? {});
+      if ("problem" in recorded) {
+        throw new MlpipeError("MLP1008", `The params of "${name}" are not JSON: ${recorded.problem}.`, {
+          at: site,
+          hint: "Let the schema keep them as JSON; make dates of strings inside the steps.",
+        });
+      }
+      return {
+        definitions: new Set([...builder.steps.values()].map((step) => step.definition)),
+        toManifest: (places) => assemble(name, recorded.json, builder, named, places),
+      };
+    },
+  });
+}
+
+/** Whether a value is a pipeline, of this or another copy of the language. */
+export function isPipeline(value: unknown): value is Pipeline {
+  return typeof value === "object" && value !== null && pipelineMark in value;
+}
+
+async function parseParams(
+  name: string,
+  schema: StandardSchemaV1 | undefined,
+  given: unknown,
+  site: Site | undefined,
+): Promise<unknown> {
+  if (schema === undefined) return {};
+  const result = await schema["~standard"].validate(given);
+  if (result.issues === undefined) return result.value;
+  throw new MlpipeError("MLP1009", `The params of "${name}" do not fit: ${describeIssues(result.issues)}.`, {
+    at: site,
+    hint: "Set a param with -s KEY=VALUE, or many with --params FILE.yaml.",
+  });
+}
+
+interface NamedOutput {
+  readonly name: string;
+  readonly kind: KindSpec;
+  readonly from: BuiltBinding;
+}
+
+function checkOutputs(name: string, outputs: unknown, at: Site | undefined): readonly NamedOutput[] {
+  if (outputs instanceof Promise) {
+    throw new MlpipeError("MLP1011", `The function of the pipeline "${name}" is asynchronous.`, {
+      at,
+      hint: "Wiring is synchronous; what takes time belongs into a step.",
+    });
+  }
+  if (typeof outputs !== "object" || outputs === null || isRefNode(outputs)) {
+    throw new MlpipeError("MLP1011", `The pipeline "${name}" returned ${describe(outputs)} instead of its outputs.`, {
+      at,
+      hint: "Return the refs that users should see: return { model, metrics }.",
+    });
+  }
+  return Object.entries(outputs).map(([output, ref]) => {
+    if (!isRefNode(ref)) {
+      throw new MlpipeError("MLP1011", `The pipeline "${name}" returned ${describe(ref)} as ${output}, and not a ref.`, {
+        at,
+      });
+    }
+    checkName(`an output of the pipeline "${name}"`, output, at);
+    return { name: output, kind: ref.kind, from: originOf(ref) };
+  });
+}
+
+function assemble(
+  pipelineName: string,
+  params: Manifest["params"],
+  builder: Builder,
+  outputs: readonly NamedOutput[],
+  places: ManifestPlaces,
+): Manifest {
+  const site = (given: Site | undefined): ManifestSite | undefined =>
+    given && { file: places.relative(given.file), line: given.line, column: given.column };
+  const binding = (built: BuiltBinding): Binding => {
+    if (built.type === "source") {
+      const { site: given, ...rest } = built;
+      return given === undefined ? rest : { ...rest, site: site(given) };
+    }
+    if (built.type !== "many") return built;
+    return { type: "many", items: built.items.map(({ key, from }) => ({ key, from: binding(from) })) };
+  };
+  return {
+    schemaVersion: 1,
+    pipeline: pipelineName,
+    file: places.file,
+    params,
+    steps: Array.from(builder.steps.values(), ({ id, definition, called, inputs, options }): ManifestStep => {
+      const defined = site(definition.sites[0]);
+      const at = site(called);
+      const { description, files, env = [], cache } = definition.options;
+      const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout);
+      return {
+        id,
+        kind: definition.kind,
+        ...(description !== undefined && { description }),
+        ...places.locate(definition),
+        ...(defined !== undefined && { defined }),
+        ...(at !== undefined && { called: at }),
+        inputs: mapValues(inputs, ({ kind, from }) => ({ kind, from: binding(from) })),
+        outputs: mapValues(definition.outputs, (port) => ("spec" in port ? port.spec : { kind: "value" as const })),
+        body: bodyOf(definition),
+        ...(files !== undefined && { files: [...files] }),
+        env: env.map((entry) =>
+          typeof entry === "string" ? { name: entry, secret: false } : { name: entry.secret, secret: true },
+        ),
+        cache: cacheOf(cache),
+        ...(definition.target !== undefined && { target: definition.target }),
+        scheduling: {
+          ...(options.resources !== undefined && { resources: { ...options.resources } }),
+          ...(options.retry !== undefined && { retry: options.retry }),
+          ...(timeoutMs !== undefined && { timeoutMs }),
+        },
+      };
+    }),
+    outputs: Object.fromEntries(outputs.map(({ name, kind, from }) => [name, { kind, from: binding(from) }])),
+    warnings: builder.warnings.map(({ message, site: given }) => {
+      const at = site(given);
+      return at === undefined ? { message } : { message, site: at };
+    }),
+  };
+}
+
+function bodyOf(definition: StepDefinition): StepBody {
+  if (definition.argv !== undefined) return { type: "command", argv: definition.argv.map((parts) => [...parts]) };
+  if (definition.pass !== undefined) return { type: "check", pass: definition.pass };
+  return { type: "run" };
+}
+
+function cacheOf(cache: StepDefinition["options"]["cache"]): ManifestStep["cache"] {
+  if (cache === false) return { mode: "off" };
+  const maxAgeMs = typeof cache === "object" ? parseDuration(cache.maxAge) : undefined;
+  return maxAgeMs === undefined ? { mode: "keyed" } : { mode: "aging", maxAgeMs };
+}
+
+function mapValues<In, Out>(record: Readonly<Record<string, In>>, map: (value: In) => Out): Record<string, Out> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+}

@@ -1,0 +1,45 @@
+import { getCallSites } from "node:util";
+import { fileURLToPath } from "node:url";
+
+/** A place in a user's source: where a step was defined or called. */
+export interface Site {
+  /** Absolute path. */
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+  /** 1-based. */
+  readonly column: number;
+}
+
+// Frames of the language itself say nothing to a user: everything beside this file is skipped.
+const ownFolder = new URL(".", import.meta.url).href;
+const ownPath = fileURLToPath(ownFolder);
+
+/**
+ * The user frames above the caller, nearest first. Under type stripping the positions are exact,
+ * since stripping keeps every line and column.
+ *
+ * @param depth how many frames to look at, at most
+ */
+export function userFrames(depth = 12): readonly Site[] {
+  const frames: Site[] = [];
+  for (const { scriptName, lineNumber, columnNumber } of getCallSites(depth)) {
+    if (scriptName.startsWith("node:") || scriptName === "") continue;
+    const isUrl = scriptName.startsWith("file:");
+    if (isUrl ? isOwn(scriptName, ownFolder) : isOwn(scriptName, ownPath)) continue;
+    // A loader may append a query to reload a module; the place is still the file.
+    const file = isUrl ? fileURLToPath(scriptName.replace(/[?#].*$/, "")) : scriptName;
+    frames.push({ file, line: lineNumber, column: columnNumber });
+  }
+  return frames;
+}
+
+/** The language's own tests lie beside it and are users of it. */
+function isOwn(script: string, folder: string): boolean {
+  return script.startsWith(folder) && !script.endsWith(".test.ts");
+}
+
+/** The nearest user frame: the line a message should point at. */
+export function callSite(): Site | undefined {
+  return userFrames()[0];
+}
