@@ -1,1 +1,5 @@
-export {};
+export { plannerErrors, type PlannerErrorCode } from "./errors.ts";
+export type { StepIdentity, StepLanguage } from "./identity.ts";
+export { absoluteSite, upstreamOf } from "./inputs.ts";
+export type { Decision, Plan, Preimage, Reason, ResolvedInput } from "./plan.ts";
+export { type OutputOf, Planner, type PlannerOptions } from "./planner.ts";

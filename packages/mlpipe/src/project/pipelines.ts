@@ -1,0 +1,118 @@
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { basename, isAbsolute, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { MlpipeError } from "@mlpipe/dsl";
+import { nearest } from "./nearest.ts";
+import { type Project, projectPath } from "./project.ts";
+
+const ending = /\.pipeline\.(?:m?[jt]s)$/;
+const skipped = new Set(["node_modules", ".git", ".mlpipe", "dist", "artifacts", ".venv", "__pycache__"]);
+
+/** Every pipeline file below the root, absolute and sorted. Nothing is executed. */
+export function findPipelines(root: string): readonly string[] {
+  const found: string[] = [];
+  const folders = [root];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) {
+        // A folder with a package.json of its own is another project, as findProject sees it.
+        const other = skipped.has(entry.name) || existsSync(join(path, "package.json"));
+        if (!other) folders.push(path);
+      } else if (ending.test(entry.name)) {
+        found.push(path);
+      }
+    }
+  }
+  return found.toSorted();
+}
+
+/** A pipeline file's short name: `weather` for `weather.pipeline.ts`. */
+export function pipelineFileName(file: string): string {
+  return basename(file).replace(ending, "");
+}
+
+/**
+ * The pipeline file that a command means: the named one, that of `mlpipe.config.ts`, or the only one.
+ *
+ * @param cwd what a named file is relative to
+ * @throws MlpipeError MLP6001, MLP6002, MLP6003, MLP6008
+ */
+export async function selectPipeline(project: Project, cwd: string, named?: string): Promise<string> {
+  const wanted = named ?? (await configuredPipeline(project));
+  if (wanted !== undefined) {
+    const base = named === undefined ? project.root : cwd;
+    const path = isAbsolute(wanted) ? wanted : resolve(base, wanted);
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) return path;
+  }
+  const files = findPipelines(project.root);
+  if (wanted !== undefined) {
+    const matches = files.filter((file) => pipelineFileName(file) === wanted);
+    if (matches.length === 1 && matches[0] !== undefined) return matches[0];
+    const names = files.map(pipelineFileName);
+    const similar = nearest(wanted, names);
+    throw new MlpipeError(
+      "MLP6003",
+      matches.length > 1
+        ? `"${wanted}" is the name of ${matches.length} pipelines: ${list(project, matches)}.`
+        : `There is no pipeline "${wanted}".`,
+      {
+        hint:
+          matches.length > 1
+            ? "Give the path of the file."
+            : similar !== undefined
+              ? `Did you mean ${similar}?`
+              : files.length > 0
+                ? `The project has: ${names.join(", ")}.`
+                : "The project has no *.pipeline.ts file; mlpipe init makes a first one.",
+      },
+    );
+  }
+  const [only, ...others] = files;
+  if (only === undefined) {
+    throw new MlpipeError("MLP6001", `There is no *.pipeline.ts below ${project.root}.`, {
+      hint: "Make a first one with mlpipe init, or go to the project's folder.",
+    });
+  }
+  if (others.length > 0) {
+    throw new MlpipeError("MLP6002", `The project has ${files.length} pipelines: ${list(project, files)}.`, {
+      hint: `Name one: mlpipe run ${pipelineFileName(only)}. Or set the usual one in mlpipe.config.ts.`,
+    });
+  }
+  return only;
+}
+
+function list(project: Project, files: readonly string[]): string {
+  return files.map((file) => projectPath(project.root, file)).join(", ");
+}
+
+async function configuredPipeline(project: Project): Promise<string | undefined> {
+  const file = join(project.root, "mlpipe.config.ts");
+  if (!existsSync(file)) return undefined;
+  const { default: config } = await importModule(file, "MLP6008");
+  const fail = (message: string): never => {
+    throw new MlpipeError("MLP6008", message, {
+      at: { file, line: 1, column: 1 },
+      hint: 'Write: export default { pipeline: "weather" };',
+    });
+  };
+  if (typeof config !== "object" || config === null) return fail("mlpipe.config.ts has no default export.");
+  for (const setting of Object.keys(config)) {
+    if (setting !== "pipeline") fail(`mlpipe.config.ts has the unknown setting ${setting}.`);
+  }
+  const pipeline: unknown = Reflect.get(config, "pipeline");
+  if (pipeline === undefined || typeof pipeline === "string") return pipeline;
+  return fail("In mlpipe.config.ts, pipeline is not a name or path.");
+}
+
+/** Imports a module of the user's. @throws MlpipeError with the given code, pointing at the user's line */
+export async function importModule(file: string, code: "MLP6004" | "MLP6008"): Promise<Record<string, unknown>> {
+  try {
+    // A module namespace is an object of whatever the module exports.
+    return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+  } catch (error) {
+    if (error instanceof MlpipeError) throw error;
+    const { importFailure } = await import("./import-failure.ts");
+    throw importFailure(file, code, error);
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * Inputs as a step's key sees them: where each binding of a manifest leads, by content.
+ */
+import { isAbsolute, join } from "node:path";
+import { statSync } from "node:fs";
+import {
+  type Binding,
+  describeKind,
+  type KindSpec,
+  type ManifestSite,
+  type ManifestStep,
+  MlpipeError,
+} from "@mlpipe/dsl";
+import { type Content, type Digest, digestOfJson } from "@mlpipe/store";
+import type { ResolvedInput } from "./plan.ts";
+
+/** How the content of things is found out. */
+export interface InputResolver {
+  readonly root: string;
+  /** The content of an upstream output, or nothing while it is not known. */
+  outputOf(step: string, port: string): Content | undefined;
+  /** The content of a file or folder of the project. */
+  contentOf(path: string): Content;
+}
+
+/** The upstream step whose output is not known yet. */
+export interface Waiting {
+  readonly type: "waiting";
+  readonly step: string;
+}
+
+/**
+ * Resolves one input.
+ * @throws MlpipeError MLP2001, MLP2002 for a source that is missing or of the wrong sort
+ */
+export function resolveInput(
+  step: ManifestStep,
+  port: string,
+  kind: KindSpec,
+  binding: Binding,
+  resolver: InputResolver,
+): ResolvedInput | Waiting {
+  switch (binding.type) {
+    case "absent":
+      return { type: "absent" };
+    case "value":
+      return { type: "value", value: binding.value, digest: digestOfJson(binding.value) };
+    case "step": {
+      const content = resolver.outputOf(binding.step, binding.port);
+      if (content === undefined) return { type: "waiting", step: binding.step };
+      return { type: "object", content, from: { step: binding.step, port: binding.port } };
+    }
+    case "source":
+      return resolveSource(step, port, kind, binding, resolver);
+    case "many": {
+      const of = kind.kind === "many" ? kind.of : kind;
+      const items: { key: string; input: ResolvedInput }[] = [];
+      for (const { key, from } of binding.items) {
+        const input = resolveInput(step, `${port}[${key}]`, of, from, resolver);
+        if (input.type === "waiting") return input;
+        items.push({ key, input });
+      }
+      return { type: "many", items };
+    }
+  }
+}
+
+function resolveSource(
+  step: ManifestStep,
+  port: string,
+  kind: KindSpec,
+  source: Extract<Binding, { type: "source" }>,
+  resolver: InputResolver,
+): ResolvedInput {
+  const absolute = isAbsolute(source.path) ? source.path : join(resolver.root, source.path);
+  const stat = statSync(absolute, { throwIfNoEntry: false });
+  if (stat === undefined) {
+    if (kind.kind === "optional") return { type: "absent" };
+    throw new MlpipeError("MLP2001", `The source ${source.path} of ${step.id}.${port} does not exist.`, {
+      at: absoluteSite(resolver.root, source.site ?? step.called),
+      hint: "Sources are relative to the project's root. Fetch the file, mend the path, or declare the port as optional(…).",
+    });
+  }
+  const inner = innermost(kind);
+  // A model may be either: some formats are folders.
+  const fits = inner.kind === "dir" ? stat.isDirectory() : inner.kind === "model" || !stat.isDirectory();
+  if (!fits) {
+    throw new MlpipeError(
+      "MLP2002",
+      `The source ${source.path} of ${step.id}.${port} is a ${stat.isDirectory() ? "folder" : "file"}, and ${describeKind(inner)} is not.`,
+      { at: absoluteSite(resolver.root, source.site ?? step.called) },
+    );
+  }
+  const content = resolver.contentOf(absolute);
+  return { type: "source", path: source.path, absolute, keep: source.keep, content };
+}
+
+/** A site of the manifest as a place on this machine. */
+export function absoluteSite(
+  root: string,
+  site: ManifestSite | undefined,
+): { file: string; line: number; column: number } | undefined {
+  return site && { ...site, file: isAbsolute(site.file) ? site.file : join(root, site.file) };
+}
+
+function innermost(kind: KindSpec): KindSpec {
+  return kind.kind === "optional" || kind.kind === "approved" || kind.kind === "many" ? innermost(kind.of) : kind;
+}
+
+const absentDigest = digestOfJson({ absent: true });
+
+/** The digest by which an input enters the key. */
+export function inputDigest(input: ResolvedInput): Digest {
+  switch (input.type) {
+    case "absent":
+      return absentDigest;
+    case "value":
+      return input.digest;
+    case "object":
+    case "source":
+      // A folder's digest is one of its listing: tagged, so that no file's bytes can pass for it.
+      return input.content.type === "tree" ? digestOfJson({ tree: input.content.digest }) : input.content.digest;
+    case "many":
+      return digestOfJson({ many: input.items.map(({ key, input: item }) => [key, inputDigest(item)]) });
+  }
+}
+
+/** Every source that a manifest names, as absolute paths: hashing them together uses both cores. */
+export function sourcePaths(root: string, steps: readonly ManifestStep[]): readonly string[] {
+  const paths = new Set<string>();
+  const visit = (binding: Binding): void => {
+    if (binding.type === "source") paths.add(isAbsolute(binding.path) ? binding.path : join(root, binding.path));
+    else if (binding.type === "many") for (const { from } of binding.items) visit(from);
+  };
+  for (const step of steps) for (const { from } of Object.values(step.inputs)) visit(from);
+  return [...paths];
+}
+
+/** The steps that a step takes refs from. */
+export function upstreamOf(step: ManifestStep): readonly string[] {
+  const ids = new Set<string>();
+  const visit = (binding: Binding): void => {
+    if (binding.type === "step") ids.add(binding.step);
+    else if (binding.type === "many") for (const { from } of binding.items) visit(from);
+  };
+  for (const { from } of Object.values(step.inputs)) visit(from);
+  return [...ids];
+}

@@ -1,0 +1,370 @@
+import { statSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import { type Manifest, type ManifestStep, MlpipeError } from "@mlpipe/dsl";
+import type { CacheEntry, Content, Digest, Store } from "@mlpipe/store";
+import { CommandCode } from "./command/command.ts";
+import { TypeScriptCode } from "./code/typescript.ts";
+import { Identities, type StepIdentity } from "./identity.ts";
+import { inputDigest, resolveInput, sourcePaths, upstreamOf } from "./inputs.ts";
+import type { Decision, Plan, Preimage, Reason, ResolvedInput } from "./plan.ts";
+import { keyFormat, keyOf } from "./preimage.ts";
+import { compare, documentsOf } from "./reasons.ts";
+
+/** What a planner needs to know. */
+export interface PlannerOptions {
+  readonly manifest: Manifest;
+  readonly store: Store;
+  /** Absolute path of the project's root. */
+  readonly root: string;
+  /** The environment that steps may declare variables of. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Steps to run whatever the cache holds. @default none */
+  readonly force?: ReadonlySet<string> | "all";
+  /** The time against which a result's age is measured, in ms. @default now */
+  readonly now?: number;
+}
+
+/** Gives the content of an upstream output, or nothing while it is not known. */
+export type OutputOf = (step: string, port: string) => Content | undefined;
+
+/**
+ * Decides for each step of a manifest whether its kept result holds, and why. A planner is good
+ * for one planning session: it remembers the identity of the code it has looked at.
+ */
+export class Planner {
+  readonly #options: PlannerOptions;
+  readonly #steps: ReadonlyMap<string, ManifestStep>;
+  readonly #identities: Identities;
+  readonly #contents = new Map<string, Content>();
+  /** Documents of this session, which the store does not hold before a step that has them is kept. */
+  readonly #documents = new Map<Digest, unknown>();
+  readonly #now: number;
+  #hashedSources = false;
+
+  constructor(options: PlannerOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now();
+    this.#steps = new Map(options.manifest.steps.map((step) => [step.id, step]));
+    const { root, store, env } = options;
+    const hash = (path: string): Digest => store.index.contentOf(path).digest;
+    let typescript: TypeScriptCode | undefined;
+    let command: CommandCode | undefined;
+    this.#identities = new Identities({
+      root,
+      env,
+      typescript: () => (typescript ??= new TypeScriptCode({ projectRoot: root, hash })),
+      command: () => (command ??= new CommandCode({ projectRoot: root, hash })),
+    });
+  }
+
+  /** The steps a step takes refs from. */
+  needs(step: string): readonly string[] {
+    return upstreamOf(this.#step(step));
+  }
+
+  /** Everything of a step's identity that does not depend on its inputs. */
+  identityOf(step: string): StepIdentity {
+    return this.#identities.of(this.#step(step));
+  }
+
+  /**
+   * Decides one step.
+   * @throws MlpipeError MLP2001, MLP2002 for sources that are missing or of the wrong sort
+   */
+  decide(id: string, outputOf: OutputOf): Decision {
+    const step = this.#step(id);
+    const inputs: Record<string, ResolvedInput> = {};
+    const digests: Record<string, Digest> = {};
+    const resolver = {
+      root: this.#options.root,
+      outputOf,
+      contentOf: (path: string): Content => this.#contentOf(path),
+    };
+    const waiting = new Set<string>();
+    for (const [port, { kind, from }] of Object.entries(step.inputs)) {
+      const input = resolveInput(step, port, kind, from, resolver);
+      if (input.type === "waiting") {
+        waiting.add(input.step);
+        continue;
+      }
+      inputs[port] = input;
+      digests[port] = inputDigest(input);
+    }
+    if (waiting.size > 0) return { decision: "unknown", reasons: [...waiting].map(waitsFor) };
+
+    const identity = this.#identities.of(step);
+    const parts: Preimage = {
+      format: keyFormat,
+      contract: identity.contract.digest,
+      code: identity.code.digest,
+      packages: identity.packages.digest,
+      environment: identity.environment.digest,
+      inputs: digests,
+    };
+    const key = keyOf(parts);
+    this.#remember(identity, parts, key, inputs);
+
+    const obstacles = this.#obstacles(step, identity);
+    const run = (reasons: readonly Reason[]): Decision => ({
+      decision: "run",
+      key,
+      preimage: key,
+      parts,
+      cacheable: obstacles.length === 0 && step.kind !== "deploy",
+      inputs,
+      environment: identity.childEnv,
+      reasons,
+    });
+    const { force } = this.#options;
+    if (force === "all" || force?.has(id) === true) {
+      return run([{ part: "forced", name: id, message: "forced (--force)" }]);
+    }
+    if (obstacles.length > 0) return run(obstacles);
+    return step.kind === "deploy"
+      ? this.#decideDeploy(step, key, parts, inputs, run)
+      : this.#decideByCache(step, key, parts, inputs, run);
+  }
+
+  /** The whole plan. Nothing is executed, so what lies behind a step that must run stays unknown. */
+  plan(): Plan {
+    const outputs = new Map<string, Readonly<Record<string, Content>>>();
+    const warnings = new Set(this.#options.manifest.warnings.map(({ message }) => message));
+    const steps = this.#options.manifest.steps.map((step): Plan["steps"][number] => {
+      const decision = this.decide(step.id, (from, port) => outputs.get(from)?.[port]);
+      if (decision.decision === "cached") outputs.set(step.id, decision.entry.outputs);
+      for (const { message } of this.#identities.of(step).warnings) warnings.add(message);
+      return {
+        id: step.id,
+        kind: step.kind,
+        decision: decision.decision,
+        ...(decision.decision !== "unknown" && { key: decision.key }),
+        reasons: [...decision.reasons],
+      };
+    });
+    return {
+      schemaVersion: 1,
+      pipeline: this.#options.manifest.pipeline,
+      steps,
+      ...(warnings.size > 0 && { warnings: [...warnings] }),
+    };
+  }
+
+  /** Every difference between the decided key of a step and an earlier preimage, kept by its digest. */
+  compareWith(decision: Decision & { decision: "run" | "cached" }, before: Digest, params: unknown): readonly Reason[] {
+    const was = this.#options.store.parts.get(before);
+    const is = this.#documents.get(decision.preimage);
+    if (was === undefined || is === undefined) return [];
+    const inputs = decision.decision === "run" ? decision.inputs : {};
+    // Both documents were written by `keep` or `decide` of this class.
+    return this.#compare(was as Preimage, is as Preimage, params, inputs);
+  }
+
+  /**
+   * Keeps the preimage of a decision and its documents, so that a later `why` can compare with
+   * them. Belongs into the transaction that publishes the step's result.
+   */
+  keep(decision: Decision & { decision: "run" }): void {
+    const { parts } = this.#options.store;
+    const digests = [
+      decision.preimage,
+      decision.parts.contract,
+      decision.parts.code,
+      decision.parts.packages,
+      decision.parts.environment,
+      ...Object.values(decision.parts.inputs),
+    ];
+    for (const digest of digests) {
+      const document = this.#documents.get(digest);
+      if (document !== undefined) parts.put(document);
+    }
+  }
+
+  #step(id: string): ManifestStep {
+    const step = this.#steps.get(id);
+    if (step !== undefined) return step;
+    throw new MlpipeError("MLP2003", `The pipeline "${this.#options.manifest.pipeline}" has no step "${id}".`, {
+      hint: "mlpipe graph lists its steps.",
+    });
+  }
+
+  #contentOf(path: string): Content {
+    // The first source asked for brings all others along: hashed together, both cores work.
+    if (!this.#hashedSources) {
+      this.#hashedSources = true;
+      const { root, manifest, store } = this.#options;
+      const paths = sourcePaths(root, manifest.steps).filter(
+        (source) => statSync(source, { throwIfNoEntry: false }) !== undefined,
+      );
+      const contents = store.index.contentsOf(paths);
+      paths.forEach((source, index) => {
+        const content = contents[index];
+        if (content !== undefined) this.#contents.set(source, content);
+      });
+    }
+    let content = this.#contents.get(path);
+    if (content === undefined) {
+      content = this.#options.store.index.contentOf(path);
+      this.#contents.set(path, content);
+    }
+    return content;
+  }
+
+  #remember(identity: StepIdentity, parts: Preimage, key: Digest, inputs: Readonly<Record<string, ResolvedInput>>): void {
+    const documents = this.#documents;
+    for (const { digest, document } of [identity.contract, identity.code, identity.packages, identity.environment]) {
+      documents.set(digest, document);
+    }
+    documents.set(key, parts);
+    for (const input of Object.values(inputs)) {
+      if (input.type === "value") documents.set(input.digest, input.value);
+    }
+  }
+
+  /** Why the result of a step must not be kept at all. */
+  #obstacles(step: ManifestStep, identity: StepIdentity): readonly Reason[] {
+    const reasons = identity.uncacheable.map(
+      (finding): Reason => ({
+        part: "uncacheable",
+        name: finding.site === undefined ? step.id : `${finding.site.file}:${finding.site.line}`,
+        message: `not cached: ${finding.message}`,
+      }),
+    );
+    if (step.cache.mode === "off") {
+      reasons.push({ part: "uncacheable", name: step.id, message: "never cached (cache: false)" });
+    }
+    return reasons;
+  }
+
+  #decideByCache(
+    step: ManifestStep,
+    key: Digest,
+    parts: Preimage,
+    inputs: Readonly<Record<string, ResolvedInput>>,
+    run: (reasons: readonly Reason[]) => Decision,
+  ): Decision {
+    const { store } = this.#options;
+    const entry = store.cache.get(key);
+    if (entry === undefined) return run(this.#whatChanged(step, key, parts, inputs));
+    if (step.cache.mode === "aging") {
+      const age = this.#now - Date.parse(entry.createdAt);
+      if (age > step.cache.maxAgeMs) {
+        const message = `older than its maxAge (made ${entry.createdAt})`;
+        return run([{ part: "expired", name: step.id, before: entry.createdAt, message }]);
+      }
+    }
+    const gone = Object.entries(entry.outputs).find(([, content]) => !store.objects.has(content));
+    if (gone !== undefined) {
+      return run([{ part: "missing", name: gone[0], message: `its output ${gone[0]} is no longer in the store` }]);
+    }
+    return unchanged(step, key, entry);
+  }
+
+  /** A deploy is an effect: what counts is whether its target is as this very deploy left it. */
+  #decideDeploy(
+    step: ManifestStep,
+    key: Digest,
+    parts: Preimage,
+    inputs: Readonly<Record<string, ResolvedInput>>,
+    run: (reasons: readonly Reason[]) => Decision,
+  ): Decision {
+    const { store, root } = this.#options;
+    const target = step.target ?? step.id;
+    const receipt = store.receipts.get(target);
+    if (receipt === undefined) return run(this.#whatChanged(step, key, parts, inputs));
+    if (receipt.key !== key) {
+      const reasons = this.#whatChanged(step, key, parts, inputs);
+      // The same deploy happened before, and another one since: nothing differs but the target.
+      const others = reasons.filter(({ part }) => part !== "none-before" && part !== "missing");
+      return run(
+        others.length > 0
+          ? others
+          : [{ part: "target", name: target, message: `${target} holds another deployment, of ${receipt.at}` }],
+      );
+    }
+    const path = isAbsolute(target) ? target : join(root, target);
+    const there =
+      statSync(path, { throwIfNoEntry: false }) === undefined ? null : store.index.contentOf(path);
+    if (there?.digest !== receipt.content?.digest) {
+      const message = there === null ? `${target} is gone` : `${target} was changed since the last deploy`;
+      return run([{ part: "target", name: target, message }]);
+    }
+    const entry = store.cache.get(key) ?? {
+      stepRun: receipt.stepRun,
+      run: receipt.run,
+      outputs: receipt.outputs,
+      createdAt: receipt.at,
+      durationMs: 0,
+    };
+    return unchanged(step, key, entry, `${target} is as deployed`);
+  }
+
+  #whatChanged(
+    step: ManifestStep,
+    key: Digest,
+    parts: Preimage,
+    inputs: Readonly<Record<string, ResolvedInput>>,
+  ): readonly Reason[] {
+    const { store, manifest } = this.#options;
+    const last = store.runs.latestStepRun(manifest.pipeline, step.id);
+    if (last === undefined) {
+      return [{ part: "none-before", name: step.id, message: "never ran before" }];
+    }
+    if (last.key === key && last.status !== "ran") {
+      return [{ part: "none-before", name: step.id, message: `did not succeed last time (${last.status})` }];
+    }
+    const succeeded =
+      last.status === "ran" ? last : (store.runs.latestStepRun(manifest.pipeline, step.id, "ran") ?? last);
+    if (succeeded.key === key) {
+      return [{ part: "missing", name: step.id, message: "its result is no longer in the store" }];
+    }
+    const was = succeeded.preimage === null ? undefined : store.parts.get(succeeded.preimage);
+    if (was === undefined) {
+      return [{ part: "missing", name: step.id, message: "what it was made of is no longer in the store" }];
+    }
+    const run = store.runs.get(succeeded.run);
+    const params = paramsOf(run?.document);
+    // A part under the digest of a preimage was put there by `keep`.
+    const reasons = this.#compare(was as Preimage, parts, params, inputs);
+    return reasons.length > 0
+      ? reasons
+      : [{ part: "missing", name: step.id, message: "its result is no longer in the store" }];
+  }
+
+  #compare(
+    before: Preimage,
+    after: Preimage,
+    params: unknown,
+    inputs: Readonly<Record<string, ResolvedInput>>,
+  ): readonly Reason[] {
+    const kept = documentsOf(this.#options.store);
+    return compare(
+      { preimage: before, document: kept, params },
+      {
+        preimage: after,
+        document: (digest) => this.#documents.get(digest) ?? kept(digest),
+        params: this.#options.manifest.params,
+      },
+      inputs,
+    );
+  }
+}
+
+function unchanged(step: ManifestStep, key: Digest, entry: CacheEntry, detail?: string): Decision {
+  const message = detail ?? `nothing changed since ${entry.createdAt.slice(0, 19).replace("T", " ")}`;
+  return {
+    decision: "cached",
+    key,
+    preimage: key,
+    entry,
+    reasons: [{ part: "unchanged", name: step.id, message }],
+  };
+}
+
+function waitsFor(step: string): Reason {
+  return { part: "upstream", name: step, message: `waits for ${step}` };
+}
+
+/** The params of a run's record. */
+function paramsOf(document: unknown): unknown {
+  return typeof document === "object" && document !== null && "params" in document ? document.params : undefined;
+}

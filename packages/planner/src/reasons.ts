@@ -1,0 +1,248 @@
+/**
+ * Reasons: what differs between the preimage of now and an earlier one, down to the declaration,
+ * the package, the variable or the value.
+ */
+import { isDeepStrictEqual } from "node:util";
+import type { Digest, Store } from "@mlpipe/store";
+import type { CodeDocument } from "./preimage.ts";
+import type { Preimage, Reason, ResolvedInput } from "./plan.ts";
+
+/** A preimage with a way to its documents. */
+export interface Comparable {
+  readonly preimage: Preimage;
+  /** The document of a part; nothing where it is no longer kept. */
+  document(digest: Digest): unknown;
+  /** The params the pipeline had. */
+  readonly params: unknown;
+}
+
+/** What is known of the inputs of now, to name where they come from. */
+export type InputsNow = Readonly<Record<string, ResolvedInput>>;
+
+/** Every difference between an earlier preimage and the present one. */
+export function compare(before: Comparable, after: Comparable, inputs: InputsNow): readonly Reason[] {
+  const reasons: Reason[] = [];
+  if (before.preimage.format !== after.preimage.format) {
+    reasons.push({
+      part: "format",
+      name: "format",
+      before: before.preimage.format,
+      after: after.preimage.format,
+      message: `keys are made anew by this version of mlpipe (format ${before.preimage.format} → ${after.preimage.format})`,
+    });
+  }
+  compareContract(before, after, reasons);
+  compareInputs(before, after, inputs, reasons);
+  compareCode(before, after, reasons);
+  compareNamed(before, after, "packages", "package", reasons);
+  compareNamed(before, after, "environment", "environment", reasons);
+  return reasons;
+}
+
+function compareInputs(before: Comparable, after: Comparable, inputs: InputsNow, reasons: Reason[]): void {
+  for (const port of names(before.preimage.inputs, after.preimage.inputs)) {
+    const was = before.preimage.inputs[port];
+    const is = after.preimage.inputs[port];
+    if (was === is) continue;
+    if (was === undefined || is === undefined) {
+      const change = is === undefined ? "is gone" : "is new";
+      reasons.push({ part: "inputs", name: port, message: `input ${port} ${change}` });
+      continue;
+    }
+    const input = inputs[port];
+    if (input?.type === "value") {
+      const value = before.document(was);
+      const param = paramBehind(before.params, after.params, value, input.value);
+      const known = value !== undefined;
+      reasons.push({
+        part: "inputs",
+        name: port,
+        ...(known && { before: value }),
+        after: input.value,
+        message:
+          `input ${port} ${known ? show(value) : "?"} → ${show(input.value)}` +
+          (param === undefined ? "" : ` (params.${param})`),
+      });
+      continue;
+    }
+    reasons.push({
+      part: "inputs",
+      name: port,
+      before: was,
+      after: is,
+      message: `input ${port} changed${originOf(input)}`,
+    });
+  }
+}
+
+function originOf(input: ResolvedInput | undefined): string {
+  if (input?.type === "source") return ` (${input.path})`;
+  if (input?.type === "object") return ` (from ${input.from.step})`;
+  if (input?.type === "absent") return " (it is absent now)";
+  return "";
+}
+
+/**
+ * The param that an input's value came from: the one that had the value of before then and has the
+ * value of now. The path alone cannot tell, since a pipeline is a function of its params.
+ */
+function paramBehind(before: unknown, after: unknown, was: unknown, is: unknown): string | undefined {
+  const found: string[] = [];
+  const visit = (left: unknown, right: unknown, path: readonly string[]): void => {
+    if (path.length > 0 && sameJson(left, was) && sameJson(right, is)) {
+      found.push(path.join("."));
+      return;
+    }
+    if (!isRecord(left) || !isRecord(right)) return;
+    for (const name of Object.keys(right)) visit(left[name], right[name], [...path, name]);
+  };
+  visit(before, after, []);
+  return found.length === 1 ? found[0] : undefined;
+}
+
+function compareCode(before: Comparable, after: Comparable, reasons: Reason[]): void {
+  if (before.preimage.code === after.preimage.code) return;
+  // Documents of `code` are written by this package alone.
+  const was = before.document(before.preimage.code) as CodeDocument | undefined;
+  const is = after.document(after.preimage.code) as CodeDocument | undefined;
+  if (was === undefined || is === undefined) {
+    reasons.push({ part: "code", name: "code", message: "code changed" });
+    return;
+  }
+  const count = reasons.length;
+  for (const name of names(was.parts, is.parts)) {
+    const left = was.parts[name];
+    const right = is.parts[name];
+    if (left === right) continue;
+    const change = left === undefined ? "was added" : right === undefined ? "was removed" : "changed";
+    reasons.push({
+      part: "code",
+      name,
+      ...(left !== undefined && { before: left }),
+      ...(right !== undefined && { after: right }),
+      message: `code: ${describeCode(name)} ${change}`,
+    });
+  }
+  if (!sameJson(was.argv, is.argv)) {
+    reasons.push({
+      part: "code",
+      name: "command",
+      before: showArgv(was.argv),
+      after: showArgv(is.argv),
+      message: `command ${showArgv(was.argv)} → ${showArgv(is.argv)}`,
+    });
+  }
+  if (reasons.length === count) reasons.push({ part: "code", name: "code", message: "code changed" });
+}
+
+/** `src/features.ts#lag` as people say it: `lag in src/features.ts`. */
+function describeCode(name: string): string {
+  const hash = name.lastIndexOf("#");
+  return hash === -1 ? name : `${name.slice(hash + 1)} in ${name.slice(0, hash)}`;
+}
+
+function showArgv(argv: readonly unknown[] | undefined): string {
+  if (argv === undefined) return "(none)";
+  return argv
+    .map((parts) =>
+      (Array.isArray(parts) ? parts : [parts])
+        .map((part: unknown) => (isRecord(part) ? `{${String(Object.values(part)[0])}}` : String(part)))
+        .join(""),
+    )
+    .join(" ");
+}
+
+function compareContract(before: Comparable, after: Comparable, reasons: Reason[]): void {
+  if (before.preimage.contract === after.preimage.contract) return;
+  const was = before.document(before.preimage.contract);
+  const is = after.document(after.preimage.contract);
+  if (!isRecord(was) || !isRecord(is)) {
+    reasons.push({ part: "contract", name: "contract", message: "the step's ports changed" });
+    return;
+  }
+  for (const field of names(was, is)) {
+    if (sameJson(was[field], is[field])) continue;
+    if ((field === "inputs" || field === "outputs") && isRecord(was[field]) && isRecord(is[field])) {
+      const side = field === "inputs" ? "input" : "output";
+      for (const port of names(was[field], is[field])) {
+        const left = was[field][port];
+        const right = is[field][port];
+        if (sameJson(left, right)) continue;
+        const change = left === undefined ? "is new" : right === undefined ? "is gone" : "changed its kind";
+        reasons.push({
+          part: "contract",
+          name: port,
+          ...(left !== undefined && { before: left }),
+          ...(right !== undefined && { after: right }),
+          message: `${side} port ${port} ${change}`,
+        });
+      }
+      continue;
+    }
+    reasons.push({
+      part: "contract",
+      name: field,
+      before: was[field],
+      after: is[field],
+      message: `${field} ${show(was[field])} → ${show(is[field])}`,
+    });
+  }
+}
+
+function compareNamed(
+  before: Comparable,
+  after: Comparable,
+  partName: "packages" | "environment",
+  what: string,
+  reasons: Reason[],
+): void {
+  if (before.preimage[partName] === after.preimage[partName]) return;
+  const was = flatten(before.document(before.preimage[partName]));
+  const is = flatten(after.document(after.preimage[partName]));
+  const count = reasons.length;
+  for (const name of names(was, is)) {
+    const left = was[name];
+    const right = is[name];
+    if (sameJson(left, right)) continue;
+    reasons.push({
+      part: partName,
+      name,
+      ...(left !== undefined && { before: left }),
+      ...(right !== undefined && { after: right }),
+      message: `${what} ${name} ${left === undefined ? "(none)" : show(left)} → ${right === undefined ? "(none)" : show(right)}`,
+    });
+  }
+  if (reasons.length === count) reasons.push({ part: partName, name: partName, message: `${partName} changed` });
+}
+
+/** Nested documents as one level of dotted names, so that a difference has a name of its own. */
+function flatten(document: unknown, prefix = "", into: Record<string, unknown> = {}): Record<string, unknown> {
+  if (!isRecord(document)) return into;
+  for (const [name, value] of Object.entries(document)) {
+    if (isRecord(value)) flatten(value, `${prefix}${name}.`, into);
+    else into[prefix + name] = value;
+  }
+  return into;
+}
+
+function names(before: object, after: object): readonly string[] {
+  return [...new Set([...Object.keys(before), ...Object.keys(after)])].toSorted();
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function sameJson(left: unknown, right: unknown): boolean {
+  return isDeepStrictEqual(left, right);
+}
+
+function show(value: unknown): string {
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "nothing");
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+/** The documents that a store keeps. */
+export function documentsOf(store: Store): (digest: Digest) => unknown {
+  return (digest) => store.parts.get(digest);
+}
