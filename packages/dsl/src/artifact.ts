@@ -39,10 +39,10 @@ export interface Model<Format extends string> {
   readonly format: Format;
 }
 
-/** Named numbers by which a model is judged. */
-export interface Metrics<Values> {
+/** Named numbers by which a model is judged; with more names it serves where fewer are wanted. */
+export interface Metrics<Name extends string> {
   readonly artifact: "metrics";
-  readonly values: Values;
+  readonly values: { readonly [Each in Name]: number };
 }
 
 /** A picture for people. */

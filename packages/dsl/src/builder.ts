@@ -141,7 +141,7 @@ function bind(given: unknown, port: string, declared: Port, step: string, called
     throw wrongPort(step, called, `needs the input ${port} (${describeKind(wanted)})`);
   }
   if (isRefNode(given)) {
-    const found = mismatch(given.kind, wanted);
+    const found = isEmptyMany(given, wanted) ? undefined : mismatch(given.kind, wanted);
     if (found === undefined) return originOf(given);
     throw wrongPort(step, called, `takes ${describeKind(wanted)} as ${port}, and was given ${found} (${given.label})`);
   }
@@ -161,6 +161,11 @@ function bind(given: unknown, port: string, declared: Port, step: string, called
     `takes ${describeKind(wanted)} as ${port}, and was given ${describe(given)}`,
     "Give it what another step returned, or source(path, kind) for a file outside the pipeline.",
   );
+}
+
+/** `each` over no items cannot know what its body would have returned: it fits every `many`. */
+function isEmptyMany({ origin }: RefNode, wanted: KindSpec): boolean {
+  return origin.type === "many" && origin.items.length === 0 && wanted.kind === "many";
 }
 
 function bindItems(given: object, port: string, declared: Kind, step: string, called: Site | undefined): BuiltBinding {

@@ -24,29 +24,35 @@ import type {
 import type { KindSpec } from "./manifest.ts";
 import type { Ref } from "./ref.ts";
 
-/** How a kind looks from each side of a step; for the compiler alone. */
-export interface KindTypes {
-  /** What a ref to it promises. */
-  readonly artifact: unknown;
-  /** What a call of the step accepts for the port. */
-  readonly accepts: unknown;
-  /** What the step's function reads from an input port. */
-  readonly reads: unknown;
-  /** How the step's function fills an output port: with a writer, or by returning it. */
-  readonly fills: "writer" | "return" | "never";
-  /** The writer, or the type of what is returned. */
-  readonly writes: unknown;
-  /** Whether a deploy may take it: models must be approved first. */
-  readonly gated: "approved" | "ungated" | "free";
-}
+/** How the function of a step fills an output: with a writer, by returning it, or not at all. */
+export type Fill = "writer" | "return" | "never";
+
+/** Whether a deploy may take it: models must be approved first. */
+export type Gating = "approved" | "ungated" | "free";
 
 const kindMark = Symbol.for("mlpipe.kind");
 
 /**
  * What a port carries. Kinds are values: `csv(Day)`, `onnx()`, `many(onnx())`. A bare Standard
  * Schema is a value port and needs no kind.
+ *
+ * The type parameters are how the kind looks from each side of a step. They are parameters of one
+ * flat interface, and not an object of types, because each level costs the compiler.
+ *
+ * @typeParam Artifact what a ref to it promises
+ * @typeParam Accepts what a call of the step accepts for the port
+ * @typeParam Reads what the step's function reads from an input port
+ * @typeParam Filled how the step's function fills an output port
+ * @typeParam Writes the writer, or the type of what is returned
  */
-export interface Kind<Types extends KindTypes = KindTypes> {
+export interface Kind<
+  Artifact = unknown,
+  Accepts = unknown,
+  Reads = unknown,
+  Filled extends Fill = Fill,
+  Writes = unknown,
+  Gated extends Gating = Gating,
+> {
   readonly [kindMark]: true;
   /** The kind as data. */
   readonly spec: KindSpec;
@@ -54,8 +60,13 @@ export interface Kind<Types extends KindTypes = KindTypes> {
   readonly schema?: StandardSchemaV1;
   /** The kind inside `many`, `approved` or `optional`, or the schema inside `many`. */
   readonly of?: Kind | StandardSchemaV1;
-  /** Absent at run time. */
-  readonly "~types": Types;
+  // What begins with ~ is absent at run time.
+  readonly "~artifact": Artifact;
+  readonly "~accepts": Accepts;
+  readonly "~reads": Reads;
+  readonly "~fill": Filled;
+  readonly "~writes": Writes;
+  readonly "~gated": Gated;
 }
 
 /** What a port can be declared as: a kind, or a schema for a plain JSON value. */
@@ -65,14 +76,14 @@ export type Port = Kind | StandardSchemaV1;
 export type Ports = Readonly<Record<string, Port>>;
 
 /** A kind whose content is a file that the step writes through `out`. */
-export type FileKind<Artifact, Reader, Writer, Gated extends KindTypes["gated"] = "free"> = Kind<{
-  artifact: Artifact;
-  accepts: Ref<Artifact>;
-  reads: Reader;
-  fills: "writer";
-  writes: Writer;
-  gated: Gated;
-}>;
+export type FileKind<Artifact, Reader, Writer, Gated extends Gating = "free"> = Kind<
+  Artifact,
+  Ref<Artifact>,
+  Reader,
+  "writer",
+  Writer,
+  Gated
+>;
 
 type Row<Schema extends StandardSchemaV1> = StandardSchemaV1.InferOutput<Schema>;
 type RowInput<Schema extends StandardSchemaV1> = StandardSchemaV1.InferInput<Schema>;
@@ -81,7 +92,7 @@ function kind<Result extends Kind>(
   spec: KindSpec,
   inner: { readonly schema?: StandardSchemaV1; readonly of?: Kind | StandardSchemaV1 } = {},
 ): Result {
-  // "~types" exists for the compiler alone, so the object can only claim to have it.
+  // What begins with ~ exists for the compiler alone, so the object can only claim to have it.
   return Object.freeze({ [kindMark]: true, spec, ...inner }) as unknown as Result;
 }
 
@@ -159,63 +170,61 @@ export function plot(extension: "svg" | "png" | "html" = "svg"): FileKind<Plot, 
 }
 
 /** Metric values by name. */
-export type MetricValues<Directions> = { readonly [Name in keyof Directions]: number };
+export type MetricValues<Name extends string> = { readonly [Each in Name]: number };
 
-/** Named numbers; the step returns them, and a command writes them as a JSON object. */
-export type MetricsKind<Directions> = Kind<{
-  artifact: Metrics<MetricValues<Directions>>;
-  accepts: Ref<Metrics<MetricValues<Directions>>>;
-  reads: MetricValues<Directions>;
-  fills: "return";
-  writes: MetricValues<Directions>;
-  gated: "free";
-}>;
+/**
+ * Named numbers; the step returns them, and a command writes them as a JSON object.
+ *
+ * @typeParam Name the names alone, not their directions: a union of names is one type however often
+ *   it is written, so that steps with the same metrics share what the compiler works out for them
+ */
+export type MetricsKind<Name extends string> = Kind<
+  Metrics<Name>,
+  Ref<Metrics<Name>>,
+  MetricValues<Name>,
+  "return",
+  MetricValues<Name>,
+  "free"
+>;
 
 /**
  * Named numbers by which a model is judged, each with the direction that is better.
  * Every value must be a finite number.
  */
-export function metrics<const Directions extends Readonly<Record<string, "min" | "max">>>(
-  directions: Directions,
-): MetricsKind<Directions> {
+export function metrics<const Name extends string>(
+  directions: { readonly [Each in Name]: "min" | "max" },
+): MetricsKind<Name> {
   return kind({ kind: "metrics", directions });
 }
 
 /** A seed of randomness: a whole number from 0 up. */
-export type SeedKind = Kind<{
-  artifact: number;
-  accepts: number | Ref<number>;
-  reads: number;
-  fills: "never";
-  writes: never;
-  gated: "free";
-}>;
+export type SeedKind = Kind<number, number | Ref<number>, number, "never", never, "free">;
 
 /** The seed of a training: marked as such, so that records and re-runs know it. Inputs only. */
 export function seed(): SeedKind {
   return kind({ kind: "seed" });
 }
 
-type ArtifactOf<Item extends Port> = Item extends StandardSchemaV1
-  ? StandardSchemaV1.InferOutput<Item>
-  : Item extends Kind
-    ? Item["~types"]["artifact"]
+type ArtifactOf<Item extends Port> = Item extends Kind
+  ? Item["~artifact"]
+  : Item extends StandardSchemaV1
+    ? StandardSchemaV1.InferOutput<Item>
     : never;
-type ReadsOf<Item extends Port> = Item extends StandardSchemaV1
-  ? StandardSchemaV1.InferOutput<Item>
-  : Item extends Kind
-    ? Item["~types"]["reads"]
+type ReadsOf<Item extends Port> = Item extends Kind
+  ? Item["~reads"]
+  : Item extends StandardSchemaV1
+    ? StandardSchemaV1.InferOutput<Item>
     : never;
 
 /** Several of one kind, by key. */
-export type ManyKind<Item extends Port> = Kind<{
-  artifact: Many<ArtifactOf<Item>>;
-  accepts: Ref<Many<ArtifactOf<Item>>> | Readonly<Record<string, Ref<ArtifactOf<Item>>>>;
-  reads: ReadonlyMap<string, ReadsOf<Item>>;
-  fills: "never";
-  writes: never;
-  gated: Item extends Kind ? Item["~types"]["gated"] : "free";
-}>;
+export type ManyKind<Item extends Port> = Kind<
+  Many<ArtifactOf<Item>>,
+  Ref<Many<ArtifactOf<Item>>> | Readonly<Record<string, Ref<ArtifactOf<Item>>>>,
+  ReadonlyMap<string, ReadsOf<Item>>,
+  "never",
+  never,
+  Item extends Kind ? Item["~gated"] : "free"
+>;
 
 /**
  * Several of one kind, keyed and ordered by key: what `each` makes of its children, or an object
@@ -226,14 +235,14 @@ export function many<Item extends Port>(item: Item): ManyKind<Item> {
 }
 
 /** A model that a gate let pass. */
-export type ApprovedKind<Item extends Kind> = Kind<{
-  artifact: Approved<Item["~types"]["artifact"]>;
-  accepts: Ref<Approved<Item["~types"]["artifact"]>>;
-  reads: Item["~types"]["reads"];
-  fills: "never";
-  writes: never;
-  gated: "approved";
-}>;
+export type ApprovedKind<Item extends Kind> = Kind<
+  Approved<Item["~artifact"]>,
+  Ref<Approved<Item["~artifact"]>>,
+  Item["~reads"],
+  "never",
+  never,
+  "approved"
+>;
 
 /** A model that a gate let pass: the only models a deploy takes. Inputs only. */
 export function approved<Item extends Kind>(item: Item): ApprovedKind<Item> {
@@ -241,14 +250,16 @@ export function approved<Item extends Kind>(item: Item): ApprovedKind<Item> {
 }
 
 /** An input that may be missing. */
-export type OptionalKind<Item extends Kind> = Kind<{
-  artifact: Item["~types"]["artifact"] | undefined;
-  accepts: Item["~types"]["accepts"] | undefined;
-  reads: Item["~types"]["reads"] | undefined;
-  fills: "never";
-  writes: never;
-  gated: Item["~types"]["gated"];
-}>;
+export interface OptionalKind<Item extends Kind> extends Kind<
+  Item["~artifact"] | undefined,
+  Item["~accepts"] | undefined,
+  Item["~reads"] | undefined,
+  "never",
+  never,
+  Item["~gated"]
+> {
+  readonly "~optional": true;
+}
 
 /**
  * An input that may be left out, or name a source that does not exist yet: the champion before
@@ -270,7 +281,9 @@ export function mismatch(given: KindSpec, wanted: KindSpec): string | undefined 
       : `${describeKind(given)} that no gate approved`;
   }
   if (given.kind === "approved") return mismatch(given.of, wanted);
-  if (wanted.kind === "many" && given.kind === "many") return mismatch(given.of, wanted.of);
+  if (wanted.kind === "many" && given.kind === "many") {
+    return mismatch(given.of, wanted.of) === undefined ? undefined : describeKind(given);
+  }
   if (wanted.kind === "metrics" && given.kind === "metrics") {
     for (const [name, direction] of Object.entries(wanted.directions)) {
       const has = given.directions[name];

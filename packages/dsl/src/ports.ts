@@ -3,73 +3,72 @@
  * its function reads and writes).
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { Kind, OptionalKind, Port, Ports } from "./kinds.ts";
+import type { Kind, Port, Ports } from "./kinds.ts";
 import type { Ref } from "./ref.ts";
 
 /** What one port accepts when its step is called. */
-export type Accepts<P> = P extends StandardSchemaV1
-  ? StandardSchemaV1.InferInput<P> | Ref<StandardSchemaV1.InferInput<P>>
-  : P extends Kind
-    ? P["~types"]["accepts"]
+export type Accepts<P> = P extends Kind
+  ? P["~accepts"]
+  : P extends StandardSchemaV1
+    ? StandardSchemaV1.InferInput<P> | Ref<StandardSchemaV1.InferInput<P>>
     : never;
 
-type OptionalNames<I> = { [Name in keyof I]: I[Name] extends OptionalKind<Kind> ? Name : never }[keyof I];
+type IsOptional<P> = P extends { readonly "~optional": true } ? true : false;
+
+type OptionalNames<I> = { [Name in keyof I]: IsOptional<I[Name]> extends true ? Name : never }[keyof I];
 
 /** What a call of a step takes. */
-export type Wiring<I extends Ports> = [OptionalNames<I>] extends [never]
-  ? { readonly [Name in keyof I]: Accepts<I[Name]> }
-  : { readonly [Name in Exclude<keyof I, OptionalNames<I>>]: Accepts<I[Name]> } & {
-      readonly [Name in OptionalNames<I>]?: Accepts<I[Name]>;
-    };
+export type Wiring<I extends Ports> =
+  // Asked of all ports at once, since most steps have no optional one.
+  true extends IsOptional<I[keyof I]>
+    ? { readonly [Name in Exclude<keyof I, OptionalNames<I>>]: Accepts<I[Name]> } & {
+        readonly [Name in OptionalNames<I>]?: Accepts<I[Name]>;
+      }
+    : { readonly [Name in keyof I]: Accepts<I[Name]> };
+
+type Promised<P> = P extends Kind ? P["~artifact"] : P extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<P> : never;
 
 /** What a call of a step gives. */
-export type Refs<O extends Ports> = {
-  readonly [Name in keyof O]: Ref<
-    O[Name] extends StandardSchemaV1
-      ? StandardSchemaV1.InferOutput<O[Name]>
-      : O[Name] extends Kind
-        ? O[Name]["~types"]["artifact"]
-        : never
-  >;
-};
+export type Refs<O extends Ports> = { readonly [Name in keyof O]: Ref<Promised<O[Name]>> };
+
+type Read<P> = P extends Kind ? P["~reads"] : P extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<P> : never;
 
 /** What a step's function reads. */
-export type Reads<I extends Ports> = {
-  readonly [Name in keyof I]: I[Name] extends StandardSchemaV1
-    ? StandardSchemaV1.InferOutput<I[Name]>
-    : I[Name] extends Kind
-      ? I[Name]["~types"]["reads"]
-      : never;
-};
+export type Reads<I extends Ports> = { readonly [Name in keyof I]: Read<I[Name]> };
 
-type Fills<P> = P extends StandardSchemaV1 ? "return" : P extends Kind ? P["~types"]["fills"] : never;
+type FillOf<P> = P extends Kind ? P["~fill"] : "return";
+
+/** The compiler's word for an output that the step's function returns instead of writing it. */
+export type ReturnedInstead = "This output is returned by the step, not written.";
+
+type WriterOf<P> = P extends Kind<unknown, unknown, unknown, "writer"> ? P["~writes"] : ReturnedInstead;
 
 /** What a step's function is given to fill its file outputs with. */
-export type Writers<O extends Ports> = {
-  readonly [Name in keyof O as Fills<O[Name]> extends "writer" ? Name : never]: O[Name] extends Kind
-    ? O[Name]["~types"]["writes"]
-    : never;
-};
+export type Writers<O extends Ports> = { readonly [Name in keyof O]: WriterOf<O[Name]> };
 
-type ReturnedNames<O> = { [Name in keyof O]: Fills<O[Name]> extends "return" ? Name : never }[keyof O];
+type Written<P> = P extends Kind ? P["~writes"] : P extends StandardSchemaV1 ? StandardSchemaV1.InferInput<P> : never;
 
-/** What a step's function returns: its values and metrics, or nothing if it has none. */
-export type Returned<O extends Ports> = [ReturnedNames<O>] extends [never]
-  ? void
-  : {
-      readonly [Name in ReturnedNames<O>]: O[Name] extends StandardSchemaV1
-        ? StandardSchemaV1.InferInput<O[Name]>
-        : O[Name] extends Kind
-          ? O[Name]["~types"]["writes"]
-          : never;
-    };
+type ReturnedNames<O> = { [Name in keyof O]: FillOf<O[Name]> extends "return" ? Name : never }[keyof O];
 
-type Gating<P> = P extends StandardSchemaV1 ? "free" : P extends Kind ? P["~types"]["gated"] : "free";
+/**
+ * What a step's function returns: its values and metrics, or nothing if it has none. Most steps
+ * either write or return everything, and are spared the search for names, which costs the
+ * compiler the most.
+ */
+export type Returned<O extends Ports> = "return" extends FillOf<O[keyof O]>
+  ? "writer" extends FillOf<O[keyof O]>
+    ? { readonly [Name in ReturnedNames<O>]: Written<O[Name]> }
+    : { readonly [Name in keyof O]: Written<O[Name]> }
+  : void;
 
 /** The names of the ports that hold models no gate has to approve yet. */
-export type UngatedNames<I> = { [Name in keyof I]: Gating<I[Name]> extends "ungated" ? Name : never }[keyof I];
+export type UngatedNames<I> = {
+  [Name in keyof I]: I[Name] extends { readonly "~gated": "ungated" } ? Name : never;
+}[keyof I];
 
-type ApprovedNames<I> = { [Name in keyof I]: Gating<I[Name]> extends "approved" ? Name : never }[keyof I];
+type ApprovedNames<I> = {
+  [Name in keyof I]: I[Name] extends { readonly "~gated": "approved" } ? Name : never;
+}[keyof I];
 
 /** The message of the compiler for a deploy that takes a model without a gate. */
 export interface UngatedModel {

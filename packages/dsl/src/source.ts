@@ -25,7 +25,7 @@ export function source<K extends Kind>(
   path: string,
   kind: K,
   options: SourceOptions = {},
-): Ref<K["~types"]["artifact"]> {
+): Ref<K["~artifact"]> {
   const site = callSite();
   if (typeof path !== "string" || path === "") {
     throw new MlpipeError("MLP1006", `source() takes a path, and was given ${describe(path)}.`, { at: site });

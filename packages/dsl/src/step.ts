@@ -50,32 +50,52 @@ export interface StepOptions {
   readonly cache?: boolean | { readonly maxAge: Duration };
 }
 
-/** A step is a TypeScript function or a command, never both. */
-export type StepBody<I extends Ports, O extends Ports, Context, Target> =
-  | {
-      /** Runs in a process of its own. Writes files through `out`, returns values and metrics. */
-      run(inputs: Reads<I>, out: Writers<O>, context: Context): Returned<O> | Promise<Returned<O>>;
-      readonly command?: never;
-    }
-  | {
-      /** Builds the command once, from the places of its ports. */
-      command(inputs: Places<I>, outputs: Places<O>, target: Target): Command;
-      readonly run?: never;
-    };
+// Flat interfaces, and not an intersection of what they share: the compiler pays for each level
+// with every step.
 
-/** The definition of a data, train or evaluate step. */
-export type StepSpec<I extends Ports, O extends Ports> = StepOptions & {
+/** A data, train or evaluate step that is a TypeScript function. */
+export interface FunctionSpec<I extends Ports, O extends Ports> extends StepOptions {
   readonly inputs?: I;
   readonly outputs: O;
-} & StepBody<I, O, StepContext, never>;
+  /** Runs in a process of its own. Writes files through `out`, returns values and metrics. */
+  run(inputs: Reads<I>, out: Writers<O>, context: StepContext): Returned<O> | Promise<Returned<O>>;
+  readonly command?: never;
+}
 
-/** The definition of a deploy. */
-export type DeploySpec<I extends Ports, O extends Ports> = Omit<StepOptions, "cache"> & {
+/** A data, train or evaluate step that is a command. */
+export interface CommandSpec<I extends Ports, O extends Ports> extends StepOptions {
+  readonly inputs?: I;
+  readonly outputs: O;
+  /** Builds the command once, from the places of its ports. */
+  command(inputs: Places<I>, outputs: Places<O>): Command;
+  readonly run?: never;
+}
+
+/** The definition of a data, train or evaluate step: a function or a command, never both. */
+export type StepSpec<I extends Ports, O extends Ports> = FunctionSpec<I, O> | CommandSpec<I, O>;
+
+/** The ports and the target of a deploy. */
+export interface DeployPorts<I extends Ports, O extends Ports> extends Omit<StepOptions, "cache"> {
   readonly inputs: I & DeployInputs<I>;
   readonly outputs?: O;
   /** The one place outside that the deploy writes: a file or folder, relative to the project's root. */
   readonly target: string;
-} & StepBody<I, O, DeployContext, Place>;
+}
+
+/** A deploy that is a TypeScript function. */
+export interface DeployFunctionSpec<I extends Ports, O extends Ports> extends DeployPorts<I, O> {
+  run(inputs: Reads<I>, out: Writers<O>, context: DeployContext): Returned<O> | Promise<Returned<O>>;
+  readonly command?: never;
+}
+
+/** A deploy that is a command. */
+export interface DeployCommandSpec<I extends Ports, O extends Ports> extends DeployPorts<I, O> {
+  command(inputs: Places<I>, outputs: Places<O>, target: Place): Command;
+  readonly run?: never;
+}
+
+/** The definition of a deploy: a function or a command, never both. */
+export type DeploySpec<I extends Ports, O extends Ports> = DeployFunctionSpec<I, O> | DeployCommandSpec<I, O>;
 
 /** The definition of a gate. */
 export interface GateSpec<I extends Ports, Pass extends keyof I> extends Pick<StepOptions, "description" | "files"> {
@@ -167,7 +187,7 @@ export function deploy<const I extends Ports, const O extends Ports = {}>(
 
 /** What a gate gives: its model, approved. */
 export type Gated<I extends Ports, Pass extends keyof I> = {
-  readonly [Name in Pass]: I[Name] extends Kind ? Ref<Approved<I[Name]["~types"]["artifact"]>> : never;
+  readonly [Name in Pass]: I[Name] extends Kind ? Ref<Approved<I[Name]["~artifact"]>> : never;
 };
 
 /** A condition that a model must meet before anything that demands an approved one can have it. */
