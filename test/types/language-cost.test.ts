@@ -26,13 +26,22 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function compile(source: string): Promise<{ readonly output: string; readonly instantiations: number }> {
+async function compile(
+  source: string,
+): Promise<{ readonly output: string; readonly instantiations: number }> {
   writeFileSync(join(folder, "probe.ts"), source);
   writeFileSync(
     join(folder, "tsconfig.json"),
     JSON.stringify({
       extends: join(root, "tsconfig.base.json"),
-      compilerOptions: { composite: false, declaration: false, noEmit: true, customConditions: [], types: [], noUnusedLocals: false },
+      compilerOptions: {
+        composite: false,
+        declaration: false,
+        noEmit: true,
+        customConditions: [],
+        types: [],
+        noUnusedLocals: false,
+      },
       files: ["probe.ts"],
     }),
   );
@@ -52,7 +61,9 @@ const Params = z.object({ trees: z.int().default(10) });
 
 describe("the compiler", () => {
   it("stays under 25,000 instantiations for a pipeline of 200 steps", async () => {
-    const steps = Array.from({ length: 50 }, (_, n) => `
+    const steps = Array.from(
+      { length: 50 },
+      (_, n) => `
 export const split${n} = data("split${n}", {
   inputs: { days: csv(Day), from: z.iso.date() },
   outputs: { train: csv(Day), test: csv(Day), rows: z.int() },
@@ -77,12 +88,16 @@ export const note${n} = data("note${n}", {
   inputs: { metrics: metrics({ mae: "min" }) },
   outputs: { text: z.string() },
   run: ({ metrics: { mae } }) => ({ text: String(mae) }),
-});`);
-    const calls = Array.from({ length: 50 }, (_, n) => `
+});`,
+    );
+    const calls = Array.from(
+      { length: 50 },
+      (_, n) => `
   const s${n} = split${n}({ days: source("days.csv", csv(Day)), from: "2020-01-01" });
   const f${n} = fit${n}({ days: s${n}.train, trees: p.trees, seed: 1 });
   const e${n} = score${n}({ model: f${n}.model, days: s${n}.test });
-  const t${n} = note${n}({ metrics: e${n}.metrics });`);
+  const t${n} = note${n}({ metrics: e${n}.metrics });`,
+    );
     const { output, instantiations } = await compile(
       `${prelude}${steps.join("")}
 export default pipeline("large", Params, (p) => {${calls.join("")}

@@ -33,7 +33,10 @@ export type BuiltBinding =
       readonly keep: "copy" | "reference";
       readonly site: Site | undefined;
     }
-  | { readonly type: "many"; readonly items: readonly { readonly key: string; readonly from: BuiltBinding }[] };
+  | {
+      readonly type: "many";
+      readonly items: readonly { readonly key: string; readonly from: BuiltBinding }[];
+    };
 
 let current: Builder | undefined;
 
@@ -47,6 +50,7 @@ export class Builder {
   /** Runs the function of a pipeline with this builder as the one that calls go to. */
   run<Result>(build: () => Result): Result {
     const outer = current;
+    // oxlint-disable-next-line typescript/no-this-alias -- calls of steps find their builder here
     current = this;
     try {
       return build();
@@ -69,7 +73,12 @@ export class Builder {
    * Adds a step and returns a ref for each of its outputs.
    * @throws MlpipeError MLP1002, MLP1006, MLP1008
    */
-  call(definition: StepDefinition, id: string, given: unknown, options: CallOptions): Record<string, RefNode> {
+  call(
+    definition: StepDefinition,
+    id: string,
+    given: unknown,
+    options: CallOptions,
+  ): Record<string, RefNode> {
     const called = callSite();
     checkName("a step", id, called);
     const fullId = id + this.#itemKeys.map((key) => `[${key}]`).join("");
@@ -97,7 +106,10 @@ export class Builder {
     }
 
     checkOptions(fullId, options, called);
-    if (definition.kind === "train" && !Object.values(definition.inputs).some((port) => specOf(port).kind === "seed")) {
+    if (
+      definition.kind === "train" &&
+      !Object.values(definition.inputs).some((port) => specOf(port).kind === "seed")
+    ) {
       this.warnings.push({
         message: `The training "${fullId}" has no seed() port, so nobody can tell whether it can be repeated.`,
         site: definition.sites[0],
@@ -134,7 +146,13 @@ export function refuseDuringBuild(name: string, at: Site | undefined): void {
   });
 }
 
-function bind(given: unknown, port: string, declared: Port, step: string, called: Site | undefined): BuiltBinding {
+function bind(
+  given: unknown,
+  port: string,
+  declared: Port,
+  step: string,
+  called: Site | undefined,
+): BuiltBinding {
   const wanted = specOf(declared);
   if (given === undefined) {
     if (wanted.kind === "optional") return { type: "absent" };
@@ -143,17 +161,27 @@ function bind(given: unknown, port: string, declared: Port, step: string, called
   if (isRefNode(given)) {
     const found = isEmptyMany(given, wanted) ? undefined : mismatch(given.kind, wanted);
     if (found === undefined) return originOf(given);
-    throw wrongPort(step, called, `takes ${describeKind(wanted)} as ${port}, and was given ${found} (${given.label})`);
+    throw wrongPort(
+      step,
+      called,
+      `takes ${describeKind(wanted)} as ${port}, and was given ${found} (${given.label})`,
+    );
   }
-  const inner = wanted.kind === "optional" && isKind(declared) && declared.of !== undefined ? declared.of : declared;
+  const inner =
+    wanted.kind === "optional" && isKind(declared) && declared.of !== undefined ? declared.of : declared;
   const innerSpec = specOf(inner);
   if (isKind(inner) && innerSpec.kind === "many" && typeof given === "object" && given !== null) {
     return bindItems(given, port, inner, step, called);
   }
   if (!isKind(inner)) return { type: "value", value: checkValue(given, port, inner, step, called) };
   if (innerSpec.kind === "seed") {
-    if (typeof given === "number" && Number.isSafeInteger(given) && given >= 0) return { type: "value", value: given };
-    throw wrongPort(step, called, `takes a whole number from 0 up as the seed ${port}, and was given ${describe(given)}`);
+    if (typeof given === "number" && Number.isSafeInteger(given) && given >= 0)
+      return { type: "value", value: given };
+    throw wrongPort(
+      step,
+      called,
+      `takes a whole number from 0 up as the seed ${port}, and was given ${describe(given)}`,
+    );
   }
   throw wrongPort(
     step,
@@ -168,7 +196,13 @@ function isEmptyMany({ origin }: RefNode, wanted: KindSpec): boolean {
   return origin.type === "many" && origin.items.length === 0 && wanted.kind === "many";
 }
 
-function bindItems(given: object, port: string, declared: Kind, step: string, called: Site | undefined): BuiltBinding {
+function bindItems(
+  given: object,
+  port: string,
+  declared: Kind,
+  step: string,
+  called: Site | undefined,
+): BuiltBinding {
   const item = declared.of ?? declared;
   const items = Object.entries(given).map(([key, ref]) => ({
     key,
@@ -186,7 +220,10 @@ export function sortByKey<Item extends { readonly key: string }>(items: readonly
 export function originOf(ref: RefNode): BuiltBinding {
   const { origin } = ref;
   if (origin.type !== "many") return origin;
-  return { type: "many", items: sortByKey(origin.items.map(([key, item]) => ({ key, from: originOf(item) }))) };
+  return {
+    type: "many",
+    items: sortByKey(origin.items.map(([key, item]) => ({ key, from: originOf(item) }))),
+  };
 }
 
 function checkValue(
@@ -229,7 +266,8 @@ function checkOptions(step: string, options: CallOptions, at: Site | undefined):
         ? `timeout is ${describe(timeout)}, and must be a duration such as "2h"`
         : Object.entries(resources).find(([, amount]) => !(Number.isFinite(amount) && amount >= 0));
   if (problem === undefined) return;
-  const text = typeof problem === "string" ? problem : `the resource ${problem[0]} is ${describe(problem[1])}`;
+  const text =
+    typeof problem === "string" ? problem : `the resource ${problem[0]} is ${describe(problem[1])}`;
   throw new MlpipeError("MLP1010", `The scheduling of "${step}" does not hold: ${text}.`, { at });
 }
 

@@ -101,10 +101,14 @@ function toPart(value: Argument): CommandPart {
   if (typeof value === "string") return value;
   if (typeof value === "number") return String(value);
   if (typeof value === "object" && placeMark in value) return value[placeMark];
-  throw new MlpipeError("MLP1010", `A command takes strings, numbers and ports, and was given ${describe(value)}.`, {
-    at: callSite(),
-    hint: "Inside `command`, use the ports of its own parameters: (i, o) => cmd`… ${i.days} …`.",
-  });
+  throw new MlpipeError(
+    "MLP1010",
+    `A command takes strings, numbers and ports, and was given ${describe(value)}.`,
+    {
+      at: callSite(),
+      hint: "Inside `command`, use the ports of its own parameters: (i, o) => cmd`… ${i.days} …`.",
+    },
+  );
 }
 
 function describe(value: unknown): string {

@@ -39,7 +39,10 @@ export function each<const Item, Result extends EachResult>(
         hint: "Make the key of what tells the items apart.",
       });
     }
-    results.set(key, builder.forItem(key, () => body(item, key)));
+    results.set(
+      key,
+      builder.forItem(key, () => body(item, key)),
+    );
   }
   // The names and kinds that were joined are those the body returned, as Joined says.
   return join(results) as Joined<Result>;
@@ -50,14 +53,19 @@ function join(results: ReadonlyMap<string, unknown>): unknown {
   if (first === undefined) return joinedNothing();
   if (isRefNode(first)) return asRef(joinRefs("each", results));
   if (typeof first !== "object" || first === null) {
-    throw new MlpipeError("MLP1011", "The body of each returned something else than refs.", { at: callSite() });
+    throw new MlpipeError("MLP1011", "The body of each returned something else than refs.", {
+      at: callSite(),
+    });
   }
   const names = Object.keys(first);
   return Object.fromEntries(
     names.map((name) => {
       const column = new Map<string, unknown>();
       for (const [key, result] of results) {
-        column.set(key, typeof result === "object" && result !== null ? Reflect.get(result, name) : undefined);
+        column.set(
+          key,
+          typeof result === "object" && result !== null ? Reflect.get(result, name) : undefined,
+        );
       }
       return [name, joinRefs(name, column)];
     }),
@@ -82,7 +90,11 @@ function joinRefs(label: string, results: ReadonlyMap<string, unknown>): RefNode
 
 /** With no items nobody knows what the body would have returned: every name is an empty `many`. */
 function joinedNothing(): unknown {
-  const empty = new RefNode("each of nothing", { kind: "many", of: { kind: "value" } }, { type: "many", items: [] });
+  const empty = new RefNode(
+    "each of nothing",
+    { kind: "many", of: { kind: "value" } },
+    { type: "many", items: [] },
+  );
   return new Proxy(empty, {
     get: (target, name): unknown =>
       typeof name === "symbol" || name in target ? Reflect.get(target, name) : empty,

@@ -191,9 +191,9 @@ export type MetricsKind<Name extends string> = Kind<
  * Named numbers by which a model is judged, each with the direction that is better.
  * Every value must be a finite number.
  */
-export function metrics<const Name extends string>(
-  directions: { readonly [Each in Name]: "min" | "max" },
-): MetricsKind<Name> {
+export function metrics<const Name extends string>(directions: {
+  readonly [Each in Name]: "min" | "max";
+}): MetricsKind<Name> {
   return kind({ kind: "metrics", directions });
 }
 

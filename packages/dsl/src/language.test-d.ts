@@ -219,7 +219,7 @@ const pick = evaluate("pick", {
   outputs: { best: z.string(), curve: plot() },
   async run({ models, scores }, out) {
     await out.curve.write("<svg/>");
-    const [best = ""] = [...scores.keys()].filter((key) => models.get(key)?.path !== "");
+    const best = [...scores.keys()].find((key) => models.get(key)?.path !== "") ?? "";
     return { best };
   },
 });
@@ -240,7 +240,10 @@ export const swept = pipeline("swept", Params, (p) => {
   // @ts-expect-error models are no metrics
   void pick({ models: trials.metrics, scores: trials.model });
   const { best } = pick({ models: trials.model, scores: trials.metrics });
-  const byHand = pick.as("pick-2")({ models: { a: fit.as("a")({ days: past, trees: 1, seed: 1 }).model }, scores: {} });
+  const byHand = pick.as("pick-2")({
+    models: { a: fit.as("a")({ days: past, trees: 1, seed: 1 }).model },
+    scores: {},
+  });
   void byHand;
   return { best };
 });

@@ -47,7 +47,10 @@ const publish = deploy("publish", { inputs: { model: approved(onnx()) }, target:
 
 const Params = z.object({ trees: z.int().default(10) });
 
-async function manifestOf(build: (p: { trees: number }) => PipelineOutputs, params: unknown = {}): Promise<Manifest> {
+async function manifestOf(
+  build: (p: { trees: number }) => PipelineOutputs,
+  params: unknown = {},
+): Promise<Manifest> {
   const built = await pipeline("test", Params, build).build(params);
   return built.toManifest({
     file: "test.pipeline.ts",
@@ -97,7 +100,10 @@ describe("a pipeline becomes a manifest", () => {
         from: { type: "absent" },
       },
     });
-    expect(manifest.outputs["model"]?.kind).toEqual({ kind: "approved", of: { kind: "model", format: "onnx" } });
+    expect(manifest.outputs["model"]?.kind).toEqual({
+      kind: "approved",
+      of: { kind: "model", format: "onnx" },
+    });
   });
 
   it("whose commands are arguments with places, quotes kept together", async () => {
@@ -120,7 +126,11 @@ describe("a pipeline becomes a manifest", () => {
     const manifest = await manifestOf(() => {
       const { days } = load({});
       fit({ days, trees: 1, seed: 1 });
-      return fit.as("fit-large").with({ retry: 2, timeout: "2h", resources: { gpu: 1 } })({ days, trees: 9, seed: 1 });
+      return fit.as("fit-large").with({ retry: 2, timeout: "2h", resources: { gpu: 1 } })({
+        days,
+        trees: 9,
+        seed: 1,
+      });
     });
     expect(manifest.steps.map(({ id }) => id)).toEqual(["load", "fit", "fit-large"]);
     expect(manifest.steps[2]?.scheduling).toEqual({ retry: 2, timeoutMs: 7_200_000, resources: { gpu: 1 } });
@@ -198,16 +208,24 @@ describe("a pipeline becomes a manifest", () => {
   });
 
   it("whose JSON Schema can be published", () => {
-    expect(manifestJsonSchema()).toMatchObject({ $ref: "#/$defs/Manifest", $defs: { Manifest: { type: "object" } } });
+    expect(manifestJsonSchema()).toMatchObject({
+      $ref: "#/$defs/Manifest",
+      $defs: { Manifest: { type: "object" } },
+    });
   });
 });
 
 describe("misuse is loud", () => {
   const days = source("days.csv", csv(Day));
-  const cases: readonly [what: string, build: (p: { trees: number }) => unknown, code: string, message: string][] = [
+  const cases: readonly [
+    what: string,
+    build: (p: { trees: number }) => unknown,
+    code: string,
+    message: string,
+  ][] = [
     [
       "a ref in a template string",
-      () => `${String(untyped(load({}).rows))}`,
+      () => `rows: ${String(untyped(load({}).rows))}`,
       "MLP1007",
       "The ref load.rows was turned into a string or number, or compared, but it has no content until the pipeline runs.",
     ],
@@ -243,7 +261,8 @@ describe("misuse is loud", () => {
     ],
     [
       "metrics of other names",
-      () => check({ model: fit({ days, trees: 1, seed: 1 }).model, metrics: untyped(otherMetrics({}).metrics) }),
+      () =>
+        check({ model: fit({ days, trees: 1, seed: 1 }).model, metrics: untyped(otherMetrics({}).metrics) }),
       "MLP1006",
       '"check" takes metrics(mae) as metrics, and was given metrics without mae (other.metrics).',
     ],
@@ -298,7 +317,12 @@ describe("misuse is loud", () => {
     ],
     [
       "two items with one key",
-      () => each([1, 2], () => "same", (trees) => fit({ days, trees, seed: 1 })),
+      () =>
+        each(
+          [1, 2],
+          () => "same",
+          (trees) => fit({ days, trees, seed: 1 }),
+        ),
       "MLP1012",
       'Two items of each have the key "same".',
     ],

@@ -20,15 +20,17 @@ export type KindSpec =
   | { readonly kind: "metrics"; readonly directions: Readonly<Record<string, "min" | "max">> }
   | { readonly kind: "many" | "approved" | "optional"; readonly of: KindSpec };
 
-const KindSpecSchema: z.ZodType<KindSpec> = z.lazy(() =>
-  z.discriminatedUnion("kind", [
-    z.strictObject({ kind: z.enum(["value", "seed", "csv", "jsonl", "json", "dir"]) }),
-    z.strictObject({ kind: z.enum(["file", "plot"]), extension: z.string() }),
-    z.strictObject({ kind: z.literal("model"), format: z.string() }),
-    z.strictObject({ kind: z.literal("metrics"), directions: z.record(z.string(), Direction) }),
-    z.strictObject({ kind: z.enum(["many", "approved", "optional"]), of: KindSpecSchema }),
-  ]),
-).meta({ id: "Kind" });
+const KindSpecSchema: z.ZodType<KindSpec> = z
+  .lazy(() =>
+    z.discriminatedUnion("kind", [
+      z.strictObject({ kind: z.enum(["value", "seed", "csv", "jsonl", "json", "dir"]) }),
+      z.strictObject({ kind: z.enum(["file", "plot"]), extension: z.string() }),
+      z.strictObject({ kind: z.literal("model"), format: z.string() }),
+      z.strictObject({ kind: z.literal("metrics"), directions: z.record(z.string(), Direction) }),
+      z.strictObject({ kind: z.enum(["many", "approved", "optional"]), of: KindSpecSchema }),
+    ]),
+  )
+  .meta({ id: "Kind" });
 
 const SiteSchema = z
   .strictObject({
@@ -51,23 +53,25 @@ export type Binding =
   | { readonly type: "many"; readonly items: readonly { readonly key: string; readonly from: Binding }[] }
   | { readonly type: "absent" };
 
-const BindingSchema: z.ZodType<Binding> = z.lazy(() =>
-  z.discriminatedUnion("type", [
-    z.strictObject({ type: z.literal("step"), step: z.string(), port: z.string() }),
-    z.strictObject({ type: z.literal("value"), value: z.json() }),
-    z.strictObject({
-      type: z.literal("source"),
-      path: z.string().describe("relative to the project's root, or absolute"),
-      keep: z.enum(["copy", "reference"]),
-      site: SiteSchema.optional(),
-    }),
-    z.strictObject({
-      type: z.literal("many"),
-      items: z.array(z.strictObject({ key: z.string(), from: BindingSchema })),
-    }),
-    z.strictObject({ type: z.literal("absent") }),
-  ]),
-).meta({ id: "Binding" });
+const BindingSchema: z.ZodType<Binding> = z
+  .lazy(() =>
+    z.discriminatedUnion("type", [
+      z.strictObject({ type: z.literal("step"), step: z.string(), port: z.string() }),
+      z.strictObject({ type: z.literal("value"), value: z.json() }),
+      z.strictObject({
+        type: z.literal("source"),
+        path: z.string().describe("relative to the project's root, or absolute"),
+        keep: z.enum(["copy", "reference"]),
+        site: SiteSchema.optional(),
+      }),
+      z.strictObject({
+        type: z.literal("many"),
+        items: z.array(z.strictObject({ key: z.string(), from: BindingSchema })),
+      }),
+      z.strictObject({ type: z.literal("absent") }),
+    ]),
+  )
+  .meta({ id: "Binding" });
 
 const ArgumentPart = z.union([
   z.string(),
@@ -80,7 +84,9 @@ const Body = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("run") }),
   z.strictObject({
     type: z.literal("command"),
-    argv: z.array(z.array(ArgumentPart)).describe("each argument a sequence of parts, joined without a space"),
+    argv: z
+      .array(z.array(ArgumentPart))
+      .describe("each argument a sequence of parts, joined without a space"),
   }),
   z.strictObject({ type: z.literal("check"), pass: z.string() }),
 ]);

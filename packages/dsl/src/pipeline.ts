@@ -135,16 +135,24 @@ function checkOutputs(name: string, outputs: unknown, at: Site | undefined): rea
     });
   }
   if (typeof outputs !== "object" || outputs === null || isRefNode(outputs)) {
-    throw new MlpipeError("MLP1011", `The pipeline "${name}" returned ${describe(outputs)} instead of its outputs.`, {
-      at,
-      hint: "Return the refs that users should see: return { model, metrics }.",
-    });
+    throw new MlpipeError(
+      "MLP1011",
+      `The pipeline "${name}" returned ${describe(outputs)} instead of its outputs.`,
+      {
+        at,
+        hint: "Return the refs that users should see: return { model, metrics }.",
+      },
+    );
   }
   return Object.entries(outputs).map(([output, ref]) => {
     if (!isRefNode(ref)) {
-      throw new MlpipeError("MLP1011", `The pipeline "${name}" returned ${describe(ref)} as ${output}, and not a ref.`, {
-        at,
-      });
+      throw new MlpipeError(
+        "MLP1011",
+        `The pipeline "${name}" returned ${describe(ref)} as ${output}, and not a ref.`,
+        {
+          at,
+        },
+      );
     }
     checkName(`an output of the pipeline "${name}"`, output, at);
     return { name: output, kind: ref.kind, from: originOf(ref) };
@@ -186,7 +194,9 @@ function assemble(
         ...(defined !== undefined && { defined }),
         ...(at !== undefined && { called: at }),
         inputs: mapValues(inputs, ({ kind, from }) => ({ kind, from: binding(from) })),
-        outputs: mapValues(definition.outputs, (port) => ("spec" in port ? port.spec : { kind: "value" as const })),
+        outputs: mapValues(definition.outputs, (port) =>
+          "spec" in port ? port.spec : { kind: "value" as const },
+        ),
         body: bodyOf(definition),
         ...(files !== undefined && { files: [...files] }),
         env: env.map((entry) =>
@@ -210,7 +220,8 @@ function assemble(
 }
 
 function bodyOf(definition: StepDefinition): StepBody {
-  if (definition.argv !== undefined) return { type: "command", argv: definition.argv.map((parts) => [...parts]) };
+  if (definition.argv !== undefined)
+    return { type: "command", argv: definition.argv.map((parts) => [...parts]) };
   if (definition.pass !== undefined) return { type: "check", pass: definition.pass };
   return { type: "run" };
 }
@@ -221,6 +232,9 @@ function cacheOf(cache: StepDefinition["options"]["cache"]): ManifestStep["cache
   return maxAgeMs === undefined ? { mode: "keyed" } : { mode: "aging", maxAgeMs };
 }
 
-function mapValues<In, Out>(record: Readonly<Record<string, In>>, map: (value: In) => Out): Record<string, Out> {
+function mapValues<In, Out>(
+  record: Readonly<Record<string, In>>,
+  map: (value: In) => Out,
+): Record<string, Out> {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
 }

@@ -26,12 +26,20 @@ export type Wiring<I extends Ports> =
       }
     : { readonly [Name in keyof I]: Accepts<I[Name]> };
 
-type Promised<P> = P extends Kind ? P["~artifact"] : P extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<P> : never;
+type Promised<P> = P extends Kind
+  ? P["~artifact"]
+  : P extends StandardSchemaV1
+    ? StandardSchemaV1.InferOutput<P>
+    : never;
 
 /** What a call of a step gives. */
 export type Refs<O extends Ports> = { readonly [Name in keyof O]: Ref<Promised<O[Name]>> };
 
-type Read<P> = P extends Kind ? P["~reads"] : P extends StandardSchemaV1 ? StandardSchemaV1.InferOutput<P> : never;
+type Read<P> = P extends Kind
+  ? P["~reads"]
+  : P extends StandardSchemaV1
+    ? StandardSchemaV1.InferOutput<P>
+    : never;
 
 /** What a step's function reads. */
 export type Reads<I extends Ports> = { readonly [Name in keyof I]: Read<I[Name]> };
@@ -46,7 +54,11 @@ type WriterOf<P> = P extends Kind<unknown, unknown, unknown, "writer"> ? P["~wri
 /** What a step's function is given to fill its file outputs with. */
 export type Writers<O extends Ports> = { readonly [Name in keyof O]: WriterOf<O[Name]> };
 
-type Written<P> = P extends Kind ? P["~writes"] : P extends StandardSchemaV1 ? StandardSchemaV1.InferInput<P> : never;
+type Written<P> = P extends Kind
+  ? P["~writes"]
+  : P extends StandardSchemaV1
+    ? StandardSchemaV1.InferInput<P>
+    : never;
 
 type ReturnedNames<O> = { [Name in keyof O]: FillOf<O[Name]> extends "return" ? Name : never }[keyof O];
 
@@ -55,11 +67,12 @@ type ReturnedNames<O> = { [Name in keyof O]: FillOf<O[Name]> extends "return" ? 
  * either write or return everything, and are spared the search for names, which costs the
  * compiler the most.
  */
-export type Returned<O extends Ports> = "return" extends FillOf<O[keyof O]>
-  ? "writer" extends FillOf<O[keyof O]>
-    ? { readonly [Name in ReturnedNames<O>]: Written<O[Name]> }
-    : { readonly [Name in keyof O]: Written<O[Name]> }
-  : void;
+export type Returned<O extends Ports> =
+  "return" extends FillOf<O[keyof O]>
+    ? "writer" extends FillOf<O[keyof O]>
+      ? { readonly [Name in ReturnedNames<O>]: Written<O[Name]> }
+      : { readonly [Name in keyof O]: Written<O[Name]> }
+    : void;
 
 /** The names of the ports that hold models no gate has to approve yet. */
 export type UngatedNames<I> = {

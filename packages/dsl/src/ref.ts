@@ -62,10 +62,14 @@ export class RefNode {
 }
 
 function refusal(label: string, how: string): MlpipeError {
-  return new MlpipeError("MLP1007", `The ref ${label} was ${how}, but it has no content until the pipeline runs.`, {
-    at: callSite(),
-    hint: "Pass the ref to a step; there its content is at hand.",
-  });
+  return new MlpipeError(
+    "MLP1007",
+    `The ref ${label} was ${how}, but it has no content until the pipeline runs.`,
+    {
+      at: callSite(),
+      hint: "Pass the ref to a step; there its content is at hand.",
+    },
+  );
 }
 
 /** Whether a value is a ref, of this or another copy of the language. */

@@ -98,7 +98,10 @@ export interface DeployCommandSpec<I extends Ports, O extends Ports> extends Dep
 export type DeploySpec<I extends Ports, O extends Ports> = DeployFunctionSpec<I, O> | DeployCommandSpec<I, O>;
 
 /** The definition of a gate. */
-export interface GateSpec<I extends Ports, Pass extends keyof I> extends Pick<StepOptions, "description" | "files"> {
+export interface GateSpec<I extends Ports, Pass extends keyof I> extends Pick<
+  StepOptions,
+  "description" | "files"
+> {
   readonly inputs: I;
   /** The model port that leaves the gate approved. */
   readonly pass: Pass;
@@ -248,7 +251,10 @@ function define<I extends Ports, Result>(kind: StepKind, name: string, spec: Era
   if (kind === "deploy") checkDeployInputs(inputs, fail);
   const aging = spec.cache;
   if (typeof aging === "object" && !parseDuration(aging.maxAge)) {
-    fail(`has a maxAge that is no duration: ${JSON.stringify(aging.maxAge)}.`, 'Write it like "12h" or "1d".');
+    fail(
+      `has a maxAge that is no duration: ${JSON.stringify(aging.maxAge)}.`,
+      'Write it like "12h" or "1d".',
+    );
   }
 
   const definition: StepDefinition = Object.freeze({
@@ -288,7 +294,8 @@ function checkDeployInputs(inputs: Ports, fail: (message: string, hint?: string)
     let spec = specOf(declared);
     while (spec.kind === "optional" || spec.kind === "many") spec = spec.of;
     if (spec.kind === "approved") approvals++;
-    if (spec.kind === "model") fail(`takes the model ${port} without a gate.`, `Declare the port as approved(…).`);
+    if (spec.kind === "model")
+      fail(`takes the model ${port} without a gate.`, `Declare the port as approved(…).`);
   }
   if (approvals === 0) fail("takes no approved model.", "Declare the port of its model as approved(…).");
 }

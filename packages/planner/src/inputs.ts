@@ -104,7 +104,9 @@ export function absoluteSite(
 }
 
 function innermost(kind: KindSpec): KindSpec {
-  return kind.kind === "optional" || kind.kind === "approved" || kind.kind === "many" ? innermost(kind.of) : kind;
+  return kind.kind === "optional" || kind.kind === "approved" || kind.kind === "many"
+    ? innermost(kind.of)
+    : kind;
 }
 
 const absentDigest = digestOfJson({ absent: true });
@@ -119,7 +121,9 @@ export function inputDigest(input: ResolvedInput): Digest {
     case "object":
     case "source":
       // A folder's digest is one of its listing: tagged, so that no file's bytes can pass for it.
-      return input.content.type === "tree" ? digestOfJson({ tree: input.content.digest }) : input.content.digest;
+      return input.content.type === "tree"
+        ? digestOfJson({ tree: input.content.digest })
+        : input.content.digest;
     case "many":
       return digestOfJson({ many: input.items.map(({ key, input: item }) => [key, inputDigest(item)]) });
   }
@@ -129,7 +133,8 @@ export function inputDigest(input: ResolvedInput): Digest {
 export function sourcePaths(root: string, steps: readonly ManifestStep[]): readonly string[] {
   const paths = new Set<string>();
   const visit = (binding: Binding): void => {
-    if (binding.type === "source") paths.add(isAbsolute(binding.path) ? binding.path : join(root, binding.path));
+    if (binding.type === "source")
+      paths.add(isAbsolute(binding.path) ? binding.path : join(root, binding.path));
     else if (binding.type === "many") for (const { from } of binding.items) visit(from);
   };
   for (const step of steps) for (const { from } of Object.values(step.inputs)) visit(from);

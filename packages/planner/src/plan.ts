@@ -82,7 +82,10 @@ export type ResolvedInput =
       readonly keep: "copy" | "reference";
       readonly content: Content;
     }
-  | { readonly type: "many"; readonly items: readonly { readonly key: string; readonly input: ResolvedInput }[] }
+  | {
+      readonly type: "many";
+      readonly items: readonly { readonly key: string; readonly input: ResolvedInput }[];
+    }
   | { readonly type: "absent" };
 
 /** The digests of the parts of a key. */

@@ -150,7 +150,11 @@ export class Planner {
   }
 
   /** Every difference between the decided key of a step and an earlier preimage, kept by its digest. */
-  compareWith(decision: Decision & { decision: "run" | "cached" }, before: Digest, params: unknown): readonly Reason[] {
+  compareWith(
+    decision: Decision & { decision: "run" | "cached" },
+    before: Digest,
+    params: unknown,
+  ): readonly Reason[] {
     const was = this.#options.store.parts.get(before);
     const is = this.#documents.get(decision.preimage);
     if (was === undefined || is === undefined) return [];
@@ -182,9 +186,13 @@ export class Planner {
   #step(id: string): ManifestStep {
     const step = this.#steps.get(id);
     if (step !== undefined) return step;
-    throw new MlpipeError("MLP2003", `The pipeline "${this.#options.manifest.pipeline}" has no step "${id}".`, {
-      hint: "mlpipe graph lists its steps.",
-    });
+    throw new MlpipeError(
+      "MLP2003",
+      `The pipeline "${this.#options.manifest.pipeline}" has no step "${id}".`,
+      {
+        hint: "mlpipe graph lists its steps.",
+      },
+    );
   }
 
   #contentOf(path: string): Content {
@@ -209,9 +217,19 @@ export class Planner {
     return content;
   }
 
-  #remember(identity: StepIdentity, parts: Preimage, key: Digest, inputs: Readonly<Record<string, ResolvedInput>>): void {
+  #remember(
+    identity: StepIdentity,
+    parts: Preimage,
+    key: Digest,
+    inputs: Readonly<Record<string, ResolvedInput>>,
+  ): void {
     const documents = this.#documents;
-    for (const { digest, document } of [identity.contract, identity.code, identity.packages, identity.environment]) {
+    for (const { digest, document } of [
+      identity.contract,
+      identity.code,
+      identity.packages,
+      identity.environment,
+    ]) {
       documents.set(digest, document);
     }
     documents.set(key, parts);
@@ -222,13 +240,11 @@ export class Planner {
 
   /** Why the result of a step must not be kept at all. */
   #obstacles(step: ManifestStep, identity: StepIdentity): readonly Reason[] {
-    const reasons = identity.uncacheable.map(
-      (finding): Reason => ({
-        part: "uncacheable",
-        name: finding.site === undefined ? step.id : `${finding.site.file}:${finding.site.line}`,
-        message: `not cached: ${finding.message}`,
-      }),
-    );
+    const reasons = identity.uncacheable.map((finding): Reason => ({
+      part: "uncacheable",
+      name: finding.site === undefined ? step.id : `${finding.site.file}:${finding.site.line}`,
+      message: `not cached: ${finding.message}`,
+    }));
     if (step.cache.mode === "off") {
       reasons.push({ part: "uncacheable", name: step.id, message: "never cached (cache: false)" });
     }
@@ -254,7 +270,9 @@ export class Planner {
     }
     const gone = Object.entries(entry.outputs).find(([, content]) => !store.objects.has(content));
     if (gone !== undefined) {
-      return run([{ part: "missing", name: gone[0], message: `its output ${gone[0]} is no longer in the store` }]);
+      return run([
+        { part: "missing", name: gone[0], message: `its output ${gone[0]} is no longer in the store` },
+      ]);
     }
     return unchanged(step, key, entry);
   }
@@ -278,7 +296,13 @@ export class Planner {
       return run(
         others.length > 0
           ? others
-          : [{ part: "target", name: target, message: `${target} holds another deployment, of ${receipt.at}` }],
+          : [
+              {
+                part: "target",
+                name: target,
+                message: `${target} holds another deployment, of ${receipt.at}`,
+              },
+            ],
       );
     }
     const path = isAbsolute(target) ? target : join(root, target);
@@ -366,5 +390,7 @@ function waitsFor(step: string): Reason {
 
 /** The params of a run's record. */
 function paramsOf(document: unknown): unknown {
-  return typeof document === "object" && document !== null && "params" in document ? document.params : undefined;
+  return typeof document === "object" && document !== null && "params" in document
+    ? document.params
+    : undefined;
 }

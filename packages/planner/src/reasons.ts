@@ -212,11 +212,16 @@ function compareNamed(
       message: `${what} ${name} ${left === undefined ? "(none)" : show(left)} → ${right === undefined ? "(none)" : show(right)}`,
     });
   }
-  if (reasons.length === count) reasons.push({ part: partName, name: partName, message: `${partName} changed` });
+  if (reasons.length === count)
+    reasons.push({ part: partName, name: partName, message: `${partName} changed` });
 }
 
 /** Nested documents as one level of dotted names, so that a difference has a name of its own. */
-function flatten(document: unknown, prefix = "", into: Record<string, unknown> = {}): Record<string, unknown> {
+function flatten(
+  document: unknown,
+  prefix = "",
+  into: Record<string, unknown> = {},
+): Record<string, unknown> {
   if (!isRecord(document)) return into;
   for (const [name, value] of Object.entries(document)) {
     if (isRecord(value)) flatten(value, `${prefix}${name}.`, into);

@@ -10,11 +10,12 @@ export const projectErrors = {
     title: "More than one pipeline",
     explain:
       "The project has several pipelines and the command names none. Name one (`mlpipe run weather`), or let " +
-      "`mlpipe.config.ts` decide: `export default { pipeline: \"weather\" }`.",
+      '`mlpipe.config.ts` decide: `export default { pipeline: "weather" }`.',
   },
   MLP6003: {
     title: "No such pipeline",
-    explain: "A command named a pipeline that is neither a file nor the name of one of the project's pipelines.",
+    explain:
+      "A command named a pipeline that is neither a file nor the name of one of the project's pipelines.",
   },
   MLP6004: {
     title: "A pipeline file that cannot be loaded",

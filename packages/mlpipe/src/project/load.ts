@@ -1,4 +1,11 @@
-import { definitionOf, isPipeline, type Manifest, MlpipeError, type Pipeline, type StepDefinition } from "@mlpipe/dsl";
+import {
+  definitionOf,
+  isPipeline,
+  type Manifest,
+  MlpipeError,
+  type Pipeline,
+  type StepDefinition,
+} from "@mlpipe/dsl";
 import { type GivenParams, readParams } from "./params.ts";
 import { importModule } from "./pipelines.ts";
 import { type Project, projectPath } from "./project.ts";
@@ -55,10 +62,14 @@ class ModuleIndex {
       if (name !== undefined) return { file, name };
     }
     const local = definition.name.replaceAll(/[-_](\w)/g, (_, letter: string) => letter.toUpperCase());
-    throw new MlpipeError("MLP1004", `The step "${definition.name}" is not exported by the module that defines it.`, {
-      at: definition.sites[0],
-      hint: `Its process imports the module and looks for the step there: export const ${local} = ${definition.kind}(…).`,
-    });
+    throw new MlpipeError(
+      "MLP1004",
+      `The step "${definition.name}" is not exported by the module that defines it.`,
+      {
+        at: definition.sites[0],
+        hint: `Its process imports the module and looks for the step there: export const ${local} = ${definition.kind}(…).`,
+      },
+    );
   }
 
   async #exportsOf(file: string): Promise<ReadonlyMap<StepDefinition, string>> {

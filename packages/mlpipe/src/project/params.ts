@@ -18,7 +18,8 @@ export interface GivenParams {
  * @throws MlpipeError MLP6006 for a param the schema does not know, MLP6007 for what cannot be read
  */
 export async function readParams(pipeline: Pipeline, given: GivenParams): Promise<Record<string, unknown>> {
-  const params: Record<string, unknown> = given.paramsFile === undefined ? {} : await readFile(given.paramsFile, given.cwd);
+  const params: Record<string, unknown> =
+    given.paramsFile === undefined ? {} : await readFile(given.paramsFile, given.cwd);
   const known = paramNames(pipeline.params);
   if (known !== undefined) {
     for (const name of Object.keys(params)) checkKnown(pipeline, known, name);
@@ -100,14 +101,20 @@ async function readFile(path: string, cwd: string): Promise<Record<string, unkno
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    return fail(`The params file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}.`, error);
+    return fail(
+      `The params file ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}.`,
+      error,
+    );
   }
   const yaml = await import("yaml");
   let value: unknown;
   try {
     value = yaml.parse(text);
   } catch (error) {
-    return fail(`The params file ${path} is not valid: ${error instanceof Error ? error.message : String(error)}`, error);
+    return fail(
+      `The params file ${path} is not valid: ${error instanceof Error ? error.message : String(error)}`,
+      error,
+    );
   }
   if (value === null || value === undefined) return {};
   return isObject(value) ? value : fail(`The params file ${path} holds no object.`);

@@ -106,7 +106,10 @@ async function configuredPipeline(project: Project): Promise<string | undefined>
 }
 
 /** Imports a module of the user's. @throws MlpipeError with the given code, pointing at the user's line */
-export async function importModule(file: string, code: "MLP6004" | "MLP6008"): Promise<Record<string, unknown>> {
+export async function importModule(
+  file: string,
+  code: "MLP6004" | "MLP6008",
+): Promise<Record<string, unknown>> {
   try {
     // A module namespace is an object of whatever the module exports.
     return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
