@@ -1,0 +1,117 @@
+/**
+ * What a user gets: the packages packed as they would be published, installed by npm into an empty
+ * project outside the repository, and used there.
+ */
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { smallPipeline, smallSteps } from "../e2e/small-pipeline.ts";
+
+const exec = promisify(execFile);
+const repository = join(import.meta.dirname, "../..");
+const packages = ["dsl", "store", "planner", "provenance", "executor", "mlpipe"];
+
+// The Node that runs the tests comes first, as it would on a user's machine.
+const env = { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"]}`, NO_COLOR: "1" };
+
+let base = "";
+let project = "";
+
+async function run(command: string, args: readonly string[], cwd: string): Promise<{ exit: number; stdout: string; stderr: string }> {
+  try {
+    return { exit: 0, ...(await exec(command, args, { cwd, env, maxBuffer: 64 * 1024 * 1024 })) };
+  } catch (error) {
+    const failed = error as { code: number; stdout: string; stderr: string };
+    return { exit: failed.code, stdout: failed.stdout, stderr: failed.stderr };
+  }
+}
+
+const mlpipe = (...args: readonly string[]): Promise<{ exit: number; stdout: string; stderr: string }> =>
+  run(join(project, "node_modules/.bin/mlpipe"), args, project);
+
+beforeAll(async () => {
+  base = realpathSync(mkdtempSync(join(tmpdir(), "mlpipe-install-")));
+  project = join(base, "project");
+  mkdirSync(project);
+  await exec(join(repository, "node_modules/.bin/tsc"), ["-b"], { cwd: repository, env });
+  for (const name of packages) {
+    const folder = join(repository, "packages", name);
+    const packed = await run("npx", ["-y", "pnpm@12.21.0", "pack", "--pack-destination", base], folder);
+    expect(packed.exit, packed.stderr).toBe(0);
+  }
+  const tarballs = readdirSync(base).filter((name) => name.endsWith(".tgz"));
+  expect(tarballs).toHaveLength(packages.length);
+  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "user", private: true, type: "module" }));
+  const installed = await run(
+    "npm",
+    ["install", "--no-audit", "--no-fund", "--loglevel=error", "zod@4.6.7", ...tarballs.map((name) => join(base, name))],
+    project,
+  );
+  expect(installed.exit, installed.stderr).toBe(0);
+  for (const [path, content] of Object.entries(smallPipeline)) {
+    mkdirSync(dirname(join(project, path)), { recursive: true });
+    writeFileSync(join(project, path), content);
+  }
+}, 300_000);
+afterAll(() => {
+  rmSync(base, { recursive: true, force: true });
+});
+
+describe("installed from tarballs", () => {
+  it("the command line has its help and its version", async () => {
+    const help = await mlpipe("--help");
+    expect(help.exit).toBe(0);
+    for (const command of ["run", "plan", "why", "status", "graph", "runs", "show", "logs", "get", "init"]) {
+      expect(help.stdout).toContain(`\n  ${command}`);
+    }
+    expect((await mlpipe("--version")).stdout.trim()).toMatch(/^\d+\.\d+\.\d+$/);
+  });
+
+  it("every error has its page", async () => {
+    const page = await mlpipe("help", "MLP1006");
+    expect(page.exit).toBe(0);
+    expect(page.stdout).toContain("MLP1006");
+    expect(page.stdout).toContain("A port given the wrong thing");
+  });
+
+  it("a pipeline runs, and is cached", async () => {
+    const first = await mlpipe("run", "--json");
+    expect(first.exit, first.stderr).toBe(0);
+    const statuses = (text: string): readonly string[] =>
+      (JSON.parse(text) as { steps: { status: string }[] }).steps.map(({ status }) => status);
+    expect(statuses(first.stdout)).toEqual(smallSteps.map(() => "ran"));
+    expect(statuses((await mlpipe("run", "--json")).stdout)).toEqual(smallSteps.map(() => "cached"));
+  });
+
+  it("the user's pipeline type-checks against the published types", async () => {
+    writeFileSync(
+      join(project, "tsconfig.json"),
+      JSON.stringify({
+        compilerOptions: {
+          strict: true,
+          target: "es2024",
+          module: "nodenext",
+          noEmit: true,
+          allowImportingTsExtensions: true,
+          types: ["node"],
+          typeRoots: [join(realpathSync(join(repository, "node_modules/@types/node")), "..")],
+          skipLibCheck: false,
+        },
+        include: ["**/*.ts"],
+      }),
+    );
+    const checked = await run(join(repository, "node_modules/.bin/tsc"), ["-p", project], project);
+    expect(checked.stdout).toBe("");
+    expect(checked.exit).toBe(0);
+  });
+
+  it("publint finds nothing wrong with the packages", async () => {
+    for (const name of packages) {
+      const found = await run(join(repository, "node_modules/.bin/publint"), ["run", "--strict", "--pack", "false", "."], join(project, "node_modules", name === "mlpipe" ? "mlpipe" : `@mlpipe/${name}`));
+      expect(found.stdout + found.stderr).toContain("All good!");
+    }
+  });
+});
