@@ -24,10 +24,12 @@ describe("after a first run", () => {
   it("plan gives a reason for every step", async () => {
     const { exit, stdout } = await project.mlpipe("plan", "--json");
     expect(exit).toBe(0);
-    const plan = JSON.parse(stdout) as { steps: { id: string; decision: string; reasons: { part: string }[] }[] };
-    expect(plan.steps.map(({ id, decision, reasons }) => [id, decision, reasons.map(({ part }) => part)])).toEqual(
-      smallSteps.map((id) => [id, "cached", ["unchanged"]]),
-    );
+    const plan = JSON.parse(stdout) as {
+      steps: { id: string; decision: string; reasons: { part: string }[] }[];
+    };
+    expect(
+      plan.steps.map(({ id, decision, reasons }) => [id, decision, reasons.map(({ part }) => part)]),
+    ).toEqual(smallSteps.map((id) => [id, "cached", ["unchanged"]]));
   });
 
   it("one hyperparameter changed: the training and what depends on it", async () => {
@@ -39,7 +41,9 @@ describe("after a first run", () => {
       "good-enough ran",
       "publish ran",
     ]);
-    expect(run.steps[1]?.reasons.map(({ message }) => message)).toEqual(["input shrink 1 → 0.99 (params.shrink)"]);
+    expect(run.steps[1]?.reasons.map(({ message }) => message)).toEqual([
+      "input shrink 1 → 0.99 (params.shrink)",
+    ]);
   });
 
   it("the split's helper changed in effect: what its outputs reach", async () => {
@@ -63,14 +67,18 @@ describe("after a first run", () => {
   it("every file touched: nothing", async () => {
     const later = new Date(Date.now() + 10_000);
     for (const path of readdirSync(project.root, { recursive: true, encoding: "utf8" })) {
-      if (!/^(?:node_modules|\.mlpipe|deployed|artifacts)(?:\/|$)/.test(path)) utimesSync(join(project.root, path), later, later);
+      if (!/^(?:node_modules|\.mlpipe|deployed|artifacts)(?:\/|$)/.test(path))
+        utimesSync(join(project.root, path), later, later);
     }
     expect(await project.statuses()).toEqual({ cached: smallSteps });
   });
 
   it("the Python script changed: the training, and nothing after an equal model", async () => {
     project.edit("fit.py", 'print("slope", slope)', 'print("the slope is", slope)');
-    expect(await project.statuses()).toEqual({ ran: ["fit"], cached: smallSteps.filter((id) => id !== "fit") });
+    expect(await project.statuses()).toEqual({
+      ran: ["fit"],
+      cached: smallSteps.filter((id) => id !== "fit"),
+    });
   });
 
   it("the port's schema changed: the steps that have it", async () => {
@@ -128,13 +136,16 @@ describe("after a first run", () => {
   it("a target changed by hand is deployed again", async () => {
     project.write({ "deployed/model.json": "{}" });
     const run = await project.run();
-    expect(run.steps.filter(({ status }) => status === "ran").map(({ id, reasons }) => [id, reasons[0]?.message])).toEqual([
-      ["publish", "deployed was changed since the last deploy"],
-    ]);
+    expect(
+      run.steps.filter(({ status }) => status === "ran").map(({ id, reasons }) => [id, reasons[0]?.message]),
+    ).toEqual([["publish", "deployed was changed since the last deploy"]]);
   });
 
   it("--force runs everything, --force fit the training alone, --only and --from a part", async () => {
-    expect(await project.statuses("--force", "fit")).toEqual({ ran: ["fit"], cached: smallSteps.filter((id) => id !== "fit") });
+    expect(await project.statuses("--force", "fit")).toEqual({
+      ran: ["fit"],
+      cached: smallSteps.filter((id) => id !== "fit"),
+    });
     expect(await project.statuses("--force")).toEqual({ ran: smallSteps });
     expect(await project.statuses("--only", "fit", "-s", "shrink=0.5")).toEqual({
       ran: ["fit"],

@@ -15,12 +15,20 @@ const repository = join(import.meta.dirname, "../..");
 const packages = ["dsl", "store", "planner", "provenance", "executor", "mlpipe"];
 
 // The Node that runs the tests comes first, as it would on a user's machine.
-const env = { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"]}`, NO_COLOR: "1" };
+const env = {
+  ...process.env,
+  PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"]}`,
+  NO_COLOR: "1",
+};
 
 let base = "";
 let project = "";
 
-async function run(command: string, args: readonly string[], cwd: string): Promise<{ exit: number; stdout: string; stderr: string }> {
+async function run(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<{ exit: number; stdout: string; stderr: string }> {
   try {
     return { exit: 0, ...(await exec(command, args, { cwd, env, maxBuffer: 64 * 1024 * 1024 })) };
   } catch (error) {
@@ -44,10 +52,20 @@ beforeAll(async () => {
   }
   const tarballs = readdirSync(base).filter((name) => name.endsWith(".tgz"));
   expect(tarballs).toHaveLength(packages.length);
-  writeFileSync(join(project, "package.json"), JSON.stringify({ name: "user", private: true, type: "module" }));
+  writeFileSync(
+    join(project, "package.json"),
+    JSON.stringify({ name: "user", private: true, type: "module" }),
+  );
   const installed = await run(
     "npm",
-    ["install", "--no-audit", "--no-fund", "--loglevel=error", "zod@4.6.7", ...tarballs.map((name) => join(base, name))],
+    [
+      "install",
+      "--no-audit",
+      "--no-fund",
+      "--loglevel=error",
+      "zod@4.6.7",
+      ...tarballs.map((name) => join(base, name)),
+    ],
     project,
   );
   expect(installed.exit, installed.stderr).toBe(0);
@@ -110,7 +128,11 @@ describe("installed from tarballs", () => {
 
   it("publint finds nothing wrong with the packages", async () => {
     for (const name of packages) {
-      const found = await run(join(repository, "node_modules/.bin/publint"), ["run", "--strict", "--pack", "false", "."], join(project, "node_modules", name === "mlpipe" ? "mlpipe" : `@mlpipe/${name}`));
+      const found = await run(
+        join(repository, "node_modules/.bin/publint"),
+        ["run", "--strict", "--pack", "false", "."],
+        join(project, "node_modules", name === "mlpipe" ? "mlpipe" : `@mlpipe/${name}`),
+      );
       expect(found.stdout + found.stderr).toContain("All good!");
     }
   });

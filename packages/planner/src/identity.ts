@@ -3,15 +3,13 @@
  * definition, however often the step is called.
  */
 import { isAbsolute, join } from "node:path";
-import type { ManifestStep } from "@mlpipe/dsl";
+import type { CommandPart, ManifestStep } from "@mlpipe/dsl";
 import type { Digest } from "@mlpipe/store";
-import type { CommandCode } from "./command/command.ts";
-import type { Finding, TypeScriptCode } from "./code/typescript.ts";
-import { environmentOf } from "./environment/environment.ts";
+import type { TypeScriptCode } from "./code/typescript.ts";
+import type { CommandCode, CommandIdentity, CommandQuestion } from "./command/command.ts";
+import type { Finding } from "./command/findings.ts";
+import { environmentOf, type StepLanguage } from "./environment/environment.ts";
 import { type CodeDocument, type ContractDocument, contractOf, type PartDocument, part } from "./preimage.ts";
-
-/** What runs a step, which decides what its environment is. */
-export type StepLanguage = "typescript" | "python" | "command";
 
 /** A step's identity apart from its inputs. */
 export interface StepIdentity {
@@ -30,18 +28,23 @@ export interface StepIdentity {
 /** Finds out identities, remembering those of definitions it has seen. */
 export class Identities {
   readonly #root: string;
+  readonly #steps: readonly ManifestStep[];
   readonly #env: NodeJS.ProcessEnv;
   readonly #typescript: () => TypeScriptCode;
   readonly #command: () => CommandCode;
   readonly #known = new Map<string, StepIdentity>();
+  #prepared = false;
 
   constructor(options: {
     readonly root: string;
+    /** All that may be asked for, so that what is costly to start is started once. */
+    readonly steps: readonly ManifestStep[];
     readonly env: NodeJS.ProcessEnv;
     readonly typescript: () => TypeScriptCode;
     readonly command: () => CommandCode;
   }) {
     this.#root = options.root;
+    this.#steps = options.steps;
     this.#env = options.env;
     this.#typescript = options.typescript;
     this.#command = options.command;
@@ -49,13 +52,35 @@ export class Identities {
 
   /** The identity of a step. Calls of one definition share it, since none of it depends on a call. */
   of(step: ManifestStep): StepIdentity {
-    const definition = `${step.module}#${step.export}`;
+    const definition = definitionName(step);
     let identity = this.#known.get(definition);
     if (identity === undefined) {
       identity = this.#find(step);
       this.#known.set(definition, identity);
     }
     return identity;
+  }
+
+  /** One process reads the Python scripts of all steps: to start one for each would take longest of all. */
+  #commandOf(step: ManifestStep): CommandIdentity {
+    const code = this.#command();
+    if (!this.#prepared) {
+      this.#prepared = true;
+      const definitions = new Map(this.#steps.map((each) => [definitionName(each), each]));
+      const commands = [...definitions.values()].filter(({ body }) => body.type === "command");
+      code.prepare(commands.map((each) => this.#question(each)));
+    }
+    const { argv, ...options } = this.#question(step);
+    return code.identify(argv, options);
+  }
+
+  #question(step: ManifestStep): CommandQuestion {
+    return {
+      // A part that is a port's place has no text before the step runs.
+      argv: step.body.type === "command" ? step.body.argv.map(literalPieces) : [],
+      ...(step.files !== undefined && { files: step.files }),
+      env: environmentOf({ language: "command", env: step.env }, this.#env).childEnv,
+    };
   }
 
   #find(step: ManifestStep): StepIdentity {
@@ -68,27 +93,23 @@ export class Identities {
     const uncacheable = [...definition.uncacheable];
     const warnings = [...definition.warnings];
     let language: StepLanguage = "typescript";
-    let tool: unknown = null;
+    let tool: CommandIdentity | null = null;
 
     if (step.body.type === "command" || step.files !== undefined) {
-      const argv = step.body.type === "command" ? step.body.argv : [];
-      const literals = argv.map((argument) => {
-        const texts = argument.filter((piece) => typeof piece === "string");
-        return texts.length === argument.length ? texts.join("") : null;
-      });
-      const command = this.#command().identify(literals, options);
+      const command = this.#commandOf(step);
       Object.assign(parts, command.parts);
       Object.assign(packages, command.packages);
       uncacheable.push(...command.uncacheable);
       warnings.push(...command.warnings);
       if (step.body.type === "command") {
         language = command.python === null ? "command" : "python";
-        tool = { tool: command.tool, python: command.python };
-        for (const script of command.typescript ?? []) {
-          const followed = this.#typescript().identifyModule(script);
+        tool = command;
+        for (const script of command.typescript) {
+          const followed = this.#typescript().identifyModule(script, options);
           Object.assign(parts, followed.parts);
           Object.assign(packages, followed.packages);
           uncacheable.push(...followed.uncacheable);
+          warnings.push(...followed.warnings);
         }
       }
     }
@@ -106,4 +127,12 @@ export class Identities {
       warnings,
     };
   }
+}
+
+function definitionName({ module, export: name }: ManifestStep): string {
+  return `${module}#${name}`;
+}
+
+function literalPieces(argument: readonly CommandPart[]): readonly (string | null)[] {
+  return argument.map((piece) => (typeof piece === "string" ? piece : null));
 }

@@ -1,5 +1,7 @@
+export type { Finding } from "./command/findings.ts";
 export { plannerErrors, type PlannerErrorCode } from "./errors.ts";
-export type { StepIdentity, StepLanguage } from "./identity.ts";
+export type { StepLanguage } from "./environment/environment.ts";
+export type { StepIdentity } from "./identity.ts";
 export { absoluteSite, upstreamOf } from "./inputs.ts";
 export type { Decision, Plan, Preimage, Reason, ResolvedInput } from "./plan.ts";
 export { type OutputOf, Planner, type PlannerOptions } from "./planner.ts";

@@ -4,6 +4,7 @@ import { type Manifest, type ManifestStep, MlpipeError } from "@mlpipe/dsl";
 import type { CacheEntry, Content, Digest, Store } from "@mlpipe/store";
 import { CommandCode } from "./command/command.ts";
 import { TypeScriptCode } from "./code/typescript.ts";
+import { plumbingOf } from "./environment/environment.ts";
 import { Identities, type StepIdentity } from "./identity.ts";
 import { inputDigest, resolveInput, sourcePaths, upstreamOf } from "./inputs.ts";
 import type { Decision, Plan, Preimage, Reason, ResolvedInput } from "./plan.ts";
@@ -51,9 +52,10 @@ export class Planner {
     let command: CommandCode | undefined;
     this.#identities = new Identities({
       root,
+      steps: options.manifest.steps,
       env,
       typescript: () => (typescript ??= new TypeScriptCode({ projectRoot: root, hash })),
-      command: () => (command ??= new CommandCode({ projectRoot: root, hash })),
+      command: () => (command ??= new CommandCode({ projectRoot: root, hash, env: plumbingOf(env) })),
     });
   }
 

@@ -1,1 +1,15 @@
-export {};
+export type { CacheEntries, CacheEntry } from "./cache-entries.ts";
+export { canonicalJson } from "./canonical.ts";
+export type { Claim, Claims } from "./claims.ts";
+export { digestOf, digestOfJson, isDigest, type Content, type Digest } from "./digest.ts";
+export { StoreError, storeErrors, type StoreErrorCode } from "./errors.ts";
+export type { Objects } from "./objects.ts";
+export type { Parts } from "./parts.ts";
+export type { Publication } from "./publish.ts";
+export { hashPath } from "./reading.ts";
+export type { Receipt, Receipts } from "./receipts.ts";
+export type { RunIndex, RunRow, StepRunRow } from "./runs.ts";
+export type { StatIndex } from "./stat-index.ts";
+export { openStore, type Store, type StoreOptions } from "./store.ts";
+export type { Tree, TreeEntry } from "./tree.ts";
+export { uuid7, type RunId, type StepRunId, type Uuid7 } from "./uuid7.ts";

@@ -1,0 +1,98 @@
+import { randomUUID } from "node:crypto";
+import { chmodSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { StoreError, errnoOf, withPath } from "./errors.ts";
+import { isUuid } from "./uuid7.ts";
+
+/** Where things lie in a store. */
+export interface Layout {
+  readonly root: string;
+  readonly objects: string;
+  readonly runs: string;
+  readonly attempts: string;
+  readonly database: string;
+  readonly ignore: string;
+}
+
+export function layoutOf(root: string): Layout {
+  return {
+    root,
+    objects: join(root, "objects"),
+    runs: join(root, "runs"),
+    attempts: join(root, "attempts"),
+    database: join(root, "state.db"),
+    ignore: join(root, ".gitignore"),
+  };
+}
+
+/** Makes what is missing of a store. Cheap when nothing is: three stats and one for the ignore file. */
+export function makeLayout(layout: Layout): void {
+  for (const folder of [layout.root, layout.objects, layout.runs, layout.attempts]) makePrivate(folder);
+  if (lstatSync(layout.ignore, { throwIfNoEntry: false }) !== undefined) return;
+  withPath("write", layout.ignore, () => {
+    try {
+      writeFileSync(layout.ignore, "*\n", { flag: "wx", mode: 0o600 });
+    } catch (error) {
+      // Another process was faster.
+      if (errnoOf(error) !== "EEXIST") throw error;
+    }
+  });
+}
+
+/** Makes a folder that only its owner may enter, whatever the umask. Returns whether it was made. */
+export function makePrivate(folder: string): boolean {
+  return withPath("make the folder", folder, () => {
+    const stats = lstatSync(folder, { throwIfNoEntry: false });
+    if (stats !== undefined) {
+      // A link is the user's choice of another place for it; what lies there has its own permissions.
+      if (stats.isDirectory() && (stats.mode & 0o022) !== 0) chmodSync(folder, 0o700);
+      return false;
+    }
+    const made = mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined;
+    // A umask can only take permissions away, so this is for umasks that take the owner's.
+    if (made) chmodSync(folder, 0o700);
+    return made;
+  });
+}
+
+/** The folder of a run. @throws StoreError `MLP4011` for what is not an id, before a path is made of it */
+export function runFolder(layout: Layout, run: string): string {
+  if (isUuid(run)) return join(layout.runs, run);
+  throw new StoreError("MLP4011", `expected the id of a run, got ${JSON.stringify(run)}`, { exit: 2 });
+}
+
+/** A new path for something unfinished, on the file system of the store. */
+export function temporaryPath(layout: Layout): string {
+  return join(layout.attempts, `.tmp-${randomUUID()}`);
+}
+
+/** Takes something out of its place in one step, then deletes it: nobody ever sees half of it under its name. */
+export function discard(layout: Layout, path: string): void {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return;
+  const aside = temporaryPath(layout);
+  withPath("remove", path, () => {
+    // Moving a folder elsewhere changes its `..`, for which it has to be writable.
+    if (stats.isDirectory()) chmodSync(path, 0o700);
+    renameSync(path, aside);
+    removeAll(aside);
+  });
+}
+
+/** Deletes a file, a link, or a folder with read-only folders in it. */
+export function removeAll(path: string): void {
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats?.isDirectory() === true) unlock(path);
+  rmSync(path, { recursive: true, force: true });
+}
+
+function unlock(folder: string): void {
+  // Bytes, because a step may have left names that are not UTF-8.
+  const pending = [Buffer.from(folder)];
+  for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
+    chmodSync(path, 0o700);
+    for (const entry of readdirSync(path, { withFileTypes: true, encoding: "buffer" })) {
+      if (entry.isDirectory()) pending.push(Buffer.concat([path, Buffer.from("/"), entry.name]));
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import { canonicalJson } from "./canonical.ts";
+import { text, type Database, type Participant } from "./database.ts";
+import { digestOf, type Digest } from "./digest.ts";
+
+/** JSON documents by digest: the parts that keys are made of, environments. What made a key can be read back from here. */
+export interface Parts {
+  get(digest: Digest): unknown;
+  /**
+   * Keeps a document. Outside of a transaction it is held back and written with the next one (of a run, a publication
+   * or `close`), before the rows that may name it: thousands of parts cost one commit.
+   */
+  put(value: unknown): Digest;
+}
+
+export class StoredParts implements Parts, Participant {
+  readonly #database: Database;
+  readonly #held = new Map<Digest, string>();
+
+  constructor(database: Database) {
+    this.#database = database;
+    database.join(this);
+  }
+
+  get(digest: Digest): unknown {
+    const held = this.#held.get(digest);
+    if (held !== undefined) return JSON.parse(held);
+    const row = this.#database.get("SELECT document FROM parts WHERE digest = ?", digest);
+    if (row === undefined) return undefined;
+    const document = text(row, "document");
+    // A damaged document answers nothing; the digest is its own checksum.
+    return digestOf(document) === digest ? JSON.parse(document) : undefined;
+  }
+
+  put(value: unknown): Digest {
+    const document = canonicalJson(value);
+    const digest = digestOf(document);
+    if (this.#database.insideTransaction) this.#write(digest, document);
+    else if (!this.#database.isReadonly) this.#held.set(digest, document);
+    return digest;
+  }
+
+  flush(): void {
+    if (this.#held.size > 0) this.#database.transaction(() => {});
+  }
+
+  afterBegin(): void {
+    for (const [digest, document] of this.#held) this.#write(digest, document);
+  }
+
+  afterCommit(): void {
+    this.#held.clear();
+  }
+
+  #write(digest: Digest, document: string): void {
+    // A row that is there already is left alone, unless it was damaged.
+    this.#database.run(
+      "INSERT INTO parts (digest, document) VALUES (?, ?) " +
+        "ON CONFLICT (digest) DO UPDATE SET document = excluded.document WHERE document <> excluded.document",
+      digest,
+      document,
+    );
+  }
+}

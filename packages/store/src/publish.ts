@@ -1,0 +1,183 @@
+import { chmodSync, constants, copyFileSync, lstatSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Database } from "./database.ts";
+import type { Content } from "./digest.ts";
+import { makeDurable } from "./durability.ts";
+import { StoreError, errnoOf, shown, withPath } from "./errors.ts";
+import { discard, temporaryPath, type Layout } from "./layout.ts";
+import type { StoredObjects } from "./objects.ts";
+import { hashPath } from "./reading.ts";
+import { parseManifest, rememberedManifest, treeContent } from "./tree.ts";
+import { Unsteady, walkFolder, type FolderWalk } from "./walk.ts";
+
+/** What one step leaves behind: files and folders, and the rows that speak of them. */
+export interface Publication {
+  /** Each path lies in `attempts/` and holds the content; it is moved away, or deleted if the object exists. */
+  readonly objects: readonly { readonly path: string; readonly content: Content }[];
+  /** Puts cache entries, step runs, records, parts, receipts. Called once, when all objects of the batch are durable. */
+  rows(): void;
+}
+
+/** A finished file or folder and its place. */
+interface Move {
+  readonly from: string;
+  readonly to: string;
+}
+
+/**
+ * Group commit: (1) every object of the batch is checked and made read-only, (2) one sync makes all of them durable,
+ * (3) they are renamed to their digests, (4) one sync makes the names durable, (5) the rows of all publications are
+ * written in one transaction. A crash at any point leaves objects without rows at worst, which harm nobody, and never
+ * a row without its objects.
+ */
+export function publishBatch(
+  batch: readonly Publication[],
+  layout: Layout,
+  objects: StoredObjects,
+  database: Database,
+): void {
+  const moves: Move[] = [];
+  const unsynced: string[] = [];
+  const folders = new Set<string>();
+  for (const { path, content } of batch.flatMap((publication) => publication.objects)) {
+    const to = objects.pathOf(content);
+    if (objects.has(content)) {
+      // Somebody may have renamed it a moment ago and not have come to the sync of its folder yet.
+      folders.add(dirname(to));
+      discard(layout, path);
+      continue;
+    }
+    withPath("keep", path, () => {
+      if (content.type === "file") unsynced.push(sealFile(path, content, layout));
+      else {
+        const manifest = sealTree(path, content, layout, unsynced);
+        moves.push({ from: manifest, to: objects.manifestPath(content) });
+      }
+    });
+    moves.push({ from: path, to });
+  }
+  makeDurable(unsynced);
+  for (const { from, to } of moves) {
+    for (const folder of placeOrDrop(from, to, layout, objects)) folders.add(folder);
+  }
+  makeDurable([...folders]);
+  database.transaction(() => {
+    for (const publication of batch) publication.rows();
+  });
+}
+
+/** Renames to the final place. What is there already stays, and ours goes: equal digests are equal contents. */
+function placeOrDrop(from: string, to: string, layout: Layout, objects: StoredObjects): readonly string[] {
+  return withPath("keep", to, () => {
+    const isFolder = lstatSync(from).isDirectory();
+    try {
+      const folders = objects.place(from, to);
+      // Only now: a folder that moves has to be writable, because its `..` changes.
+      if (isFolder) chmodSync(to, 0o555);
+      return folders;
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno !== "ENOTEMPTY" && errno !== "EEXIST" && errno !== "EISDIR" && errno !== "ENOTDIR")
+        throw error;
+    }
+    const there = lstatSync(to, { throwIfNoEntry: false });
+    if (isFolder && there?.isDirectory() === true) {
+      // Another process, or an earlier publication of this batch, was faster.
+      discard(layout, from);
+      return [dirname(to)];
+    }
+    // Something of another type under this name is no object at all.
+    discard(layout, to);
+    const folders = objects.place(from, to);
+    if (isFolder) chmodSync(to, 0o555);
+    return folders;
+  });
+}
+
+/** Checks a file and makes it read-only. Returns its path, to be made durable. */
+function sealFile(path: string, content: Content, layout: Layout): string {
+  const stats = lstatSync(path);
+  if (!stats.isFile()) throw differs(path, "it is no longer a file");
+  if (stats.size !== content.size)
+    throw differs(path, `it has ${stats.size} bytes instead of ${content.size}`);
+  if (stats.nlink > 1) separate(path, content.digest, layout);
+  chmodSync(path, 0o444);
+  return path;
+}
+
+/**
+ * Checks a folder against its manifest, makes everything in it read-only, and writes the manifest. Returns the path of
+ * that; adds what has to be made durable.
+ */
+function sealTree(path: string, content: Content, layout: Layout, unsynced: string[]): string {
+  if (!lstatSync(path).isDirectory()) throw differs(path, "it is no longer a folder");
+  const walk = walkSteadily(path);
+  const manifest = rememberedManifest(content) ?? manifestOf(path, content);
+  const digests = new Map(
+    parseManifest(manifest, path).entries.flatMap((entry) =>
+      entry.type === "file" ? [[entry.path, entry.digest] as const] : [],
+    ),
+  );
+  const known = walk.files.map((file) => digests.get(file));
+  if (!known.every((digest) => digest !== undefined) || treeContent(walk, known).digest !== content.digest) {
+    throw differs(path, "other entries, lengths or modes are in it");
+  }
+  walk.files.forEach((name, i) => {
+    const file = `${path}/${name}`;
+    const digest = known[i];
+    if (digest !== undefined && lstatSync(file).nlink > 1) separate(file, digest, layout);
+    chmodSync(file, walk.executable[i] === true ? 0o555 : 0o444);
+    unsynced.push(file);
+  });
+  for (const folder of walk.folders) {
+    chmodSync(folder.path, folder.path === path ? 0o700 : 0o555);
+    unsynced.push(folder.path);
+  }
+  const written = temporaryPath(layout);
+  writeFileSync(written, manifest, { flag: "wx", mode: 0o600 });
+  chmodSync(written, 0o444);
+  unsynced.push(written);
+  return written;
+}
+
+/** Hashes a folder again, for a content that came from another process and so without its manifest. */
+function manifestOf(path: string, content: Content): string {
+  const again = hashPath(path);
+  const manifest = rememberedManifest(again);
+  if (again.digest !== content.digest || manifest === undefined) throw differs(path, "it has another digest");
+  return manifest;
+}
+
+function walkSteadily(path: string): FolderWalk {
+  try {
+    return walkFolder(path);
+  } catch (error) {
+    if (error instanceof Unsteady) throw differs(error.path, "it is being changed");
+    throw error;
+  }
+}
+
+/**
+ * Replaces a file that has a second name by a copy. A step may well have linked its input to its output, and whoever
+ * writes to the other name would write into the object.
+ */
+function separate(path: string, digest: string, layout: Layout): void {
+  const copy = temporaryPath(layout);
+  try {
+    const { mode } = lstatSync(path);
+    copyFileSync(path, copy, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+    chmodSync(copy, mode & 0o777);
+    if (hashPath(copy).digest !== digest) throw differs(path, "it has another digest");
+    renameSync(copy, path);
+  } catch (error) {
+    discard(layout, copy);
+    throw error;
+  }
+}
+
+function differs(path: string, how: string): StoreError {
+  return new StoreError("MLP4010", `${shown(path)} is not what was hashed: ${how}`, {
+    path,
+    hint: "Something wrote to it after its step had ended. Make the step wait for the processes it starts.",
+  });
+}

@@ -1,0 +1,199 @@
+import { lstatSync, realpathSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Content, Digest } from "./digest.ts";
+import { StoreError, errnoOf, shown, withPath } from "./errors.ts";
+import { stampFields, writeStamp } from "./hash-job.ts";
+import { changedError, hashFiles, type FileToHash, type HashedFiles } from "./hash-pool.ts";
+import { treeContent } from "./tree.ts";
+import { Unsteady, hasMoved, specialFile, walkFolder, type FolderWalk } from "./walk.ts";
+
+/** A regular file as its stat told it. */
+export interface SeenFile {
+  /** The name it was asked for by. */
+  readonly path: string;
+  /** The file itself, when the name leads there through a link. */
+  readonly real: string;
+  readonly stamp: BigInt64Array;
+  readonly device: bigint;
+}
+
+/** What is known from earlier readings. Without one everything is hashed. */
+export interface Memory {
+  file(seen: SeenFile): Digest | undefined;
+  tree(
+    path: string,
+    walk: FolderWalk,
+  ): { readonly content: Content } | { readonly digests: (Digest | undefined)[] };
+  /** Called once before the first byte is read. */
+  beforeReading(): void;
+  keepFile(seen: SeenFile, digest: Digest): void;
+  keepTree(path: string, walk: FolderWalk, digests: readonly Digest[], content: Content): void;
+  count(what: { statted: number; hashedFiles: number; hashedBytes: number }): void;
+}
+
+/**
+ * The content of a file or folder by reading all of it, without an index.
+ *
+ * @throws StoreError `MLP4006` (missing), `MLP4007` (cannot be kept), `MLP4008` (changed while it was read, twice) or
+ *   `MLP4005` (unreadable)
+ */
+export function hashPath(path: string): Content {
+  const [content] = readContents([path]);
+  if (content === undefined) throw new Error("a path without a content");
+  return content;
+}
+
+/** The contents of several files and folders; what has to be hashed is hashed together. Errors as for `hashPath`. */
+export function readContents(paths: readonly string[], memory?: Memory): readonly Content[] {
+  const absolute = paths.map((path) => resolve(path));
+  const results = new Map<string, Content>();
+  let open = new Set(absolute);
+  for (let attempt = 0; open.size > 0; attempt++) {
+    const unsteady = readOnce(open, memory, results);
+    const [first] = unsteady;
+    if (first !== undefined && attempt > 0) throw changedError(first[1]);
+    open = new Set(unsteady.keys());
+  }
+  return absolute.map((path) => {
+    const content = results.get(path);
+    if (content === undefined) throw new Error(`no content for ${path}`);
+    return content;
+  });
+}
+
+/** One attempt: fills in what held still, and returns what did not, with the file that gave it away. */
+function readOnce(
+  paths: Iterable<string>,
+  memory: Memory | undefined,
+  results: Map<string, Content>,
+): Map<string, string> {
+  const unsteady = new Map<string, string>();
+  const unread: Unread[] = [];
+  const tasks: FileToHash[] = [];
+  let statted = 0;
+  for (const path of paths) {
+    try {
+      const seen = look(path);
+      statted += "walk" in seen ? seen.walk.statted + 1 : 1;
+      if ("walk" in seen) {
+        const known = memory?.tree(path, seen.walk);
+        if (known !== undefined && "content" in known) {
+          results.set(path, known.content);
+          continue;
+        }
+        unread.push({ path, walk: seen.walk, digests: known?.digests, first: tasks.length });
+        addTasks(seen.walk, known?.digests, tasks);
+      } else {
+        const digest = memory?.file(seen);
+        if (digest !== undefined) {
+          results.set(path, fileContent(seen, digest));
+          continue;
+        }
+        unread.push({ path, file: seen, first: tasks.length });
+        tasks.push({ path: seen.real, size: Number(seen.stamp[0]) });
+      }
+    } catch (error) {
+      if (!(error instanceof Unsteady)) throw error;
+      unsteady.set(path, error.path);
+    }
+  }
+  if (unread.length > 0) memory?.beforeReading();
+  const hashed = hashFiles(tasks);
+  memory?.count({
+    statted,
+    hashedFiles: tasks.length,
+    hashedBytes: tasks.reduce((sum, { size }) => sum + size, 0),
+  });
+  for (const item of unread) {
+    try {
+      results.set(item.path, settle(item, hashed, memory));
+    } catch (error) {
+      if (!(error instanceof Unsteady)) throw error;
+      unsteady.set(item.path, error.path);
+    }
+  }
+  return unsteady;
+}
+
+/** What has to be read: its tasks begin at `first`, in order. */
+type Unread = { readonly path: string; readonly first: number } & (
+  | { readonly file: SeenFile }
+  | { readonly walk: FolderWalk; readonly digests: (Digest | undefined)[] | undefined }
+);
+
+function look(path: string): SeenFile | { readonly walk: FolderWalk } {
+  let real = path;
+  let stats = withPath("read", path, () => lstatSync(path, { bigint: true }));
+  if (stats.isSymbolicLink()) {
+    // A name that is a link stands for what it leads to; only links inside a folder are content themselves.
+    real = follow(path);
+    stats = withPath("read", path, () => lstatSync(real, { bigint: true }));
+  }
+  if (stats.isDirectory()) return { walk: withPath("read", path, () => walkFolder(real)) };
+  if (!stats.isFile()) throw specialFile(path, stats);
+  const stamp = new BigInt64Array(stampFields);
+  writeStamp(stamp, 0, stats);
+  return { path, real, stamp, device: stats.dev };
+}
+
+function follow(link: string): string {
+  try {
+    return realpathSync(link);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ELOOP") {
+      throw new StoreError("MLP4006", `${shown(link)} is a link that leads nowhere`, {
+        path: link,
+        errno: errnoOf(error),
+        cause: error,
+      });
+    }
+    return withPath("follow the link", link, () => {
+      throw error;
+    });
+  }
+}
+
+function addTasks(
+  walk: FolderWalk,
+  known: readonly (Digest | undefined)[] | undefined,
+  tasks: FileToHash[],
+): void {
+  walk.files.forEach((file, i) => {
+    if (known?.[i] !== undefined) return;
+    tasks.push({ path: `${walk.root}/${file}`, size: Number(walk.stamps[i * stampFields]) });
+  });
+}
+
+function settle(item: Unread, hashed: HashedFiles, memory: Memory | undefined): Content {
+  if ("file" in item) {
+    const digest = steadyDigest(hashed, item.first, item.file.stamp, 0, item.path);
+    memory?.keepFile(item.file, digest);
+    return fileContent(item.file, digest);
+  }
+  const { walk, path } = item;
+  let next = item.first;
+  const digests = walk.files.map(
+    (file, i) =>
+      item.digests?.[i] ?? steadyDigest(hashed, next++, walk.stamps, i * stampFields, `${walk.root}/${file}`),
+  );
+  if (hasMoved(walk)) throw new Unsteady(walk.root);
+  const content = treeContent(walk, digests);
+  memory?.keepTree(path, walk, digests, content);
+  return content;
+}
+
+function steadyDigest(
+  hashed: HashedFiles,
+  file: number,
+  stamps: BigInt64Array,
+  at: number,
+  path: string,
+): Digest {
+  const digest = hashed.steadyDigest(file, stamps, at);
+  if (digest === undefined) throw new Unsteady(path);
+  return digest;
+}
+
+function fileContent(seen: SeenFile, digest: Digest): Content {
+  return { type: "file", digest, size: Number(seen.stamp[0]) };
+}

@@ -1,0 +1,129 @@
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  writeSync,
+} from "node:fs";
+import { canonicalJson } from "./canonical.ts";
+import { digestOf, type Digest } from "./digest.ts";
+import { StoreError, shown, withPath } from "./errors.ts";
+
+/**
+ * The open `records.jsonl` of a run: one record a line, canonical JSON, with `prev` set to the sha256 of the line before
+ * (without its line feed), or `null` in the first. One process appends to it, the one that holds the run.
+ */
+export class RecordLog {
+  readonly #path: string;
+  readonly #descriptor: number;
+  #head: Digest | null;
+  #length: number;
+  constructor(path: string) {
+    this.#path = path;
+    const lines = existsSync(path) ? readLines(path) : [];
+    const last = lines.at(-1);
+    this.#head = last === undefined ? null : digestOf(last);
+    this.#length = lines.reduce((sum, line) => sum + Buffer.byteLength(line) + 1, 0);
+    this.#descriptor = withPath("open", path, () => openSync(path, "a", 0o600));
+    // Half a line, left by a process that was killed while it wrote, is no record.
+    withPath("write", path, () => {
+      if (fstatSync(this.#descriptor).size > this.#length) ftruncateSync(this.#descriptor, this.#length);
+    });
+  }
+
+  /** The digest of the last line. */
+  get head(): Digest | null {
+    return this.#head;
+  }
+
+  append(record: unknown): Digest {
+    if (typeof record !== "object" || record === null || Array.isArray(record) || "prev" in record) {
+      throw new Error("a record is an object without a `prev` of its own");
+    }
+    const line = canonicalJson({ ...record, prev: this.#head });
+    const bytes = Buffer.from(`${line}\n`);
+    withPath("write", this.#path, () => {
+      try {
+        for (let written = 0; written < bytes.length;) written += writeSync(this.#descriptor, bytes, written);
+      } catch (error) {
+        // Half a line on a full disk must not become the beginning of the next one.
+        ftruncateSync(this.#descriptor, this.#length);
+        throw error;
+      }
+    });
+    this.#length += bytes.length;
+    this.#head = digestOf(line);
+    return this.#head;
+  }
+
+  /** Makes all lines durable. */
+  settle(): void {
+    withPath("make durable", this.#path, () => fsyncSync(this.#descriptor));
+  }
+
+  /** Where the log is now, to go back to. */
+  mark(): { readonly head: Digest | null; readonly length: number } {
+    return { head: this.#head, length: this.#length };
+  }
+
+  /** Takes back the lines since a mark: their transaction did not happen. */
+  rewind(mark: { readonly head: Digest | null; readonly length: number }): void {
+    if (mark.length === this.#length) return;
+    withPath("write", this.#path, () => ftruncateSync(this.#descriptor, mark.length));
+    this.#head = mark.head;
+    this.#length = mark.length;
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+}
+
+/**
+ * The records of a file, the chain checked.
+ *
+ * @param head the digest of a line that has to be there, as kept in the database
+ * @throws StoreError `MLP4012` if a line, the chain or the head does not fit
+ */
+export function readRecords(path: string, head: string | null): readonly unknown[] {
+  const lines = existsSync(path) ? readLines(path) : [];
+  let prev: string | null = null;
+  let headSeen = head === null;
+  const records = lines.map((line, i) => {
+    const record = parseLine(line);
+    if (record?.["prev"] !== prev) throw broken(path, `line ${i + 1} does not continue the one before`);
+    prev = digestOf(line);
+    if (prev === head) headSeen = true;
+    return record;
+  });
+  if (!headSeen) throw broken(path, "the last line that the database knows of is missing");
+  return records;
+}
+
+/** Whole lines; what follows the last line feed was never finished. */
+function readLines(path: string): readonly string[] {
+  const content = withPath("read", path, () => readFileSync(path, "utf8"));
+  const lines = content.split("\n");
+  lines.pop();
+  return lines;
+}
+
+function parseLine(line: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    // Whatever else a line may say: as a record it has to be an object, and `prev` is looked at as unknown.
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function broken(path: string, reason: string): StoreError {
+  return new StoreError("MLP4012", `${shown(path)} is damaged: ${reason}`, {
+    path,
+    hint: "Restore the file from a backup, or leave the run alone: cached results do not depend on it.",
+  });
+}

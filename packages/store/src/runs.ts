@@ -1,0 +1,325 @@
+import { join } from "node:path";
+import { canonicalJson } from "./canonical.ts";
+import { text, textOrNull, type Database, type Participant, type Row } from "./database.ts";
+import { asDigest, type Digest } from "./digest.ts";
+import { StoreError } from "./errors.ts";
+import { makePrivate, runFolder, type Layout } from "./layout.ts";
+import { RecordLog, readRecords } from "./record-log.ts";
+
+/** One invocation of a pipeline. */
+export interface RunRow {
+  readonly id: string;
+  readonly pipeline: string;
+  /** `running`, then what `end` was given; `crashed` if its process is gone without an end. */
+  readonly status: string;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+  /** Digest of the last durable line of its records. */
+  readonly head: Digest | null;
+  /** What `begin` or, later, `end` was given. */
+  readonly document: unknown;
+}
+
+/** One execution of a step. */
+export interface StepRunRow {
+  readonly id: string;
+  readonly run: string;
+  readonly pipeline: string;
+  readonly step: string;
+  readonly kind: string;
+  /** `null` for a step that cannot be keyed. */
+  readonly key: Digest | null;
+  readonly status: string;
+  readonly startedAt: string;
+  readonly endedAt: string;
+  /** The part that holds the preimage of the key. */
+  readonly preimage: Digest | null;
+  readonly document: unknown;
+}
+
+/** Runs, their step runs and their records. Ids are UUIDv7, so their order is that of time. */
+export interface RunIndex {
+  begin(run: {
+    readonly id: string;
+    readonly pipeline: string;
+    readonly startedAt: string;
+    readonly document: unknown;
+  }): void;
+  /** Makes the records of the run durable, and the end with them. */
+  end(
+    id: string,
+    end: { readonly status: string; readonly endedAt: string; readonly document: unknown },
+  ): void;
+  addStepRun(row: StepRunRow): void;
+  /**
+   * A run by its id, a prefix of it (four characters or more), or `last`.
+   *
+   * @throws StoreError `MLP4011` if the prefix is too short or fits several runs
+   */
+  get(idOrPrefix: string): RunRow | undefined;
+  /** Newest first. */
+  list(filter?: { readonly pipeline?: string; readonly limit?: number }): readonly RunRow[];
+  /** In the order they were made. */
+  stepRuns(run: string): readonly StepRunRow[];
+  stepRun(id: string): StepRunRow | undefined;
+  latestStepRun(pipeline: string, step: string, status?: string): StepRunRow | undefined;
+  /**
+   * Appends to `runs/<id>/records.jsonl` and returns the digest of the line. Durable at the end of the run or of the
+   * transaction that is open; a transaction that is rolled back takes its lines with it.
+   */
+  appendRecord(run: string, record: unknown): Digest;
+  /**
+   * The records of a run, `prev` included, the chain checked.
+   *
+   * @throws StoreError `MLP4012` if it does not hold
+   */
+  records(run: string): readonly unknown[];
+  /** Where the log of a job slot goes. Makes the folder, not the file. */
+  logPath(run: string, slot: string): string;
+}
+
+const runColumns = "id, pipeline, status, started_at, ended_at, head, document";
+const stepRunColumns = "id, run, pipeline, step, kind, key, status, started_at, ended_at, preimage, document";
+
+/** How many candidates an ambiguous prefix is answered with. */
+const shownCandidates = 5;
+
+export class StoredRuns implements RunIndex, Participant {
+  readonly #database: Database;
+  readonly #layout: Layout;
+  readonly #isAlive: (run: string) => boolean;
+  readonly #logs = new Map<string, RecordLog>();
+  /** The head that the database holds of each open log. */
+  readonly #heads = new Map<RecordLog, Digest | null>();
+  readonly #folders = new Set<string>();
+  #marks = new Map<RecordLog, ReturnType<RecordLog["mark"]>>();
+
+  constructor(database: Database, layout: Layout, isAlive: (run: string) => boolean) {
+    this.#database = database;
+    this.#layout = layout;
+    this.#isAlive = isAlive;
+    database.join(this);
+  }
+
+  begin(run: Parameters<RunIndex["begin"]>[0]): void {
+    runFolder(this.#layout, run.id);
+    // Not durable at once: a run that a power cut erases before it did anything has left nothing to be explained.
+    this.#database.transaction(
+      () =>
+        this.#database.run(
+          "INSERT INTO runs (id, pipeline, status, started_at, document) VALUES (?, ?, 'running', ?, ?)",
+          run.id,
+          run.pipeline,
+          run.startedAt,
+          canonicalJson(run.document),
+        ),
+      { durable: false },
+    );
+  }
+
+  end(id: string, end: Parameters<RunIndex["end"]>[1]): void {
+    this.#database.transaction(() => {
+      const changed = this.#database.run(
+        "UPDATE runs SET status = ?, ended_at = ?, document = ? WHERE id = ?",
+        end.status,
+        end.endedAt,
+        canonicalJson(end.document),
+        id,
+      );
+      if (changed !== 1) throw new Error(`run ${id} was never begun`);
+    });
+    const log = this.#logs.get(id);
+    if (log === undefined) return;
+    log.close();
+    this.#heads.delete(log);
+    this.#logs.delete(id);
+  }
+
+  addStepRun(row: StepRunRow): void {
+    this.#database.transaction(() =>
+      this.#database.run(
+        `INSERT INTO step_runs (${stepRunColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        row.id,
+        row.run,
+        row.pipeline,
+        row.step,
+        row.kind,
+        row.key,
+        row.status,
+        row.startedAt,
+        row.endedAt,
+        row.preimage,
+        canonicalJson(row.document),
+      ),
+    );
+  }
+
+  get(idOrPrefix: string): RunRow | undefined {
+    if (idOrPrefix === "last") return this.list({ limit: 1 })[0];
+    const prefix = idOrPrefix.toLowerCase();
+    if (!/^[0-9a-f-]{4,36}$/.test(prefix)) {
+      throw new StoreError("MLP4011", `expected the id of a run, got ${JSON.stringify(idOrPrefix)}`, {
+        exit: 2,
+        hint: "Give the id, at least its first four characters, or `last`.",
+      });
+    }
+    // Every id that begins so sorts from the prefix itself up to the prefix with something above all digits.
+    const rows = this.#database.all(
+      `SELECT ${runColumns} FROM runs WHERE id >= ? AND id < ? ORDER BY id DESC LIMIT ?`,
+      prefix,
+      `${prefix}~`,
+      shownCandidates + 1,
+    );
+    const [row] = rows;
+    if (rows.length > 1) {
+      const ids = rows.slice(0, shownCandidates).map((candidate) => text(candidate, "id"));
+      throw new StoreError(
+        "MLP4011",
+        `${JSON.stringify(idOrPrefix)} is the beginning of several runs: ${ids.join(", ")}${rows.length > shownCandidates ? ", …" : ""}`,
+        { exit: 2, hint: "Give more of the id." },
+      );
+    }
+    return row === undefined ? undefined : this.#runOf(row);
+  }
+
+  list(filter: { readonly pipeline?: string; readonly limit?: number } = {}): readonly RunRow[] {
+    const limit = filter.limit ?? -1;
+    const rows =
+      filter.pipeline === undefined
+        ? this.#database.all(`SELECT ${runColumns} FROM runs ORDER BY id DESC LIMIT ?`, limit)
+        : this.#database.all(
+            `SELECT ${runColumns} FROM runs WHERE pipeline = ? ORDER BY id DESC LIMIT ?`,
+            filter.pipeline,
+            limit,
+          );
+    return rows.map((row) => this.#runOf(row));
+  }
+
+  stepRuns(run: string): readonly StepRunRow[] {
+    return this.#database
+      .all(`SELECT ${stepRunColumns} FROM step_runs WHERE run = ? ORDER BY id`, run)
+      .map((row) => stepRunOf(row));
+  }
+
+  stepRun(id: string): StepRunRow | undefined {
+    const row = this.#database.get(`SELECT ${stepRunColumns} FROM step_runs WHERE id = ?`, id);
+    return row === undefined ? undefined : stepRunOf(row);
+  }
+
+  latestStepRun(pipeline: string, step: string, status?: string): StepRunRow | undefined {
+    const row = this.#database.get(
+      `SELECT ${stepRunColumns} FROM step_runs WHERE pipeline = ? AND step = ? AND (? IS NULL OR status = ?) ` +
+        "ORDER BY id DESC LIMIT 1",
+      pipeline,
+      step,
+      status ?? null,
+      status ?? null,
+    );
+    return row === undefined ? undefined : stepRunOf(row);
+  }
+
+  appendRecord(run: string, record: unknown): Digest {
+    return this.#log(run).append(record);
+  }
+
+  records(run: string): readonly unknown[] {
+    const row = this.#database.get("SELECT head FROM runs WHERE id = ?", run);
+    const head = row === undefined ? null : textOrNull(row, "head");
+    return readRecords(this.#recordsPath(run), head);
+  }
+
+  logPath(run: string, slot: string): string {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(slot)) throw new Error(`not a name of a job slot: ${slot}`);
+    return join(this.#folder(run), `${slot}.log`);
+  }
+
+  /** Writes what is not durable yet: lines of runs that did not end. */
+  flush(): void {
+    if (this.#unsettled().length > 0) this.#database.transaction(() => {});
+  }
+
+  close(): void {
+    for (const log of this.#logs.values()) log.close();
+    this.#logs.clear();
+  }
+
+  // Participant: the head in the database never names a line that a power cut could still take.
+
+  beforeCommit(): void {
+    for (const [run, log] of this.#unsettled()) {
+      log.settle();
+      this.#database.run("UPDATE runs SET head = ? WHERE id = ?", log.head, run);
+    }
+  }
+
+  afterCommit(): void {
+    for (const log of this.#logs.values()) this.#heads.set(log, log.head);
+    this.#marks = new Map();
+  }
+
+  afterRollback(): void {
+    for (const [log, mark] of this.#marks) log.rewind(mark);
+    this.#marks = new Map();
+  }
+
+  #unsettled(): readonly (readonly [string, RecordLog])[] {
+    return [...this.#logs].filter(([, log]) => this.#heads.get(log) !== log.head);
+  }
+
+  #log(run: string): RecordLog {
+    let log = this.#logs.get(run);
+    if (log === undefined) {
+      this.#folder(run);
+      log = new RecordLog(this.#recordsPath(run));
+      this.#logs.set(run, log);
+    }
+    if (this.#database.insideTransaction && !this.#marks.has(log)) this.#marks.set(log, log.mark());
+    return log;
+  }
+
+  #recordsPath(run: string): string {
+    return join(runFolder(this.#layout, run), "records.jsonl");
+  }
+
+  #folder(run: string): string {
+    const folder = runFolder(this.#layout, run);
+    if (!this.#folders.has(folder)) {
+      makePrivate(folder);
+      this.#folders.add(folder);
+    }
+    return folder;
+  }
+
+  #runOf(row: Row): RunRow {
+    const id = text(row, "id");
+    const endedAt = textOrNull(row, "ended_at");
+    const head = textOrNull(row, "head");
+    return {
+      id,
+      pipeline: text(row, "pipeline"),
+      status: endedAt === null && !this.#isAlive(id) ? "crashed" : text(row, "status"),
+      startedAt: text(row, "started_at"),
+      endedAt,
+      head: head === null ? null : asDigest(head),
+      document: JSON.parse(text(row, "document")),
+    };
+  }
+}
+
+function stepRunOf(row: Row): StepRunRow {
+  const key = textOrNull(row, "key");
+  const preimage = textOrNull(row, "preimage");
+  return {
+    id: text(row, "id"),
+    run: text(row, "run"),
+    pipeline: text(row, "pipeline"),
+    step: text(row, "step"),
+    kind: text(row, "kind"),
+    key: key === null ? null : asDigest(key),
+    status: text(row, "status"),
+    startedAt: text(row, "started_at"),
+    endedAt: text(row, "ended_at"),
+    preimage: preimage === null ? null : asDigest(preimage),
+    document: JSON.parse(text(row, "document")),
+  };
+}

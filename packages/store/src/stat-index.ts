@@ -1,0 +1,276 @@
+import { statSync, utimesSync } from "node:fs";
+import { dirname, sep } from "node:path";
+import { text, type Database } from "./database.ts";
+import { asDigest, type Content, type Digest } from "./digest.ts";
+import { stampFields } from "./hash-job.ts";
+import type { Layout } from "./layout.ts";
+import { readContents, type Memory, type SeenFile } from "./reading.ts";
+import { sealOf } from "./seal.ts";
+import { fingerprintOf, type FolderWalk } from "./walk.ts";
+
+/** Digests of inputs, without reading again what has not changed since it was last read. */
+export interface StatIndex {
+  /**
+   * The content of a file or folder. A path that is itself a link stands for what it leads to.
+   *
+   * @throws StoreError `MLP4006` (missing), `MLP4007` (a pipe, socket, device, a name that is not UTF-8, or a store
+   *   inside of a folder), `MLP4008` (changed while it was read, twice), `MLP4005` (unreadable)
+   */
+  contentOf(path: string): Content;
+  /** Many at once: hashed together, on several threads when it pays. Errors as for `contentOf`. */
+  contentsOf(paths: readonly string[]): readonly Content[];
+  /** Since the store was opened. */
+  readonly counts: { readonly statted: number; readonly hashedFiles: number; readonly hashedBytes: number };
+  /** Writes what was learnt, in one transaction. Done by `close` as well. */
+  flush(): void;
+}
+
+/** On other file systems than the store's there is no clock to ask: this covers their timestamps' coarseness (FAT: 2 s). */
+const racyWindowNs = 3_000_000_000n;
+
+interface FileRow {
+  readonly stamp: BigInt64Array;
+  readonly digest: Digest;
+}
+
+interface TreeRow {
+  readonly walk: FolderWalk;
+  readonly fingerprint: string;
+  readonly content: Content;
+  readonly digests: readonly Digest[];
+  readonly stamps: BigInt64Array;
+}
+
+/**
+ * The index in `state.db`: (path, size, mtime, ctime, inode) → digest, and per folder one row with a fingerprint over
+ * all of its stats, so that an unchanged folder of any size is one look-up.
+ *
+ * **When an entry can be trusted.** A file written twice within one tick of the file system's clock has the same stamp
+ * for both contents (git calls it racily clean). The kernel sets ctime and no user can set it back, so it is enough to
+ * know that the file was last changed before the clock tick in which it was read. That clock is asked itself: just
+ * before reading, a file of the store is touched, and an entry is kept only if its ctime is *before* the ctime this
+ * gave. Whatever changes the file later gets that time or a later one, so its stamp differs. This needs no guess about
+ * the coarseness of timestamps (4 ms, 1 s, or the finer ones of newer kernels) and no agreement of clocks. A file on
+ * another file system is compared with this machine's clock instead and has to be older than three seconds. What is
+ * not trusted is hashed again the next time.
+ *
+ * mtime plays no part in that rule: it can be set at will, and setting it moves ctime.
+ */
+export class StoredStatIndex implements StatIndex, Memory {
+  readonly #database: Database;
+  readonly #clockFile: string;
+  readonly #project: string;
+  readonly #files = new Map<string, FileRow>();
+  readonly #trees = new Map<string, TreeRow>();
+  readonly #counts = { statted: 0, hashedFiles: 0, hashedBytes: 0 };
+  #clock:
+    | { readonly device: bigint | undefined; readonly ctimeNs: bigint; readonly nowNs: bigint }
+    | undefined;
+
+  constructor(database: Database, layout: Layout) {
+    this.#database = database;
+    this.#clockFile = layout.ignore;
+    // Relative to the project, so that a project that was moved as a whole keeps its index.
+    const project = dirname(layout.root);
+    this.#project = project.endsWith(sep) ? project : project + sep;
+  }
+
+  get counts(): StatIndex["counts"] {
+    return { ...this.#counts };
+  }
+
+  contentOf(path: string): Content {
+    const [content] = this.contentsOf([path]);
+    if (content === undefined) throw new Error("a path without a content");
+    return content;
+  }
+
+  contentsOf(paths: readonly string[]): readonly Content[] {
+    return readContents(paths, this);
+  }
+
+  flush(): void {
+    if (this.#database.isReadonly || this.#files.size + this.#trees.size === 0) return;
+    const write = (): void => {
+      for (const [path, row] of this.#files) this.#writeFile(path, row);
+      for (const [path, row] of this.#trees) this.#writeTree(path, row);
+    };
+    // Losing it in a power cut costs a few digests computed again.
+    this.#database.transaction(write, { durable: false });
+    this.#files.clear();
+    this.#trees.clear();
+  }
+
+  file(seen: SeenFile): Digest | undefined {
+    const path = this.#name(seen.path);
+    const held = this.#files.get(path);
+    if (held !== undefined) return sameStamp(held.stamp, 0, seen.stamp, 0) ? held.digest : undefined;
+    const row = this.#database.get("SELECT stamp, digest, seal FROM stat_files WHERE path = ?", path);
+    if (row === undefined) return undefined;
+    const digest = text(row, "digest");
+    const stamp = bytesOf(row["stamp"]);
+    if (!Buffer.from(stamp).equals(bytesOf(seen.stamp)) || row["seal"] !== sealOf(path, stamp, digest)) {
+      return undefined;
+    }
+    return asDigest(digest);
+  }
+
+  tree(
+    path: string,
+    walk: FolderWalk,
+  ): { readonly content: Content } | { readonly digests: (Digest | undefined)[] } {
+    const name = this.#name(path);
+    const fingerprint = fingerprintOf(walk);
+    const held = this.#trees.get(name);
+    if (held !== undefined) {
+      if (held.fingerprint === fingerprint) return { content: held.content };
+      return { digests: digestsBefore(walk, held.walk.files, held.stamps, held.digests) };
+    }
+    const row = this.#database.get(
+      "SELECT fingerprint, digest, size, entries, seal FROM stat_trees WHERE path = ?",
+      name,
+    );
+    if (row === undefined) return { digests: [] };
+    const digest = text(row, "digest");
+    const size = Number(row["size"]);
+    const entries = Number(row["entries"]);
+    if (
+      row["fingerprint"] === fingerprint &&
+      row["seal"] === sealOf(name, fingerprint, digest, `${size} ${entries}`)
+    ) {
+      return { content: { type: "tree", digest: asDigest(digest), size, entries } };
+    }
+    return { digests: this.#digestsKept(name, walk) };
+  }
+
+  beforeReading(): void {
+    this.#clock = undefined;
+    const nowNs = BigInt(Date.now()) * 1_000_000n;
+    try {
+      if (this.#database.isReadonly) throw new Error("nothing may be touched");
+      const now = new Date();
+      utimesSync(this.#clockFile, now, now);
+      const { dev, ctimeNs } = statSync(this.#clockFile, { bigint: true });
+      this.#clock = { device: dev, ctimeNs, nowNs };
+    } catch {
+      // Without the file system's clock the window of the others has to do.
+      this.#clock = { device: undefined, ctimeNs: 0n, nowNs };
+    }
+  }
+
+  keepFile(seen: SeenFile, digest: Digest): void {
+    if (this.#isSettled(seen.stamp[2] ?? 0n, seen.device)) {
+      this.#files.set(this.#name(seen.path), { stamp: seen.stamp, digest });
+    }
+  }
+
+  keepTree(path: string, walk: FolderWalk, digests: readonly Digest[], content: Content): void {
+    let racy = 0;
+    const stamps = walk.stamps.slice();
+    walk.devices.forEach((device, i) => {
+      if (this.#isSettled(walk.stamps[i * stampFields + 2] ?? 0n, device)) return;
+      racy++;
+      // No file has an inode, size and times of -1: this one is read again, the others need not be.
+      stamps.fill(-1n, i * stampFields, (i + 1) * stampFields);
+    });
+    const fingerprint = racy === 0 ? fingerprintOf(walk) : "";
+    this.#trees.set(this.#name(path), { walk, fingerprint, content, digests, stamps });
+  }
+
+  count(what: StatIndex["counts"]): void {
+    this.#counts.statted += what.statted;
+    this.#counts.hashedFiles += what.hashedFiles;
+    this.#counts.hashedBytes += what.hashedBytes;
+  }
+
+  /** Whether any later change is bound to show in the stamp. */
+  #isSettled(ctimeNs: bigint, device: bigint): boolean {
+    const clock = this.#clock;
+    if (clock === undefined) return false;
+    return device === clock.device ? ctimeNs < clock.ctimeNs : ctimeNs < clock.nowNs - racyWindowNs;
+  }
+
+  #name(absolute: string): string {
+    return absolute.startsWith(this.#project) ? absolute.slice(this.#project.length) : absolute;
+  }
+
+  #digestsKept(name: string, walk: FolderWalk): (Digest | undefined)[] {
+    const row = this.#database.get(
+      "SELECT names, stamps, digests, seal FROM stat_trees WHERE path = ?",
+      name,
+    );
+    if (row === undefined) return [];
+    const names = text(row, "names");
+    const files = names === "" ? [] : names.split("\0");
+    const stamps = bytesOf(row["stamps"]);
+    const packed = Buffer.from(bytesOf(row["digests"]));
+    const sum = packed.subarray(files.length * 32);
+    const body = packed.subarray(0, files.length * 32);
+    if (stamps.length !== files.length * stampFields * 8 || sum.length !== 4) return [];
+    if (sum.readUInt32LE(0) !== sealOf(name, names, stamps, body)) return [];
+    const digests = files.map((_, i) => asDigest(body.toString("hex", i * 32, (i + 1) * 32)));
+    const aligned = stamps.slice();
+    return digestsBefore(walk, files, new BigInt64Array(aligned.buffer), digests);
+  }
+
+  #writeFile(path: string, { stamp, digest }: FileRow): void {
+    const bytes = bytesOf(stamp);
+    this.#database.run(
+      "INSERT OR REPLACE INTO stat_files (path, stamp, digest, seal) VALUES (?, ?, ?, ?)",
+      path,
+      bytes,
+      digest,
+      sealOf(path, bytes, digest),
+    );
+  }
+
+  #writeTree(path: string, { walk, fingerprint, content, digests, stamps }: TreeRow): void {
+    const names = walk.files.join("\0");
+    const packed = Buffer.allocUnsafe(digests.length * 32 + 4);
+    digests.forEach((digest, i) => packed.write(digest, i * 32, 32, "hex"));
+    const body = packed.subarray(0, digests.length * 32);
+    packed.writeUInt32LE(sealOf(path, names, bytesOf(stamps), body), digests.length * 32);
+    const entries = content.entries ?? 0;
+    this.#database.run(
+      "INSERT OR REPLACE INTO stat_trees (path, fingerprint, digest, size, entries, seal, stamps, names, digests) " +
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      path,
+      fingerprint,
+      content.digest,
+      content.size,
+      entries,
+      sealOf(path, fingerprint, content.digest, `${content.size} ${entries}`),
+      bytesOf(stamps),
+      names,
+      packed,
+    );
+  }
+}
+
+/** The digests of those files of a walk that look as they did before. */
+function digestsBefore(
+  walk: FolderWalk,
+  files: readonly string[],
+  stamps: BigInt64Array,
+  digests: readonly Digest[],
+): (Digest | undefined)[] {
+  const places = new Map<string, number>();
+  files.forEach((file, i) => places.set(file, i));
+  return walk.files.map((file, i) => {
+    const place = places.get(file);
+    if (place === undefined || !sameStamp(walk.stamps, i * stampFields, stamps, place * stampFields))
+      return undefined;
+    return digests[place];
+  });
+}
+
+function sameStamp(a: BigInt64Array, i: number, b: BigInt64Array, j: number): boolean {
+  for (let field = 0; field < stampFields; field++) if (a[i + field] !== b[j + field]) return false;
+  return true;
+}
+
+function bytesOf(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  if (value instanceof BigInt64Array) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  throw new Error("a column of the index is not a blob");
+}
