@@ -14,6 +14,11 @@ export const plannerErrors = {
     title: "A step that this pipeline does not have",
     explain: "A command named a step id that is not in the pipeline. `mlpipe graph` lists the ids.",
   },
+  MLP2004: {
+    title: "Nothing to compare with",
+    explain:
+      "`mlpipe why STEP --against RUN` compares with what an earlier step run was made of, and that is no longer kept.",
+  },
 } as const;
 
 /** The stable code of a planning error. */

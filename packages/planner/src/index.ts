@@ -4,4 +4,4 @@ export type { StepLanguage } from "./environment/environment.ts";
 export type { StepIdentity } from "./identity.ts";
 export { absoluteSite, upstreamOf } from "./inputs.ts";
 export type { Decision, Plan, Preimage, Reason, ResolvedInput } from "./plan.ts";
-export { type OutputOf, Planner, type PlannerOptions } from "./planner.ts";
+export { type OutputOf, Planner, type PlannerOptions, type Why } from "./planner.ts";

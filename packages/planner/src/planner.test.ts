@@ -128,7 +128,8 @@ function keep(
   const at = now.toISOString().replace("Z", "+00:00");
   store.runs.begin({ id: run, pipeline: "test", startedAt: at, document: { params: given.params } });
   by.keep(decision);
-  store.cache.put(decision.key, { stepRun, run, outputs, createdAt: at, durationMs: 1 });
+  if (decision.cacheable)
+    store.cache.put(decision.key, { stepRun, run, outputs, createdAt: at, durationMs: 1 });
   store.runs.addStepRun({
     id: stepRun,
     run,

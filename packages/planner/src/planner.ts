@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { type Manifest, type ManifestStep, MlpipeError } from "@mlpipe/dsl";
-import type { CacheEntry, Content, Digest, Store } from "@mlpipe/store";
+import type { CacheEntry, Content, Digest, StepRunRow, Store } from "@mlpipe/store";
 import { CommandCode } from "./command/command.ts";
 import { TypeScriptCode } from "./code/typescript.ts";
 import { plumbingOf } from "./environment/environment.ts";
@@ -23,6 +23,14 @@ export interface PlannerOptions {
   readonly force?: ReadonlySet<string> | "all";
   /** The time against which a result's age is measured, in ms. @default now */
   readonly now?: number;
+}
+
+/** Why a step would run or not. */
+export interface Why {
+  readonly decision: Decision["decision"];
+  /** The step run compared with. */
+  readonly against: string | null;
+  readonly reasons: readonly Reason[];
 }
 
 /** Gives the content of an upstream output, or nothing while it is not known. */
@@ -75,36 +83,10 @@ export class Planner {
    */
   decide(id: string, outputOf: OutputOf): Decision {
     const step = this.#step(id);
-    const inputs: Record<string, ResolvedInput> = {};
-    const digests: Record<string, Digest> = {};
-    const resolver = {
-      root: this.#options.root,
-      outputOf,
-      contentOf: (path: string): Content => this.#contentOf(path),
-    };
-    const waiting = new Set<string>();
-    for (const [port, { kind, from }] of Object.entries(step.inputs)) {
-      const input = resolveInput(step, port, kind, from, resolver);
-      if (input.type === "waiting") {
-        waiting.add(input.step);
-        continue;
-      }
-      inputs[port] = input;
-      digests[port] = inputDigest(input);
-    }
+    const { inputs, parts, waiting, identity } = this.#see(step, outputOf);
     if (waiting.size > 0) return { decision: "unknown", reasons: [...waiting].map(waitsFor) };
-
-    const identity = this.#identities.of(step);
-    const parts: Preimage = {
-      format: keyFormat,
-      contract: identity.contract.digest,
-      code: identity.code.digest,
-      packages: identity.packages.digest,
-      environment: identity.environment.digest,
-      inputs: digests,
-    };
     const key = keyOf(parts);
-    this.#remember(identity, parts, key, inputs);
+    this.#documents.set(key, parts);
 
     const obstacles = this.#obstacles(step, identity);
     const run = (reasons: readonly Reason[]): Decision => ({
@@ -151,18 +133,41 @@ export class Planner {
     };
   }
 
-  /** Every difference between the decided key of a step and an earlier preimage, kept by its digest. */
-  compareWith(
-    decision: Decision & { decision: "run" | "cached" },
-    before: Digest,
-    params: unknown,
-  ): readonly Reason[] {
-    const was = this.#options.store.parts.get(before);
-    const is = this.#documents.get(decision.preimage);
-    if (was === undefined || is === undefined) return [];
-    const inputs = decision.decision === "run" ? decision.inputs : {};
-    // Both documents were written by `keep` or `decide` of this class.
-    return this.#compare(was as Preimage, is as Preimage, params, inputs);
+  /**
+   * Why a step would run or not, against its last success or against the step run given.
+   * @throws MlpipeError MLP2004 when the step run to compare with kept nothing to compare
+   */
+  why(id: string, against?: StepRunRow): Why {
+    const step = this.#step(id);
+    const outputs = new Map<string, Readonly<Record<string, Content>>>();
+    const outputOf: OutputOf = (from, port) => outputs.get(from)?.[port];
+    for (const upstream of this.#options.manifest.steps) {
+      if (upstream.id === id) break;
+      const decided = this.decide(upstream.id, outputOf);
+      if (decided.decision === "cached") outputs.set(upstream.id, decided.entry.outputs);
+    }
+    const { decision, reasons } = this.decide(id, outputOf);
+    const { store, manifest } = this.#options;
+    const compared = against ?? store.runs.latestStepRun(manifest.pipeline, id, "ran");
+    const was = compared?.preimage == null ? undefined : store.parts.get(compared.preimage);
+    if (against !== undefined && was === undefined) {
+      throw new MlpipeError("MLP2004", `The step run ${against.id} kept nothing to compare with.`, {
+        exit: 4,
+        hint: "It may have been removed from the store.",
+      });
+    }
+    if (compared === undefined || was === undefined || (against === undefined && decision !== "unknown")) {
+      return { decision, against: compared?.id ?? null, reasons };
+    }
+    const { inputs, parts } = this.#see(step, outputOf);
+    const params = paramsOf(store.runs.get(compared.run)?.document);
+    // A part under the digest of a preimage was put there by `keep`.
+    const known = this.#compare(onlyPorts(was as Preimage, parts), parts, params, inputs);
+    return {
+      decision,
+      against: compared.id,
+      reasons: against === undefined ? [...reasons, ...known] : known,
+    };
   }
 
   /**
@@ -219,12 +224,39 @@ export class Planner {
     return content;
   }
 
-  #remember(
-    identity: StepIdentity,
-    parts: Preimage,
-    key: Digest,
-    inputs: Readonly<Record<string, ResolvedInput>>,
-  ): void {
+  /** Everything of a step that can be known now: the inputs that are there, and the parts of its key. */
+  #see(step: ManifestStep, outputOf: OutputOf): Seen {
+    const inputs: Record<string, ResolvedInput> = {};
+    const digests: Record<string, Digest> = {};
+    const waiting = new Set<string>();
+    const resolver = {
+      root: this.#options.root,
+      outputOf,
+      contentOf: (path: string): Content => this.#contentOf(path),
+    };
+    for (const [port, { kind, from }] of Object.entries(step.inputs)) {
+      const input = resolveInput(step, port, kind, from, resolver);
+      if (input.type === "waiting") {
+        waiting.add(input.step);
+        continue;
+      }
+      inputs[port] = input;
+      digests[port] = inputDigest(input);
+    }
+    const identity = this.#identities.of(step);
+    const parts: Preimage = {
+      format: keyFormat,
+      contract: identity.contract.digest,
+      code: identity.code.digest,
+      packages: identity.packages.digest,
+      environment: identity.environment.digest,
+      inputs: digests,
+    };
+    this.#remember(identity, inputs);
+    return { inputs, parts, waiting, identity };
+  }
+
+  #remember(identity: StepIdentity, inputs: Readonly<Record<string, ResolvedInput>>): void {
     const documents = this.#documents;
     for (const { digest, document } of [
       identity.contract,
@@ -234,7 +266,6 @@ export class Planner {
     ]) {
       documents.set(digest, document);
     }
-    documents.set(key, parts);
     for (const input of Object.values(inputs)) {
       if (input.type === "value") documents.set(input.digest, input.value);
     }
@@ -373,6 +404,23 @@ export class Planner {
       inputs,
     );
   }
+}
+
+/** What can be known of a step before it is decided. */
+interface Seen {
+  readonly inputs: Readonly<Record<string, ResolvedInput>>;
+  readonly parts: Preimage;
+  /** Upstream steps whose outputs are not known. */
+  readonly waiting: ReadonlySet<string>;
+  readonly identity: StepIdentity;
+}
+
+/** An earlier preimage without the inputs that are not known now: nothing can be said of those. */
+function onlyPorts(before: Preimage, now: Preimage): Preimage {
+  const inputs = Object.fromEntries(
+    Object.entries(before.inputs).filter(([port]) => Object.hasOwn(now.inputs, port)),
+  );
+  return { ...before, inputs };
 }
 
 function unchanged(step: ManifestStep, key: Digest, entry: CacheEntry, detail?: string): Decision {
