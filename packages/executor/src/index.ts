@@ -1,1 +1,3 @@
-export {};
+export { executorErrors } from "./errors.ts";
+export type { ExecutorEvent, RunStatus, StepError, StepOutcome, StepStatus } from "./events.ts";
+export { execute, type ExecuteOptions, type RunResult } from "./execute.ts";

@@ -59,7 +59,11 @@ export const AttemptSchema = z
     n: z.int().positive(),
     startedAt: Time,
     endedAt: Time,
-    exit: z.object({ code: z.int().nullable(), signal: z.string().nullable(), timedOut: z.boolean().optional() }),
+    exit: z.object({
+      code: z.int().nullable(),
+      signal: z.string().nullable(),
+      timedOut: z.boolean().optional(),
+    }),
     usage: UsageSchema.nullable(),
     /** The log of the attempt, relative to the store; null when the step said nothing. */
     stdout: z.object({ path: z.string(), size: z.int() }).nullable(),
@@ -115,7 +119,11 @@ export const StepRunSchema = z
     ),
     /** A gate's verdict, and later those of data checks. */
     checks: z.array(
-      z.object({ name: z.string(), status: z.enum(["pass", "warn", "fail", "error"]), message: z.string().optional() }),
+      z.object({
+        name: z.string(),
+        status: z.enum(["pass", "warn", "fail", "error"]),
+        message: z.string().optional(),
+      }),
     ),
     determinism: z.object({ samples: z.int(), distinct: z.int(), evidence: z.array(Id) }),
     /** Where a deploy wrote, and what was there afterwards. */
@@ -179,7 +187,10 @@ export const RunSchema = z
         stepRun: Id.nullable(),
         reasons: z.array(ReasonSchema),
         durationMs: z.number(),
-        outputs: z.record(z.string(), z.object({ digest: Digest, size: z.int(), type: z.enum(["file", "tree"]) })),
+        outputs: z.record(
+          z.string(),
+          z.object({ digest: Digest, size: z.int(), type: z.enum(["file", "tree"]) }),
+        ),
         metrics: z.record(z.string(), z.number()).optional(),
         error: Failure.optional(),
       }),

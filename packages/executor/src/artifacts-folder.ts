@@ -1,0 +1,66 @@
+/** What a pipeline returns, copied to where users look: `artifacts/<pipeline>/<name>`. */
+import { mkdirSync, statSync, writeFileSync, readFileSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import type { Binding, Manifest } from "@mlpipe/dsl";
+import { canonicalJson, type Content, type Store } from "@mlpipe/store";
+import { fileName, portFileName } from "./attempt-folder.ts";
+
+/** A returned output, and where it lies. */
+export interface ReturnedOutput {
+  readonly digest: string;
+  readonly size: number;
+  /** Relative to the project's root; null for a source, which lies where it always did. */
+  readonly path: string | null;
+}
+
+/** Copies the outputs that are there; a file that is right already is left alone. */
+export function copyArtifacts(options: {
+  readonly manifest: Manifest;
+  readonly store: Store;
+  readonly root: string;
+  readonly outputOf: (step: string, port: string) => Content | undefined;
+}): Readonly<Record<string, ReturnedOutput>> {
+  const { manifest, store, root, outputOf } = options;
+  const folder = join(root, "artifacts", manifest.pipeline);
+  const copied: Record<string, ReturnedOutput> = {};
+
+  const copy = (binding: Binding, place: string): Content | undefined => {
+    if (binding.type === "many") {
+      for (const { key, from } of binding.items) copy(from, join(place, fileName(key)));
+      return undefined;
+    }
+    if (binding.type !== "step") return undefined;
+    const content = outputOf(binding.step, binding.port);
+    if (content === undefined) return undefined;
+    const kind = manifest.steps.find(({ id }) => id === binding.step)?.outputs[binding.port];
+    const target = kind === undefined ? place : portFileName(place, kind);
+    if (isThere(store, target, content)) return content;
+    mkdirSync(join(target, ".."), { recursive: true });
+    const isJson = kind?.kind === "metrics" || kind?.kind === "value";
+    if (isJson) writeFileSync(target, readable(readFileSync(store.objects.pathOf(content), "utf8")));
+    else store.objects.copyOut(content, target);
+    return content;
+  };
+
+  for (const [name, { kind, from }] of Object.entries(manifest.outputs)) {
+    const place = join(folder, name);
+    const content = copy(from, place);
+    if (content !== undefined) {
+      const path = relative(root, portFileName(place, kind)).split(sep).join("/");
+      copied[name] = { digest: content.digest, size: content.size, path };
+    }
+  }
+  return copied;
+}
+
+function isThere(store: Store, target: string, content: Content): boolean {
+  if (statSync(target, { throwIfNoEntry: false }) === undefined) return false;
+  return store.index.contentOf(target).digest === content.digest;
+}
+
+/** The store keeps JSON in its canonical form, people read it indented. */
+function readable(canonical: string): string {
+  const value: unknown = JSON.parse(canonical);
+  const text = typeof value === "object" && value !== null ? JSON.stringify(value, null, 2) : canonicalJson(value);
+  return `${text}\n`;
+}

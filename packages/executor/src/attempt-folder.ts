@@ -1,0 +1,143 @@
+/**
+ * The work folder of one attempt: inputs as read-only links under their proper names, a private
+ * place for outputs. Its path is made of the step and its key alone, so that a path which a step
+ * writes into its output is the same every time.
+ */
+import { copyFileSync, constants, cpSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import type { KindSpec, ManifestStep } from "@mlpipe/dsl";
+import type { ResolvedInput } from "@mlpipe/planner";
+import { canonicalJson, type Digest, type Store } from "@mlpipe/store";
+
+/** What a step is given for an input port, paths relative to the project's root. */
+export type PreparedInput =
+  | { readonly type: "value"; readonly value: unknown }
+  | { readonly type: "path"; readonly path: string; readonly kind: KindSpec }
+  | { readonly type: "many"; readonly items: readonly { readonly key: string; readonly input: PreparedInput }[] }
+  | { readonly type: "absent" };
+
+/** The folder of one attempt, with the places of its ports. */
+export class AttemptFolder {
+  /** Absolute path. */
+  readonly path: string;
+  readonly #root: string;
+  readonly #store: Store;
+
+  constructor(options: { readonly root: string; readonly store: Store; readonly step: ManifestStep; readonly key: Digest }) {
+    this.#root = options.root;
+    this.#store = options.store;
+    this.path = join(options.store.root, "attempts", `${fileName(options.step.id)}-${options.key.slice(0, 16)}`);
+  }
+
+  /** Makes the folder anew. What a killed run left behind is removed: its claim died with it. */
+  make(): void {
+    this.remove();
+    for (const inner of ["in", "out", "tmp"]) mkdirSync(join(this.path, inner), { recursive: true, mode: 0o700 });
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+
+  /** A place in the folder, relative to the project's root with `/`, as steps are told it. */
+  shown(...names: readonly string[]): string {
+    return relative(this.#root, join(this.path, ...names))
+      .split(sep)
+      .join("/");
+  }
+
+  /** Absolute path of a place in the folder. */
+  inner(...names: readonly string[]): string {
+    return join(this.path, ...names);
+  }
+
+  /** The place of an output port, relative to the project's root; the folder of a `dir` is made. */
+  output(port: string, kind: KindSpec): string {
+    const name = portFileName(port, kind);
+    if (kind.kind === "dir") mkdirSync(this.inner("out", name), { recursive: true });
+    return this.shown("out", name);
+  }
+
+  /** Links an input into the folder. */
+  input(port: string, kind: KindSpec, input: ResolvedInput): PreparedInput {
+    const inner = innerKind(kind);
+    switch (input.type) {
+      case "absent":
+        return { type: "absent" };
+      case "value":
+        return { type: "value", value: input.value };
+      case "object":
+        return this.#link(port, inner, this.#store.objects.pathOf(input.content));
+      case "source":
+        return this.#link(port, inner, input.absolute);
+      case "many": {
+        const of = inner.kind === "many" ? innerKind(inner.of) : inner;
+        const items = input.items.map(({ key, input: item }) => ({
+          key,
+          input: this.input(join(port, fileName(key)), of, item),
+        }));
+        return { type: "many", items };
+      }
+    }
+  }
+
+  /** A private copy of a source that is to be kept, for the store to take. */
+  copyOf(port: string, source: string): string {
+    const copy = this.inner("keep", fileName(port));
+    mkdirSync(dirname(copy), { recursive: true });
+    if (statSync(source).isDirectory()) cpSync(source, copy, { recursive: true, verbatimSymlinks: true });
+    else copyFileSync(source, copy, constants.COPYFILE_FICLONE);
+    return copy;
+  }
+
+  /** A private file with the canonical JSON of a value, for the store to take. */
+  valueFile(port: string, value: unknown): string {
+    const path = this.inner("keep", `${fileName(port)}.json`);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, canonicalJson(value), { mode: 0o600 });
+    return path;
+  }
+
+  #link(port: string, kind: KindSpec, target: string): PreparedInput {
+    const name = portFileName(port, kind);
+    const path = this.inner("in", name);
+    mkdirSync(dirname(path), { recursive: true });
+    symlinkSync(resolve(target), path);
+    return { type: "path", path: this.shown("in", name), kind };
+  }
+}
+
+/** `fit[lr=0.1]` as a file name that every system and every shell bears. */
+export function fileName(id: string): string {
+  return id.replaceAll("[", "@").replaceAll("]", "").replaceAll(/[^A-Za-z0-9_.=+@,-]/g, "_");
+}
+
+/** The file name of a port: tools tell formats by endings. */
+export function portFileName(port: string, kind: KindSpec): string {
+  switch (kind.kind) {
+    case "dir":
+      return port;
+    case "file":
+    case "plot":
+      return `${port}.${kind.extension}`;
+    case "model":
+      return `${port}.${kind.format}`;
+    case "csv":
+    case "jsonl":
+      return `${port}.${kind.kind}`;
+    case "json":
+    case "value":
+    case "seed":
+    case "metrics":
+      return `${port}.json`;
+    case "many":
+    case "approved":
+    case "optional":
+      return portFileName(port, kind.of);
+  }
+}
+
+/** The kind of the content itself. */
+export function innerKind(kind: KindSpec): KindSpec {
+  return kind.kind === "approved" || kind.kind === "optional" ? innerKind(kind.of) : kind;
+}

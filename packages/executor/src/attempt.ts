@@ -1,0 +1,325 @@
+/** One attempt at a step: prepare its folder, run its process, gather what it made. */
+import { lstatSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { ManifestStep } from "@mlpipe/dsl";
+import type { Decision } from "@mlpipe/planner";
+import type { Usage } from "@mlpipe/provenance";
+import { type Content, hashPath, type Store } from "@mlpipe/store";
+import { AttemptFolder, fileName, type PreparedInput } from "./attempt-folder.ts";
+import { commandLine } from "./command-line.ts";
+import type { StepError } from "./events.ts";
+import { gatherOutputs, type MadeOutput } from "./outputs.ts";
+import { type Ended, StepProcess } from "./process.ts";
+import type { Task, TaskInput, TaskResult } from "./task.ts";
+import { TextLog } from "./text-log.ts";
+
+/** A decision to run. */
+export type RunDecision = Decision & { readonly decision: "run" };
+
+/** Where attempts take place. */
+export interface Workplace {
+  readonly root: string;
+  readonly store: Store;
+  readonly run: string;
+}
+
+/** What one attempt did. */
+export interface AttemptResult {
+  readonly startedAt: Date;
+  readonly endedAt: Date;
+  readonly argv: readonly string[];
+  readonly ended: Ended;
+  readonly usage: Usage | null;
+  readonly stdout: TextLog;
+  readonly stderr: TextLog;
+  readonly outcome:
+    | { readonly type: "made"; readonly outputs: Readonly<Record<string, MadeOutput>>; readonly target?: Content }
+    | { readonly type: "rejected"; readonly error: StepError }
+    | { readonly type: "failed"; readonly error: StepError; readonly again: boolean }
+    | { readonly type: "cancelled" };
+}
+
+/** An attempt under way. */
+export class Attempt {
+  readonly #place: Workplace;
+  readonly #step: ManifestStep;
+  readonly #decision: RunDecision;
+  readonly #folder: AttemptFolder;
+  readonly #number: number;
+  readonly #onLine: (stream: "stdout" | "stderr", line: string) => void;
+  #process: StepProcess | undefined;
+  #stop: "gently" | "now" | undefined;
+
+  constructor(options: {
+    readonly place: Workplace;
+    readonly step: ManifestStep;
+    readonly decision: RunDecision;
+    /** 1 for the first. */
+    readonly number: number;
+    readonly onLine: (stream: "stdout" | "stderr", line: string) => void;
+  }) {
+    this.#place = options.place;
+    this.#step = options.step;
+    this.#decision = options.decision;
+    this.#number = options.number;
+    this.#onLine = options.onLine;
+    const { root, store } = options.place;
+    this.#folder = new AttemptFolder({ root, store, step: options.step, key: options.decision.key });
+  }
+
+  get folder(): AttemptFolder {
+    return this.#folder;
+  }
+
+  /** Stops the attempt's process, now or as soon as it is there. */
+  stop(how: "gently" | "now"): void {
+    this.#stop = how;
+    this.#process?.stop(how);
+  }
+
+  async run(): Promise<AttemptResult> {
+    const startedAt = new Date();
+    const { root } = this.#place;
+    const step = this.#step;
+    this.#folder.make();
+    const inputs: Record<string, PreparedInput> = {};
+    for (const [port, input] of Object.entries(this.#decision.inputs)) {
+      const kind = step.inputs[port]?.kind;
+      if (kind !== undefined) inputs[port] = this.#folder.input(port, kind, input);
+    }
+    const places: Record<string, string> = {};
+    for (const [port, kind] of Object.entries(step.outputs)) places[port] = this.#folder.output(port, kind);
+
+    const before = this.#inputStamps();
+    const stdout = this.#log("stdout");
+    const stderr = this.#log("stderr");
+    const argv =
+      step.body.type === "command"
+        ? commandLine(step.body.argv, { root, inputs, outputs: places, target: step.target })
+        : this.#runner(inputs, places);
+    this.#process = new StepProcess({
+      argv,
+      cwd: root,
+      env: { ...this.#decision.environment, TMPDIR: this.#folder.inner("tmp"), ...this.#runnerEnvironment() },
+      stdout,
+      stderr,
+      timeoutMs: step.scheduling.timeoutMs,
+    });
+    if (this.#stop !== undefined) this.#process.stop(this.#stop);
+    const ended = await this.#process.ended;
+    const result = step.body.type === "command" ? undefined : this.#taskResult();
+    const outcome = this.#judge(ended, result, places, before, [stdout, stderr]);
+    return {
+      startedAt,
+      endedAt: new Date(),
+      argv: step.body.type === "command" ? argv : [],
+      ended,
+      usage: (result !== undefined && "usage" in result ? result.usage : undefined) ?? ended.usage,
+      stdout,
+      stderr,
+      outcome,
+    };
+  }
+
+  #judge(
+    ended: Ended,
+    result: TaskResult | undefined,
+    places: Readonly<Record<string, string>>,
+    before: ReadonlyMap<string, string>,
+    logs: readonly TextLog[],
+  ): AttemptResult["outcome"] {
+    if (ended.stopped) return { type: "cancelled" };
+    if (!ended.timedOut && result?.status === "rejected") {
+      const { reason } = result;
+      return {
+        type: "rejected",
+        error: this.#error("MLP3008", reason, `The gate let nothing pass. What stands behind it was not touched.`),
+      };
+    }
+    const failure = this.#failure(ended, result, logs);
+    if (failure !== undefined) return { type: "failed", error: failure, again: ended.failure === undefined };
+    const changed = this.#changedInput(before);
+    if (changed !== undefined) return { type: "failed", error: changed, again: false };
+
+    const { root } = this.#place;
+    const step = this.#step;
+    if (step.body.type === "check") return this.#passed(step.body.pass);
+    const returned = result?.status === "ok" ? result.returned : undefined;
+    const gathered = gatherOutputs({ root, step, folder: this.#folder, places, returned });
+    if ("error" in gathered) return { type: "failed", error: gathered.error, again: false };
+    if (step.target === undefined) return { type: "made", outputs: gathered.outputs };
+    const target = join(root, step.target);
+    if (lstatSync(target, { throwIfNoEntry: false }) === undefined) {
+      const error = this.#error("MLP3030", `"${step.id}" left nothing at its target ${step.target}.`);
+      return { type: "failed", error, again: false };
+    }
+    return { type: "made", outputs: gathered.outputs, target: hashPath(target) };
+  }
+
+  /** What a gate passes is the very content it was given: there is nothing new to keep. */
+  #passed(port: string): AttemptResult["outcome"] {
+    const input = this.#decision.inputs[port];
+    if (input?.type !== "object" && input?.type !== "source") {
+      return { type: "failed", error: this.#error("MLP3005", `The gate was given no ${port}.`), again: false };
+    }
+    const path = input.type === "source" ? this.#folder.copyOf(port, input.absolute) : "";
+    return { type: "made", outputs: { [port]: { content: input.content, path } } };
+  }
+
+  #failure(ended: Ended, result: TaskResult | undefined, logs: readonly TextLog[]): StepError | undefined {
+    const { id, body, scheduling } = this.#step;
+    const tail = logs.flatMap((log) => log.tail).slice(-10);
+    const withTail = (error: StepError): StepError => (tail.length > 0 ? { ...error, logTail: tail } : error);
+    if (ended.failure !== undefined) {
+      const program = this.#decisionProgram();
+      if (ended.failure.code === "ENOENT") {
+        const hint = "Is it installed, and on PATH? A program of the project needs its path: ./tool.";
+        return this.#error("MLP3002", `"${id}" starts ${program}, and there is no such program.`, hint);
+      }
+      return this.#error("MLP3002", `"${id}" could not start ${program}: ${ended.failure.message}.`);
+    }
+    if (ended.timedOut) {
+      return withTail(this.#error("MLP3004", `"${id}" was stopped after ${(scheduling.timeoutMs ?? 0) / 1000} s.`));
+    }
+    if (result?.status === "error") return withTail(result.error);
+    if (ended.signal !== null) {
+      const hint =
+        ended.signal === "SIGKILL" ? "Nobody here sent it: the system may have run out of memory." : undefined;
+      return withTail(this.#error("MLP3003", `"${id}" was killed by ${ended.signal}.`, hint));
+    }
+    if (body.type !== "command" && result === undefined) {
+      return withTail(this.#error("MLP3031", `The process of "${id}" ended with ${ended.code} and left no result.`));
+    }
+    if (ended.code !== 0) {
+      return withTail(this.#error("MLP3001", `"${id}" failed with exit code ${ended.code}.`));
+    }
+    return undefined;
+  }
+
+  #decisionProgram(): string {
+    const { body } = this.#step;
+    const first = body.type === "command" ? body.argv[0]?.map((part) => (typeof part === "string" ? part : "…")) : [];
+    return JSON.stringify(first?.join("") ?? "");
+  }
+
+  #error(code: string, message: string, hint?: string): StepError {
+    const { defined } = this.#step;
+    return {
+      code,
+      message,
+      ...(hint !== undefined && { hint }),
+      ...(defined !== undefined && { at: [defined] }),
+    };
+  }
+
+  #log(stream: "stdout" | "stderr"): TextLog {
+    const slot = `${fileName(this.#step.id)}.${this.#number}.${stream}.log`;
+    return new TextLog(this.#place.store.runs.logPath(this.#place.run, slot), (line) => {
+      this.#onLine(stream, line);
+    });
+  }
+
+  /** The runner of TypeScript steps, and the task it is to do. */
+  #runner(inputs: Readonly<Record<string, PreparedInput>>, places: Readonly<Record<string, string>>): string[] {
+    const step = this.#step;
+    const task: Task = {
+      schemaVersion: 1,
+      step: step.id,
+      key: this.#decision.key,
+      mode: step.body.type === "check" ? "check" : "run",
+      module: step.module,
+      export: step.export,
+      inputs: Object.fromEntries(Object.entries(inputs).map(([port, input]) => [port, taskInput(input)])),
+      outputs: Object.fromEntries(
+        Object.entries(step.outputs).map(([port, kind]) => [port, { kind, path: places[port] ?? "" }]),
+      ),
+      ...(step.target !== undefined && { target: step.target }),
+    };
+    writeFileSync(this.#folder.inner("task.json"), JSON.stringify(task));
+    const ownFile = fileURLToPath(import.meta.url);
+    const fromSource = ownFile.endsWith(".ts");
+    const runner = fileURLToPath(new URL(fromSource ? "./runner/main.ts" : "./runner/main.js", import.meta.url));
+    return [
+      process.execPath,
+      ...(fromSource ? ["--conditions=@mlpipe/source"] : []),
+      "--disable-warning=ExperimentalWarning",
+      runner,
+      this.#folder.shown("task.json"),
+    ];
+  }
+
+  #runnerEnvironment(): Record<string, string> {
+    if (this.#step.body.type === "command") return {};
+    // Compiled code of modules that did not change: a cache of Node's own, whose loss costs only time.
+    return { NODE_COMPILE_CACHE: join(this.#place.store.root, "compile-cache") };
+  }
+
+  #taskResult(): TaskResult | undefined {
+    try {
+      // Written by the runner, whole or not at all.
+      return JSON.parse(readFileSync(this.#folder.inner("result.json"), "utf8")) as TaskResult;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** How the files behind the inputs look: enough to see that one was written to. */
+  #inputStamps(): ReadonlyMap<string, string> {
+    const stamps = new Map<string, string>();
+    for (const path of this.#inputFiles()) stamps.set(path, stampOf(path));
+    return stamps;
+  }
+
+  *#inputFiles(): Generator<string> {
+    const waiting = Object.values(this.#decision.inputs);
+    for (const input of waiting) {
+      if (input.type === "object") yield this.#place.store.objects.pathOf(input.content);
+      else if (input.type === "many") waiting.push(...input.items.map((item) => item.input));
+    }
+  }
+
+  #changedInput(before: ReadonlyMap<string, string>): StepError | undefined {
+    const { store } = this.#place;
+    for (const [port, given] of Object.entries(this.#decision.inputs)) {
+      const inputs = [given];
+      for (const input of inputs) {
+        if (input.type === "many") inputs.push(...input.items.map((item) => item.input));
+        else if (input.type === "source") {
+          if (store.index.contentOf(input.absolute).digest === input.content.digest) continue;
+          return this.#error(
+            "MLP3007",
+            `The input ${port} (${input.path}) of "${this.#step.id}" changed while the step ran.`,
+            "Its result belongs to neither content and was not kept. Run again.",
+          );
+        } else if (input.type === "object") {
+          const path = store.objects.pathOf(input.content);
+          if (before.get(path) === stampOf(path) || store.objects.verify(input.content) === "ok") continue;
+          store.objects.remove(input.content);
+          return this.#error(
+            "MLP3007",
+            `"${this.#step.id}" damaged its input ${port}.`,
+            `Steps must never write to their inputs. What was damaged is made again by the next run.`,
+          );
+        }
+      }
+    }
+    return undefined;
+  }
+}
+
+function taskInput(input: PreparedInput): TaskInput {
+  if (input.type !== "many") return input;
+  return { type: "many", items: input.items.map(({ key, input: item }) => ({ key, input: taskInput(item) })) };
+}
+
+function stampOf(path: string): string {
+  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? "" : `${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
+}
+
+/** The file outputs that the store has to take; what a gate passes is there already. */
+export function publishable(outputs: Readonly<Record<string, MadeOutput>>): { path: string; content: Content }[] {
+  return Object.values(outputs).flatMap(({ path, content }) => (path === "" ? [] : [{ path, content }]));
+}
+

@@ -1,0 +1,64 @@
+/** What each error of a step that was executed means, for `docs/errors.md` and `mlpipe help CODE`. */
+export const executorErrors = {
+  MLP3001: {
+    title: "A command that failed",
+    explain:
+      "The program of a step ended with another exit code than 0, so its outputs are not believed. " +
+      "`mlpipe logs RUN STEP` shows everything it wrote.",
+  },
+  MLP3002: {
+    title: "A program that does not exist",
+    explain:
+      "A command starts a program that is not on `PATH`. Steps see the `PATH` that mlpipe was started with, and no " +
+      "shell functions or aliases.",
+  },
+  MLP3003: {
+    title: "A step that was killed",
+    explain:
+      "A signal ended the step's process. `SIGKILL` from outside often means that the machine ran out of memory.",
+  },
+  MLP3004: {
+    title: "A step that took too long",
+    explain: "The step was stopped after the time its call allows: `.with({ timeout: \"2h\" })`.",
+  },
+  MLP3005: {
+    title: "An output that is missing",
+    explain:
+      "A step succeeds only if everything it promises is there: files written through `out` or to the path of the " +
+      "port, values and metrics returned, or written as JSON by a command.",
+  },
+  MLP3006: {
+    title: "An output of the wrong sort",
+    explain:
+      "A `dir()` output must be a folder and every other output a file; metrics and values of a command must be JSON " +
+      "of the right shape.",
+  },
+  MLP3007: {
+    title: "An input that changed while the step ran",
+    explain:
+      "The file was edited, or the step itself wrote to it. Nobody can say which content the result belongs to, so " +
+      "it is not kept. Run again; steps must never write to their inputs.",
+  },
+  MLP3008: {
+    title: "A gate that did not let the model pass",
+    explain: "The gate's `check` returned `false` or a reason. What stands behind it is blocked.",
+  },
+  MLP3009: {
+    title: "An upstream result that is not there",
+    explain:
+      "With `--only` or `--from`, steps that are not selected are not run, and one of them has no kept result for its " +
+      "present inputs. Select it too.",
+  },
+  MLP3030: {
+    title: "A deploy that left nothing behind",
+    explain: "After a deploy its `target` must exist: that is how mlpipe tells whether it still stands.",
+  },
+  MLP3031: {
+    title: "A step whose process went wrong",
+    explain: "The process of a TypeScript step ended without saying how: it was killed, or Node itself failed.",
+  },
+  MLP3032: {
+    title: "A result that could not be kept",
+    explain: "The store refused the outputs: the disk is full, or not writable. Nothing of the step was kept.",
+  },
+} as const;

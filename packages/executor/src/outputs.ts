@@ -1,0 +1,105 @@
+/** What a step made, checked against what it promised. */
+import { lstatSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describeKind, type KindSpec, type ManifestStep } from "@mlpipe/dsl";
+import { type Content, hashPath } from "@mlpipe/store";
+import type { AttemptFolder } from "./attempt-folder.ts";
+import type { StepError } from "./events.ts";
+
+/** An output with the file the store is to take. */
+export interface MadeOutput {
+  readonly content: Content;
+  readonly path: string;
+  /** Of a value or metrics. */
+  readonly value?: unknown;
+}
+
+/**
+ * Gathers the outputs of a step that ended well.
+ *
+ * @param places of the output ports, relative to `root`
+ * @param returned values and metrics of a TypeScript step; a command writes them as JSON
+ */
+export function gatherOutputs(options: {
+  readonly root: string;
+  readonly step: ManifestStep;
+  readonly folder: AttemptFolder;
+  readonly places: Readonly<Record<string, string>>;
+  readonly returned: Readonly<Record<string, unknown>> | undefined;
+}): { readonly outputs: Readonly<Record<string, MadeOutput>> } | { readonly error: StepError } {
+  const { root, step, folder, places, returned } = options;
+  const outputs: Record<string, MadeOutput> = {};
+  for (const [port, kind] of Object.entries(step.outputs)) {
+    const place = places[port] ?? "";
+    const path = join(root, place);
+    if (isReturned(kind)) {
+      const value = returned === undefined ? readJson(path) : { json: returned[port] };
+      if ("problem" in value) return { error: missing(step, port, kind, place, value.problem) };
+      const problem = kind.kind === "metrics" ? metricsProblem(kind, value.json) : undefined;
+      if (problem !== undefined) return { error: wrong(step, port, problem) };
+      const file = folder.valueFile(port, value.json);
+      outputs[port] = { content: hashPath(file), path: file, value: value.json };
+      continue;
+    }
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) return { error: missing(step, port, kind, place, "nothing is there") };
+    if (stat.isSymbolicLink()) return { error: wrong(step, port, "it is a link, and must be the thing itself") };
+    const folderWanted = kind.kind === "dir" || (kind.kind === "model" && stat.isDirectory());
+    if (stat.isDirectory() !== folderWanted) {
+      const found = stat.isDirectory() ? "a folder" : "a file";
+      return { error: wrong(step, port, `${describeKind(kind)} was promised, and ${place} is ${found}`) };
+    }
+    outputs[port] = { content: hashPath(path), path };
+  }
+  return { outputs };
+}
+
+/** Whether the content of a kind is JSON that a function returns. */
+export function isReturned(kind: KindSpec): boolean {
+  return kind.kind === "value" || kind.kind === "metrics";
+}
+
+function readJson(path: string): { readonly json: unknown } | { readonly problem: string } {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    return { problem: "nothing is there" };
+  }
+  try {
+    return { json: JSON.parse(text) };
+  } catch (error) {
+    return { problem: `it is not JSON: ${error instanceof Error ? error.message : String(error)}` };
+  }
+}
+
+function metricsProblem(kind: KindSpec & { kind: "metrics" }, value: unknown): string | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return "metrics are a JSON object";
+  const found = new Map<string, unknown>(Object.entries(value));
+  for (const name of Object.keys(kind.directions)) {
+    const number = found.get(name);
+    if (typeof number !== "number" || !Number.isFinite(number)) {
+      return `the metric ${name} must be a finite number, and is ${JSON.stringify(number) ?? "missing"}`;
+    }
+    found.delete(name);
+  }
+  const [unknown] = found.keys();
+  return unknown === undefined ? undefined : `the metric ${unknown} was not declared`;
+}
+
+function missing(step: ManifestStep, port: string, kind: KindSpec, place: string, problem: string): StepError {
+  return {
+    code: "MLP3005",
+    message: `"${step.id}" did not make its output ${port} (${describeKind(kind)}): ${problem}.`,
+    hint: step.body.type === "command" ? `The command must write ${place}.` : `Write it through out.${port}.`,
+    ...(step.defined !== undefined && { at: [step.defined] }),
+  };
+}
+
+function wrong(step: ManifestStep, port: string, problem: string): StepError {
+  return {
+    code: "MLP3006",
+    message: `The output ${port} of "${step.id}" is not what was promised: ${problem}.`,
+    ...(step.defined !== undefined && { at: [step.defined] }),
+  };
+}

@@ -1,0 +1,11 @@
+/** What each error about records means, for `docs/errors.md` and `mlpipe help CODE`. */
+export const provenanceErrors = {
+  MLP5001: {
+    title: "No such run or step run",
+    explain: "`mlpipe runs` lists the runs. A run is named by its id, by the beginning of it, or as `last`.",
+  },
+  MLP5002: {
+    title: "A record that cannot be read",
+    explain: "A record of a run does not have the shape of any version that this mlpipe knows.",
+  },
+} as const;

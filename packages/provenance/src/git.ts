@@ -1,0 +1,87 @@
+/**
+ * The state of the repository that a project lies in. Whatever git cannot say is a fact of its
+ * own: a run never fails because of it.
+ */
+import { execFile } from "node:child_process";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { digestOf, type Store } from "@mlpipe/store";
+import type { Ref, Run } from "./records.ts";
+
+// Nothing of the user's configuration is executed, and nothing is written.
+const flags = ["--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false", "-c", "diff.external="];
+
+/** More and larger untracked files than these are counted and not looked at. */
+const mostUntracked = 1_000;
+const largestUntracked = 10 * 1024 * 1024;
+
+/** Git's facts; null outside a repository, or where git is not installed. */
+export async function gitState(root: string, store: Store): Promise<Run["git"]> {
+  const git = (...args: readonly string[]): Promise<Buffer | undefined> => run(root, args);
+  const line = async (...args: readonly string[]): Promise<string | null> => {
+    const output = await git(...args);
+    return output?.toString("utf8").trim() || null;
+  };
+  const top = await line("rev-parse", "--show-toplevel");
+  if (top === null) return null;
+  const [remote, commit, ref, diff, untracked] = await Promise.all([
+    line("config", "--get", "remote.origin.url"),
+    line("rev-parse", "--verify", "HEAD"),
+    line("symbolic-ref", "--quiet", "HEAD"),
+    git("diff", "--binary", "--no-ext-diff", "--no-textconv", "HEAD"),
+    git("ls-files", "--others", "--exclude-standard", "-z"),
+  ]);
+  const names = (untracked?.toString("utf8") ?? "").split("\0").filter((name) => name !== "");
+  const isDirty = (diff !== undefined && diff.length > 0) || names.length > 0;
+  return {
+    remote: remote === null ? null : withoutCredentials(remote),
+    commit,
+    ref,
+    dirty: isDirty ? { diff: diffRef(diff, store), ...untrackedRefs(root, names) } : null,
+  };
+}
+
+function run(cwd: string, args: readonly string[]): Promise<Buffer | undefined> {
+  // Variables that a hook of git sets would make it speak of another repository.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_")));
+  return new Promise((resolve) => {
+    execFile(
+      "git",
+      [...flags, ...args],
+      { cwd, env, encoding: "buffer", maxBuffer: 256 * 1024 * 1024, timeout: 20_000 },
+      (error, stdout) => {
+        resolve(error === null ? stdout : undefined);
+      },
+    );
+  });
+}
+
+/** A URL as it may be shown: without user and password. */
+export function withoutCredentials(url: string): string {
+  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^@/]*@/i, "$1");
+}
+
+function diffRef(diff: Buffer | undefined, store: Store): Ref | null {
+  if (diff === undefined || diff.length === 0) return null;
+  const { digest, size } = store.objects.putBytes(diff);
+  return { name: "HEAD.diff", type: "file", digest, size, mediaType: "text/x-diff" };
+}
+
+function untrackedRefs(root: string, names: readonly string[]): { untracked: Ref[]; note?: string } {
+  const refs: Ref[] = [];
+  let left = 0;
+  for (const name of names) {
+    const path = join(root, name);
+    const stat = statSync(path, { throwIfNoEntry: false });
+    if (refs.length >= mostUntracked || stat?.isFile() !== true || stat.size > largestUntracked) {
+      left++;
+      continue;
+    }
+    try {
+      refs.push({ name, type: "file", digest: digestOf(readFileSync(path)), size: stat.size });
+    } catch {
+      left++;
+    }
+  }
+  return left === 0 ? { untracked: refs } : { untracked: refs, note: `${left} more untracked files were not looked at` };
+}

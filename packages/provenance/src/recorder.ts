@@ -1,0 +1,144 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Manifest } from "@mlpipe/dsl";
+import { type Digest, digestOf, digestOfJson, type Store } from "@mlpipe/store";
+import { gitState } from "./git.ts";
+import { hostFacts, whoAndWhere } from "./host.ts";
+import type { Run, StepRun } from "./records.ts";
+import { triggerOf } from "./trigger.ts";
+
+/** What a recorder needs to know. */
+export interface RunRecorderOptions {
+  readonly store: Store;
+  /** Absolute path of the project's root. */
+  readonly root: string;
+  readonly manifest: Manifest;
+  /** The id of the run. */
+  readonly run: string;
+  /** As `timestamp` writes it. */
+  readonly startedAt: string;
+  /** The command line. */
+  readonly argv: readonly string[];
+  readonly toolVersion: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Values of secrets: nothing that is recorded contains them. */
+  readonly redact?: readonly string[];
+}
+
+/** How a run ended. */
+export interface RunEnd {
+  readonly status: Exclude<Run["status"], "running">;
+  readonly endedAt: string;
+  readonly durationMs: number;
+  readonly steps: Run["steps"];
+  readonly outputs: Run["outputs"];
+  readonly warnings: string[];
+}
+
+/** Writes the records of one run. A run that executes nothing costs two rows and two lines. */
+export class RunRecorder {
+  readonly #options: RunRecorderOptions;
+  readonly #secrets: readonly string[];
+  #facts: Promise<{ readonly git: Run["git"]; readonly env: Digest }> | undefined;
+
+  constructor(options: RunRecorderOptions) {
+    this.#options = options;
+    // A secret of a letter or two would blot out half of every record, and is none.
+    this.#secrets = (options.redact ?? []).filter((secret) => secret.length > 3);
+  }
+
+  begin(): void {
+    const { store, run, manifest, startedAt } = this.#options;
+    const document = this.#document({ status: "running" });
+    store.runs.begin({ id: run, pipeline: manifest.pipeline, startedAt, document });
+    store.runs.appendRecord(run, { type: "run-started", run: document });
+  }
+
+  /** Gathers what is known of repository and machine, once, when the first step is executed. */
+  async facts(): Promise<void> {
+    await this.#gathered();
+  }
+
+  /** Records an executed step; of what succeeded, inside the transaction that keeps its outputs. */
+  add(stepRun: StepRun): void {
+    const { store, manifest } = this.#options;
+    const document = this.#redacted(stepRun);
+    store.runs.addStepRun({
+      id: stepRun.id,
+      run: stepRun.run,
+      pipeline: manifest.pipeline,
+      step: stepRun.step.id,
+      kind: stepRun.step.kind,
+      // Both were made by `digestOfJson`; a record holds them as text.
+      key: stepRun.key as Digest,
+      status: stepRun.status,
+      startedAt: stepRun.startedAt,
+      endedAt: stepRun.endedAt,
+      preimage: stepRun.preimage as Digest,
+      document,
+    });
+    store.runs.appendRecord(stepRun.run, { type: "step-run", stepRun: document });
+  }
+
+  async end(end: RunEnd): Promise<Run> {
+    const { store, run } = this.#options;
+    const facts = this.#facts === undefined ? undefined : await this.#facts;
+    const document = this.#document({ ...end, git: facts?.git ?? null, env: facts?.env ?? null });
+    store.runs.appendRecord(run, { type: "run", run: document });
+    store.runs.end(run, { status: end.status, endedAt: end.endedAt, document });
+    return document;
+  }
+
+  #gathered(): Promise<{ readonly git: Run["git"]; readonly env: Digest }> {
+    const { store, root, env } = this.#options;
+    return (this.#facts ??= Promise.all([gitState(root, store), hostFacts(root, env)]).then(([git, host]) => ({
+      git,
+      env: store.parts.put(host),
+    })));
+  }
+
+  #document(end: Partial<Omit<RunEnd, "status">> & { status: Run["status"]; git?: Run["git"]; env?: string | null }): Run {
+    const { manifest, run, startedAt, argv, toolVersion, env, root } = this.#options;
+    return this.#redacted({
+      schema: "mlpipe/run/v1",
+      id: run,
+      pipeline: {
+        name: manifest.pipeline,
+        file: manifest.file,
+        digest: fileDigest(join(root, manifest.file)),
+        graph: digestOfJson(manifest),
+      },
+      tool: { name: "mlpipe", version: toolVersion },
+      git: end.git ?? null,
+      trigger: triggerOf(env),
+      by: whoAndWhere(root),
+      argv: [...argv],
+      params: manifest.params,
+      startedAt,
+      endedAt: end.endedAt ?? null,
+      durationMs: end.durationMs ?? null,
+      status: end.status,
+      env: end.env ?? null,
+      steps: end.steps ?? [],
+      outputs: end.outputs ?? {},
+      warnings: end.warnings ?? [],
+    });
+  }
+
+  #redacted<Document>(document: Document): Document {
+    if (this.#secrets.length === 0) return document;
+    const text = JSON.stringify(document, (_name, value: unknown) =>
+      typeof value === "string" ? this.#secrets.reduce((rest, secret) => rest.replaceAll(secret, "***"), value) : value,
+    );
+    // Strings alone were replaced, by strings.
+    return JSON.parse(text) as Document;
+  }
+}
+
+function fileDigest(path: string): string | null {
+  try {
+    return digestOf(readFileSync(path));
+  } catch {
+    return null;
+  }
+}
