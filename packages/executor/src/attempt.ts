@@ -11,7 +11,7 @@ import { commandLine } from "./command-line.ts";
 import type { StepError } from "./events.ts";
 import { gatherOutputs, type MadeOutput } from "./outputs.ts";
 import { type Ended, StepProcess } from "./process.ts";
-import type { Task, TaskInput, TaskResult } from "./task.ts";
+import { type Task, type TaskInput, type TaskResult, taskVersion } from "./task.ts";
 import { TextLog } from "./text-log.ts";
 
 /** A decision to run. */
@@ -224,7 +224,7 @@ export class Attempt {
   #runner(inputs: Readonly<Record<string, PreparedInput>>, places: Readonly<Record<string, string>>): string[] {
     const step = this.#step;
     const task: Task = {
-      schemaVersion: 1,
+      schemaVersion: taskVersion,
       step: step.id,
       key: this.#decision.key,
       mode: step.body.type === "check" ? "check" : "run",
