@@ -1,0 +1,49 @@
+import { Planner } from "@mlpipe/planner";
+import { columns, print, printJson, say } from "../output.ts";
+import { styleFor } from "../style.ts";
+import { count } from "../format.ts";
+import { forced, openSession, type PipelineOptions } from "./session.ts";
+
+/** `mlpipe plan`: what would run, and why. */
+export async function plan(named: string | undefined, options: PipelineOptions): Promise<number> {
+  const { project, manifest, store } = await openSession(named, options);
+  try {
+    const force = forced(manifest, options.force);
+    const planner = new Planner({ manifest, store, root: project.root, env: process.env, force });
+    const planned = planner.plan();
+    if (options.json === true) {
+      printJson(planned);
+      return 0;
+    }
+    const style = styleFor(process.stdout);
+    const words = {
+      run: style("strong", "run"),
+      cached: style("good", "cached"),
+      unknown: style("quiet", "waits"),
+    };
+    const rows = planned.steps.map(({ id, decision, reasons }) => [
+      `  ${id}`,
+      words[decision],
+      style("quiet", summaryOf(reasons.map(({ message }) => message))),
+    ]);
+    print(style("strong", planned.pipeline));
+    for (const line of columns(rows)) print(line);
+    const counts = Object.groupBy(planned.steps, ({ decision }) => decision);
+    const parts = [
+      `${counts.run?.length ?? 0} to run`,
+      `${counts.cached?.length ?? 0} cached`,
+      ...(counts.unknown === undefined ? [] : [`${counts.unknown.length} known once the steps before have run`]),
+    ];
+    print(`${count(planned.steps.length, "step")}: ${parts.join(", ")}`);
+    for (const warning of planned.warnings ?? []) say(`${styleFor(process.stderr)("warning", "warning")}  ${warning}`);
+    return 0;
+  } finally {
+    store.close();
+  }
+}
+
+/** Reasons in one line; `mlpipe why` has them all. */
+export function summaryOf(messages: readonly string[]): string {
+  const shown = messages.slice(0, 2).join("; ");
+  return messages.length > 2 ? `${shown}; and ${messages.length - 2} more` : shown;
+}

@@ -1,0 +1,18 @@
+/** Finding a run among the records. */
+import { MlpipeError } from "@mlpipe/dsl";
+import { type RecordedRun, readRun } from "@mlpipe/provenance";
+import type { Store } from "@mlpipe/store";
+
+/**
+ * A run by its id, the beginning of it, or `last`.
+ * @throws MlpipeError MLP5001 if there is none
+ */
+export function recordedRun(store: Store, idOrPrefix: string): RecordedRun {
+  const found = readRun(store, idOrPrefix);
+  if (found !== undefined) return found;
+  throw new MlpipeError(
+    "MLP5001",
+    idOrPrefix === "last" ? "Nothing has run here yet." : `There is no run ${idOrPrefix}.`,
+    { hint: idOrPrefix === "last" ? "mlpipe run runs the pipeline." : "mlpipe runs lists the runs." },
+  );
+}

@@ -1,0 +1,133 @@
+import { availableParallelism } from "node:os";
+import { type Manifest, MlpipeError } from "@mlpipe/dsl";
+import { execute, type RunResult, type RunStatus } from "@mlpipe/executor";
+import { Planner, upstreamOf } from "@mlpipe/planner";
+import { RunRecorder, timestamp } from "@mlpipe/provenance";
+import { uuid7 } from "@mlpipe/store";
+import { NdjsonReporter } from "../../report/ndjson.ts";
+import { PlainReporter } from "../../report/plain.ts";
+import type { Reporter } from "../../report/reporter.ts";
+import { summary } from "../../report/summary.ts";
+import { version } from "../main.ts";
+import { print, printJson, say } from "../output.ts";
+import { styleFor } from "../style.ts";
+import { forced, openSession, type PipelineOptions, type Session, stepsNamed } from "./session.ts";
+import { StopRequests } from "./stop-requests.ts";
+
+export interface RunOptions extends PipelineOptions {
+  readonly only?: readonly string[];
+  readonly from?: readonly string[];
+  readonly jobs?: string;
+  readonly keepGoing?: true;
+  readonly dryRun?: true;
+  readonly ndjson?: true;
+}
+
+const exits: Readonly<Record<RunStatus, number>> = {
+  succeeded: 0,
+  failed: 1,
+  rejected: 3,
+  waiting: 3,
+  cancelled: 130,
+  crashed: 70,
+};
+
+/** `mlpipe run`: runs what must run. */
+export async function run(named: string | undefined, options: RunOptions): Promise<number> {
+  if (options.dryRun === true) return (await import("./plan.ts")).plan(named, options);
+  const jobs = jobsOf(options.jobs);
+  const session = await openSession(named, options);
+  const { manifest, project, store } = session;
+  using stop = new StopRequests();
+  const reporter = await reporterFor(options);
+  try {
+    const id = uuid7();
+    const selected = selectedSteps(manifest, options);
+    const result = await execute({
+      manifest,
+      store,
+      root: project.root,
+      run: id,
+      jobs,
+      planner: new Planner({
+        manifest,
+        store,
+        root: project.root,
+        env: process.env,
+        force: forced(manifest, options.force),
+      }),
+      recorder: recorderFor(session, id),
+      selected,
+      keepGoing: options.keepGoing === true,
+      signal: stop.gently,
+      kill: stop.now,
+      emit: (event) => {
+        reporter.event(event);
+      },
+    });
+    reporter.close();
+    report(result, manifest, project.root, options);
+    return result.status === "cancelled" ? stop.exit : exits[result.status];
+  } finally {
+    reporter.close();
+    store.close();
+  }
+}
+
+function report(result: RunResult, manifest: Manifest, root: string, options: RunOptions): void {
+  if (options.json === true) {
+    const { run: id, status, steps, outputs, durationMs } = result;
+    printJson({ schemaVersion: 1, run: id, pipeline: manifest.pipeline, status, durationMs, steps, outputs });
+    return;
+  }
+  if (options.ndjson === true) return;
+  for (const line of summary(result, manifest, root, styleFor(process.stdout))) print(line);
+}
+
+function recorderFor({ manifest, project, store }: Session, run: string): RunRecorder {
+  return new RunRecorder({
+    store,
+    root: project.root,
+    manifest,
+    run,
+    startedAt: timestamp(new Date()),
+    argv: ["mlpipe", ...process.argv.slice(2)],
+    toolVersion: version(),
+    env: process.env,
+    redact: manifest.steps.flatMap(({ env }) =>
+      env.flatMap(({ name, secret }) => (secret ? [process.env[name] ?? ""] : [])),
+    ),
+  });
+}
+
+function jobsOf(given: string | undefined): number {
+  if (given === undefined) return availableParallelism();
+  const jobs = Number(given);
+  if (Number.isInteger(jobs) && jobs >= 1) return jobs;
+  throw new MlpipeError("MLP6010", `--jobs takes a whole number from 1 up, and was given ${given}.`);
+}
+
+async function reporterFor(options: RunOptions): Promise<Reporter> {
+  if (options.ndjson === true) return new NdjsonReporter(print);
+  const style = styleFor(process.stderr);
+  const live = process.stderr.isTTY && options.json !== true && !isCi(process.env) && process.env["TERM"] !== "dumb";
+  if (!live) return new PlainReporter(say, style);
+  const { LiveReporter } = await import("../../report/live.ts");
+  return new LiveReporter(process.stderr, style);
+}
+
+function isCi({ CI: ci }: NodeJS.ProcessEnv): boolean {
+  return ci !== undefined && ci !== "" && ci !== "false" && ci !== "0";
+}
+
+/** The steps that `--only` and `--from` select; nothing if neither is given. */
+function selectedSteps(manifest: Manifest, { only, from }: RunOptions): ReadonlySet<string> | undefined {
+  if (only === undefined && from === undefined) return undefined;
+  const selected = new Set(only === undefined ? [] : stepsNamed(manifest, only));
+  const reached = new Set(from === undefined ? [] : stepsNamed(manifest, from));
+  // Steps stand after those they need, so one walk finds everything downstream.
+  for (const step of manifest.steps) {
+    if (upstreamOf(step).some((need) => reached.has(need))) reached.add(step.id);
+  }
+  return selected.union(reached);
+}

@@ -1,0 +1,64 @@
+import { MlpipeError } from "@mlpipe/dsl";
+import { Planner } from "@mlpipe/planner";
+import { nearest } from "../../project/nearest.ts";
+import { localTime, shortId } from "../format.ts";
+import { print, printJson } from "../output.ts";
+import { styleFor } from "../style.ts";
+import { openSession, type PipelineOptions, stepsNamed } from "./session.ts";
+
+export interface WhyOptions extends PipelineOptions {
+  readonly pipeline?: string;
+  readonly against?: string;
+}
+
+/** `mlpipe why STEP`: the parts of its key that changed, down to the declaration or the value. */
+export async function why(step: string, options: WhyOptions): Promise<number> {
+  const { project, manifest, store } = await openSession(options.pipeline, options);
+  try {
+    const [id = step] = stepsNamed(manifest, [step]);
+    const planner = new Planner({ manifest, store, root: project.root, env: process.env });
+    const against = options.against === undefined ? undefined : stepRunIn(store, options.against, id);
+    const found = planner.why(id, against);
+    if (options.json === true) {
+      printJson({ schemaVersion: 1, step: id, ...found });
+      return 0;
+    }
+    const style = styleFor(process.stdout);
+    const verdict = {
+      run: style("strong", "would run"),
+      cached: style("good", "is cached"),
+      unknown: style("quiet", "is known once the steps before it have run"),
+    }[found.decision];
+    print(`${style("strong", id)} ${verdict}`);
+    for (const { message } of found.reasons) print(`  ${message}`);
+    if (found.reasons.length === 0) print("  every part of its key is the same");
+    const compared = found.against === null ? undefined : store.runs.stepRun(found.against);
+    if (compared !== undefined) {
+      print(style("quiet", `  compared with run ${shortId(compared.run)} of ${localTime(compared.startedAt)}`));
+    }
+    return 0;
+  } finally {
+    store.close();
+  }
+}
+
+type Store = Awaited<ReturnType<typeof openSession>>["store"];
+
+/** The step run whose result a run used: its own, or the one its hit names. */
+function stepRunIn(store: Store, run: string, step: string): NonNullable<ReturnType<Store["runs"]["stepRun"]>> {
+  const row = store.runs.get(run);
+  if (row === undefined) {
+    const ids = store.runs.list({ limit: 50 }).map(({ id }) => id);
+    throw new MlpipeError("MLP5001", `There is no run ${run}.`, {
+      hint: nearest(run, ids) ?? "mlpipe runs lists the runs.",
+    });
+  }
+  // Documents of runs are written by the recorder alone.
+  const { steps } = row.document as { readonly steps: readonly { readonly id: string; readonly stepRun: string | null }[] };
+  const used = steps.find(({ id }) => id === step)?.stepRun ?? undefined;
+  const found = used === undefined ? undefined : store.runs.stepRun(used);
+  if (found !== undefined) return found;
+  throw new MlpipeError("MLP5001", `The run ${shortId(row.id)} has no result of "${step}".`, {
+    hint: `mlpipe show ${shortId(row.id)} lists what it has.`,
+  });
+}

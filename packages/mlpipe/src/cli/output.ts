@@ -1,0 +1,47 @@
+/** Where commands write to: data to stdout, everything else to stderr. */
+import stringWidth from "string-width";
+
+/** Prints a line of data. */
+export function print(line = ""): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Prints a line that is no data: progress, warnings, errors. */
+export function say(line = ""): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Prints a document as `--json` does. */
+export function printJson(document: unknown): void {
+  print(JSON.stringify(document, null, 2));
+}
+
+/**
+ * A reader that went away (`| head`) is no error: what is still written is dropped, and a run goes
+ * on to its end.
+ */
+export function tolerateClosedOutput(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
+}
+
+/** Rows as aligned columns; the last one is not padded. */
+export function columns(rows: readonly (readonly string[])[], gap = 2): readonly string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, index) => {
+      widths[index] = Math.max(widths[index] ?? 0, stringWidth(cell));
+    });
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, index) =>
+        index === row.length - 1 ? cell : cell + " ".repeat((widths[index] ?? 0) - stringWidth(cell) + gap),
+      )
+      .join("")
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,119 @@
+/**
+ * The command line as data: every command with its arguments and options. What a command does is
+ * imported when it is called, so that `--help` loads none of it.
+ */
+import { Command, Option } from "commander";
+import type { GraphOptions } from "./commands/graph.ts";
+import type { InitOptions } from "./commands/init.ts";
+import type { PipelineOptions } from "./commands/session.ts";
+import type { RunOptions } from "./commands/run.ts";
+import type { WhyOptions } from "./commands/why.ts";
+
+/** Gathers an option that may be given several times. */
+const gather = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+
+/**
+ * The program.
+ * @param finish is told the exit code of the command that ran
+ */
+export function createProgram(finish: (exit: number) => void): Command {
+  const program = new Command("mlpipe")
+    .description("Declarative ML pipelines in TypeScript: typed, cached, explained and recorded.")
+    .version("", "-V, --version", "print the version")
+    .option("-C, --cwd <folder>", "act as if started in this folder")
+    .helpCommand(false)
+    .helpOption("-h, --help", "print help")
+    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}`.trim() })
+    .addHelpText("after", "\nErrors have codes: mlpipe help MLP1006 explains one.");
+
+  const command = (name: string, description: string): Command => {
+    const [word = "", ...args] = name.split(" ");
+    const created = program.command(word).description(description).usage(args.join(" "));
+    for (const argument of args) created.argument(argument, argumentTexts[argument] ?? "");
+    return created.addOption(json());
+  };
+  const json = (): Option => new Option("--json", "print one JSON document to stdout");
+  const withParams = (created: Command): Command =>
+    created
+      .option("-s, --set <KEY=VALUE>", "set a param; may be repeated", gather)
+      .option("--params <FILE>", "read params from a YAML or JSON file");
+
+  withParams(command("run [PIPELINE]", "run what must run"))
+    .option("--only <STEP...>", "run these steps alone, on the kept results of those before them")
+    .option("--from <STEP...>", "run these steps and everything after them")
+    .option("--force [STEP...]", "run these steps, or all, whatever is kept")
+    .option("-j, --jobs <N>", "how many steps run at once (default: one a core)")
+    .option("--keep-going", "after a failure, go on with what does not depend on it")
+    .option("--dry-run", "print the plan and run nothing")
+    .addOption(new Option("--ndjson", "print every event as a line of JSON").conflicts("json"))
+    .action(async (pipeline: string | undefined, options: RunOptions) => {
+      finish(await (await import("./commands/run.ts")).run(pipeline, options));
+    });
+  withParams(command("plan [PIPELINE]", "what would run, and why"))
+    .option("--force [STEP...]", "plan as if these steps, or all, were forced")
+    .action(async (pipeline: string | undefined, options: PipelineOptions) => {
+      finish(await (await import("./commands/plan.ts")).plan(pipeline, options));
+    });
+  withParams(command("why <STEP>", "what of a step's key changed"))
+    .option("-p, --pipeline <PIPELINE>", "the pipeline of the step")
+    .option("--against <RUN>", "compare with this run, not with the last success")
+    .action(async (step: string, options: WhyOptions) => {
+      finish(await (await import("./commands/why.ts")).why(step, options));
+    });
+  withParams(command("status [PIPELINE]", "what is up to date and what is stale")).action(
+    async (pipeline: string | undefined, options: PipelineOptions) => {
+      finish(await (await import("./commands/status.ts")).status(pipeline, options));
+    },
+  );
+  withParams(command("graph [PIPELINE]", "the steps and what feeds them"))
+    .addOption(
+      new Option("--format <FORMAT>", "how to print it").choices(["text", "dot", "mermaid", "json"]).default("text"),
+    )
+    .action(async (pipeline: string | undefined, options: GraphOptions) => {
+      finish(await (await import("./commands/graph.ts")).graph(pipeline, options));
+    });
+  command("runs", "the runs, newest first")
+    .option("-n, --limit <N>", "how many", "20")
+    .option("-p, --pipeline <PIPELINE>", "those of one pipeline")
+    .action(async (options: { limit: string; pipeline?: string; json?: true }) => {
+      finish((await import("./commands/runs.ts")).runs(options));
+    });
+  command("show <RUN>", "everything about a run").action(async (run: string, options: { json?: true }) => {
+    finish((await import("./commands/show.ts")).show(run, options));
+  });
+  command("logs <RUN> [STEP]", "what the steps of a run said").action(
+    async (run: string, step: string | undefined, options: { json?: true }) => {
+      finish((await import("./commands/logs.ts")).logs(run, step, options));
+    },
+  );
+  command("get <STEP.PORT>", "take an output out of the store")
+    .requiredOption("-o, --output <PATH>", "where to put it; - prints it")
+    .option("-r, --run <RUN>", "of this run, not of the last that has it")
+    .option("-f, --overwrite", "replace what is there")
+    .action(async (port: string, options: { output: string; run?: string; overwrite?: true; json?: true }) => {
+      finish((await import("./commands/get.ts")).get(port, options));
+    });
+  command("init [FOLDER]", "make a new project that runs at once")
+    .option("--python", "with steps in Python")
+    .action(async (folder: string | undefined, options: InitOptions) => {
+      finish((await import("./commands/init.ts")).init(folder, options));
+    });
+  program
+    .command("help")
+    .description("help on a command or an error code")
+    .argument("[TOPIC]", "a command or a code")
+    .usage("[TOPIC]")
+    .action(async (topic: string | undefined) => {
+      finish(await (await import("./commands/help.ts")).help(program, topic));
+    });
+  return program;
+}
+
+const argumentTexts: Readonly<Record<string, string>> = {
+  "[PIPELINE]": "a file or a name; default: the only one of the project, or that of mlpipe.config.ts",
+  "<STEP>": "the id of a step",
+  "[STEP]": "one step alone",
+  "<RUN>": "the id of a run, its beginning, or last",
+  "<STEP.PORT>": "an output: the id of a step, a dot, a port",
+  "[FOLDER]": "where; default: here",
+};

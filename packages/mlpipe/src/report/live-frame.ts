@@ -1,0 +1,127 @@
+/** The live view as a picture: the state of a run, drawn for a terminal of a given size. */
+import { stripVTControlCharacters } from "node:util";
+import type { ExecutorEvent, StepStatus } from "@mlpipe/executor";
+import stringWidth from "string-width";
+import { count, duration } from "../cli/format.ts";
+import type { Style } from "../cli/style.ts";
+import { symbols } from "./symbols.ts";
+
+interface LiveStep {
+  readonly id: string;
+  state: StepStatus | "running" | "pending";
+  /** `performance.now()` at its start. */
+  since: number;
+  durationMs: number;
+  /** The last it said, or why it is as it is. */
+  note: string;
+}
+
+/** What the live view knows: the events so far. */
+export class LiveState {
+  readonly #steps = new Map<string, LiveStep>();
+  #pipeline = "";
+  readonly #started: number;
+
+  constructor(now: number) {
+    this.#started = now;
+  }
+
+  take(event: ExecutorEvent, now: number): void {
+    switch (event.type) {
+      case "run-started":
+        this.#pipeline = event.pipeline;
+        for (const { id } of event.steps) {
+          this.#steps.set(id, { id, state: "pending", since: now, durationMs: 0, note: "" });
+        }
+        break;
+      case "step-started":
+        this.#change(event.step, { state: "running", since: now, note: event.reasons[0]?.message ?? "" });
+        break;
+      case "step-output":
+        if (event.line.trim() !== "") this.#change(event.step, { note: event.line.trim() });
+        break;
+      case "step-retrying":
+        this.#change(event.step, { note: `${event.error.message} Trying again (${event.attempt} of ${event.of}).` });
+        break;
+      case "step-finished": {
+        const { id, status, durationMs, reasons, error } = event.outcome;
+        const note = error?.message ?? (status === "ran" ? "" : (reasons[0]?.message ?? ""));
+        this.#change(id, { state: status, durationMs, note });
+        break;
+      }
+      default:
+    }
+  }
+
+  /** The picture: no line wider than `columns`, no more than `rows` lines. */
+  frame(options: { readonly now: number; readonly columns: number; readonly rows: number; readonly style: Style }): readonly string[] {
+    const { now, columns, rows, style } = options;
+    const steps = [...this.#steps.values()];
+    const done = steps.filter(({ state }) => state !== "pending" && state !== "running").length;
+    const head = `${style("strong", this.#pipeline)}  ${done} of ${count(steps.length, "step")}  ${style("quiet", duration(now - this.#started))}`;
+    const room = Math.max(1, rows - 2);
+    const shown = steps.length <= room ? steps : mostTelling(steps, room - 1);
+    const width = Math.min(28, Math.max(...shown.map(({ id }) => stringWidth(id)), 0));
+    const lines = shown.map((step) => line(step, width, now, style));
+    const left = steps.length - shown.length;
+    if (left > 0) lines.push(style("quiet", `  … ${count(left, "more step")}`));
+    return [head, ...lines].map((text) => cut(text, columns));
+  }
+
+  #change(id: string, change: Partial<Omit<LiveStep, "id">>): void {
+    const step = this.#steps.get(id);
+    if (step !== undefined) Object.assign(step, change);
+  }
+}
+
+/** What is worth a line when there is not one for each: failures, what runs, what has just ended. In the order of the pipeline. */
+function mostTelling(steps: readonly LiveStep[], room: number): readonly LiveStep[] {
+  const weight = ({ state }: LiveStep): number => {
+    if (state === "failed" || state === "rejected") return 0;
+    if (state === "running") return 1;
+    return state === "ran" ? 2 : state === "pending" ? 3 : 4;
+  };
+  const chosen = new Set(
+    steps
+      .map((step, index) => ({ step, weight: weight(step), index }))
+      // Of what ran, the latest; of what is to come, the next.
+      .toSorted((a, b) => a.weight - b.weight || (a.weight === 2 ? b.index - a.index : a.index - b.index))
+      .slice(0, room)
+      .map(({ step }) => step),
+  );
+  return steps.filter((step) => chosen.has(step));
+}
+
+function line(step: LiveStep, width: number, now: number, style: Style): string {
+  const { symbol, look } = symbols[step.state];
+  const ms = step.state === "running" ? now - step.since : step.durationMs;
+  const time = step.state === "running" || ms > 0 ? duration(ms) : "";
+  const word = step.state === "pending" ? "" : step.state;
+  const id = step.id.length > width ? `${step.id.slice(0, width - 1)}…` : step.id;
+  return `${style(look, symbol)} ${padded(id, width)}  ${style(look, word.padEnd(9))} ${time.padStart(8)}  ${style("quiet", step.note)}`.trimEnd();
+}
+
+function padded(text: string, width: number): string {
+  return text + " ".repeat(Math.max(0, width - stringWidth(text)));
+}
+
+/** Cuts a line to the width of the terminal: a line that wraps would be taken for two and leave traces. */
+function cut(text: string, columns: number): string {
+  const bare = stripVTControlCharacters(text);
+  if (stringWidth(bare) < columns) return text;
+  let kept = "";
+  let width = 0;
+  let escape = "";
+  // oxlint-disable-next-line no-control-regex -- colours take no room, so they are kept whole
+  for (const part of text.match(/\u001b\[[0-9;]*m|[\s\S]/gu) ?? []) {
+    if (part.startsWith("\u001b")) {
+      kept += part;
+      escape = part;
+      continue;
+    }
+    width += stringWidth(part);
+    if (width > columns - 2) break;
+    kept += part;
+  }
+  return `${kept}…${escape === "" ? "" : "\u001b[0m"}`;
+}

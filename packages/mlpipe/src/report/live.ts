@@ -1,0 +1,53 @@
+/** The live view on a terminal: the picture is drawn again where it stands, and only when it has changed. */
+import type { ExecutorEvent } from "@mlpipe/executor";
+import { createLogUpdate } from "log-update";
+import type { Style } from "../cli/style.ts";
+import { LiveState } from "./live-frame.ts";
+import type { Reporter } from "./reporter.ts";
+
+/** Often enough to look alive, seldom enough to be calm. */
+const frameMs = 100;
+
+export class LiveReporter implements Reporter {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #style: Style;
+  readonly #state = new LiveState(performance.now());
+  readonly #log: ReturnType<typeof createLogUpdate>;
+  readonly #timer: NodeJS.Timeout;
+  #changed = false;
+
+  constructor(stream: NodeJS.WriteStream, style: Style) {
+    this.#stream = stream;
+    this.#style = style;
+    this.#log = createLogUpdate(stream);
+    this.#timer = setInterval(() => {
+      this.#draw();
+    }, frameMs);
+    this.#timer.unref();
+  }
+
+  event(event: ExecutorEvent): void {
+    if (event.type === "warning") {
+      const step = event.step === undefined ? "" : `${event.step}: `;
+      this.#log.persist(`${this.#style("warning", "warning")}  ${step}${event.message}`);
+      return;
+    }
+    this.#state.take(event, performance.now());
+    this.#changed = true;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#log.clear();
+    this.#log.done();
+  }
+
+  #draw(): void {
+    // Times move on by themselves; nothing else does, and an equal picture is not written again.
+    if (!this.#changed && this.#stream.writableNeedDrain) return;
+    this.#changed = false;
+    const { columns = 80, rows = 24 } = this.#stream;
+    const frame = this.#state.frame({ now: performance.now(), columns, rows, style: this.#style });
+    this.#log(frame.join("\n"));
+  }
+}

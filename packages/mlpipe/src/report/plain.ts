@@ -1,0 +1,69 @@
+/** A line an event, for pipes and CI logs: nothing is ever taken back. */
+import type { ExecutorEvent, StepOutcome } from "@mlpipe/executor";
+import { summaryOf } from "../cli/commands/plan.ts";
+import { duration } from "../cli/format.ts";
+import type { Style } from "../cli/style.ts";
+import type { Reporter } from "./reporter.ts";
+import { symbols } from "./symbols.ts";
+
+/** Above this many steps, hits are counted in the summary and not listed one by one. */
+const listedHits = 50;
+
+export class PlainReporter implements Reporter {
+  readonly #say: (line: string) => void;
+  readonly #style: Style;
+  #width = 0;
+  #many = false;
+
+  constructor(say: (line: string) => void, style: Style) {
+    this.#say = say;
+    this.#style = style;
+  }
+
+  event(event: ExecutorEvent): void {
+    const style = this.#style;
+    switch (event.type) {
+      case "run-started":
+        this.#width = Math.min(32, Math.max(...event.steps.map(({ id }) => id.length), 0));
+        this.#many = event.steps.length > listedHits;
+        break;
+      case "step-started": {
+        const again = event.attempt > 1 ? ` (attempt ${event.attempt})` : "";
+        const because = summaryOf(event.reasons.map(({ message }) => message));
+        this.#line("running", event.step, `started${again}`, event.attempt > 1 ? "" : because);
+        break;
+      }
+      case "step-output":
+        this.#say(`${style("quiet", `  ${event.step.padEnd(this.#width)}  |`)} ${event.line}`);
+        break;
+      case "step-retrying":
+        this.#line("waiting", event.step, "failed", `${event.error.message} Trying again (${event.attempt} of ${event.of}).`);
+        break;
+      case "step-finished":
+        this.#finished(event.outcome);
+        break;
+      case "warning": {
+        const where = event.at === undefined ? "" : ` (${event.at.file}:${event.at.line})`;
+        this.#say(`${style("warning", "warning")}  ${event.step === undefined ? "" : `${event.step}: `}${event.message}${where}`);
+        break;
+      }
+      case "run-finished":
+        break;
+    }
+  }
+
+  close(): void {}
+
+  #finished({ id, status, durationMs, reasons, error }: StepOutcome): void {
+    if (this.#many && (status === "cached" || status === "skipped")) return;
+    const word = status === "ran" ? `ran in ${duration(durationMs)}` : status;
+    const why = status === "ran" ? "" : (error?.message.split("\n")[0] ?? summaryOf(reasons.map(({ message }) => message)));
+    this.#line(status, id, word, why);
+  }
+
+  #line(state: keyof typeof symbols, step: string, word: string, rest: string): void {
+    const { symbol, look } = symbols[state];
+    const text = `${this.#style(look, symbol)} ${step.padEnd(this.#width)}  ${word}`;
+    this.#say(rest === "" ? text : `${text}  ${this.#style("quiet", rest)}`);
+  }
+}

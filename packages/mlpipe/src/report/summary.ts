@@ -1,0 +1,87 @@
+/** What a run says at its end: what ran, what did not and why, the metrics, and where the outputs are. */
+import type { Manifest } from "@mlpipe/dsl";
+import type { RunResult, StepOutcome } from "@mlpipe/executor";
+import { summaryOf } from "../cli/commands/plan.ts";
+import { bytes, count, duration, metric, shortId } from "../cli/format.ts";
+import { columns } from "../cli/output.ts";
+import { renderError } from "../cli/render-error.ts";
+import type { Style } from "../cli/style.ts";
+import { symbols } from "./symbols.ts";
+
+/** Above this many steps those that are as they were are counted and not listed. */
+const listed = 40;
+
+/** The lines of the summary. */
+export function summary(result: RunResult, manifest: Manifest, root: string, style: Style): readonly string[] {
+  const lines: string[] = [""];
+  const verdict = {
+    succeeded: style("good", "succeeded"),
+    failed: style("bad", "failed"),
+    rejected: style("bad", "rejected"),
+    waiting: style("warning", "waits for an approval"),
+    cancelled: style("warning", "cancelled"),
+    crashed: style("bad", "crashed"),
+  }[result.status];
+  const counts = countsOf(result.steps);
+  lines.push(
+    `${style("strong", manifest.pipeline)} ${verdict} in ${duration(result.durationMs)}  ${style("quiet", `${counts}  run ${shortId(result.run)}`)}`,
+  );
+
+  const shown = result.steps.length <= listed ? result.steps : result.steps.filter(({ status }) => isNews(status));
+  if (shown.length > 0) lines.push("", ...columns(shown.map((step) => stepRow(step, style))));
+  for (const { error, status } of result.steps) {
+    if (error === undefined) continue;
+    lines.push("", ...renderError(error, root, style));
+    if (status === "failed" && error.logTail !== undefined) {
+      lines.push(`    mlpipe logs ${shortId(result.run)} shows everything that was said.`);
+    }
+  }
+  const metrics = metricRows(result.steps, manifest);
+  if (metrics.length > 0) lines.push("", style("strong", "metrics"), ...columns(metrics));
+  const outputs = Object.entries(result.outputs);
+  if (outputs.length > 0) {
+    const rows = outputs.map(([name, { path, size }]) => [`  ${name}`, path ?? "", style("quiet", bytes(size))]);
+    lines.push("", style("strong", "outputs"), ...columns(rows));
+  }
+  return lines;
+}
+
+function countsOf(steps: readonly StepOutcome[]): string {
+  const amounts = new Map<string, number>();
+  for (const { status } of steps) amounts.set(status, (amounts.get(status) ?? 0) + 1);
+  const parts = [...amounts].map(([status, amount]) => `${amount} ${status}`);
+  return parts.length === 0 ? "no steps" : `${count(steps.length, "step")}: ${parts.join(", ")}`;
+}
+
+function isNews(status: StepOutcome["status"]): boolean {
+  return status !== "cached" && status !== "skipped";
+}
+
+function stepRow({ id, status, durationMs, reasons, error }: StepOutcome, style: Style): readonly string[] {
+  const { symbol, look } = symbols[status];
+  const executed = status === "ran" || status === "failed" || status === "rejected";
+  const why = error?.message.split("\n")[0] ?? summaryOf(reasons.map(({ message }) => message));
+  return [
+    `  ${style(look, symbol)} ${id}`,
+    style(look, status),
+    executed ? duration(durationMs) : "",
+    style("quiet", why),
+  ];
+}
+
+function metricRows(steps: readonly StepOutcome[], manifest: Manifest): readonly (readonly string[])[] {
+  const directions = new Map<string, "min" | "max">();
+  for (const { id, outputs } of manifest.steps) {
+    for (const kind of Object.values(outputs)) {
+      if (kind.kind !== "metrics") continue;
+      for (const [name, direction] of Object.entries(kind.directions)) directions.set(`${id}.${name}`, direction);
+    }
+  }
+  return steps.flatMap(({ id, metrics = {} }) =>
+    Object.entries(metrics).map(([name, value]) => [
+      `  ${id}.${name}`,
+      metric(value),
+      directions.get(`${id}.${name}`) === "min" ? "lower is better" : "higher is better",
+    ]),
+  );
+}
