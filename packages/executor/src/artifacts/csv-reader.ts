@@ -1,0 +1,165 @@
+/** Rows of comma-separated text. */
+import { MlpipeError } from "@mlpipe/dsl";
+import { parseCell } from "./cell.ts";
+import { type Column, columnsOf } from "./columns.ts";
+import type { InputPlace } from "./input-file.ts";
+import { InputRows, type RawRow } from "./input-rows.ts";
+import type { Schema } from "./schema.ts";
+
+/** A quote that is never closed would take the rest of the file for one field. */
+const maxRecordBytes = 64 * 1024 * 1024;
+
+interface Fields {
+  readonly fields: readonly string[];
+  readonly line: number;
+}
+
+/** An input of comma-separated rows with a header line. */
+export class CsvReader extends InputRows {
+  readonly #columns: ReadonlyMap<string, Column> | undefined;
+
+  constructor(place: InputPlace, schema: Schema) {
+    super(place, schema);
+    this.#columns = columnsOf(schema);
+  }
+
+  protected override async *raw(): AsyncGenerator<readonly RawRow[], void, undefined> {
+    let header: readonly string[] | undefined;
+    let number = 0;
+    for await (const records of this.#records()) {
+      const rows: RawRow[] = [];
+      for (const { fields, line } of records) {
+        if (header === undefined) {
+          header = this.#header(fields);
+          continue;
+        }
+        number++;
+        rows.push({ value: this.#row(header, fields, number, line), line });
+      }
+      yield rows;
+    }
+    if (header === undefined) {
+      throw this.#malformed(
+        `${this.named} is empty: a header line with the names of the columns is missing`,
+        1,
+      );
+    }
+  }
+
+  #header(names: readonly string[]): readonly string[] {
+    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    if (twice !== undefined) {
+      throw this.#malformed(`The header of ${this.named} has the column ${JSON.stringify(twice)} twice`, 1);
+    }
+    if (names.includes("__proto__")) {
+      throw this.#malformed(`The header of ${this.named} has a column __proto__, which no row can have`, 1);
+    }
+    for (const [name, { optional }] of this.#columns ?? []) {
+      if (optional || names.includes(name)) continue;
+      const found = names.map((each) => JSON.stringify(each)).join(", ");
+      throw this.#malformed(
+        `${this.named} has no column ${JSON.stringify(name)}. Its header has ${found}`,
+        1,
+      );
+    }
+    return names;
+  }
+
+  #row(header: readonly string[], fields: readonly string[], number: number, line: number): object {
+    if (fields.length !== header.length) {
+      const counts = `${fields.length} ${fields.length === 1 ? "field" : "fields"}, and the header has ${header.length}`;
+      throw this.#malformed(`Row ${number} (line ${line}) of ${this.named} has ${counts}`, line);
+    }
+    const row: Record<string, unknown> = {};
+    for (const [index, name] of header.entries()) {
+      const field = fields[index] ?? "";
+      const cell = parseCell(field, this.#columns?.get(name));
+      if (cell === "refused") {
+        const wanted = this.#columns?.get(name)?.number === true ? "a number" : "true or false";
+        throw this.refusal(number, line, `${name} is ${JSON.stringify(field)}: expected ${wanted}`);
+      }
+      if (cell.value !== undefined) row[name] = cell.value;
+    }
+    return row;
+  }
+
+  async *#records(): AsyncGenerator<readonly Fields[], void, undefined> {
+    const { parse } = await import("csv-parse");
+    let records: Fields[] = [];
+    let before = 0;
+    const parser = parse({
+      bom: true,
+      record_delimiter: ["\r\n", "\n"],
+      // Counted here, for a message that names the row.
+      relax_column_count: true,
+      skip_empty_lines: true,
+      max_record_size: maxRecordBytes,
+      on_record: (fields) => {
+        const { lines } = parser.info;
+        // The parser is at the record's end, which is further down only where a field has line breaks.
+        const breaks = lines === before + 1 ? 0 : fields.reduce((sum, field) => sum + lineBreaks(field), 0);
+        before = lines;
+        records.push({ fields, line: lines - breaks });
+        // Kept here, so the stream has nothing to carry.
+        return null;
+      },
+    });
+    parser.resume();
+    // Each call reports its own error; without a listener the stream would throw it a second time.
+    parser.on("error", () => {});
+    const flushed = (): readonly Fields[] => {
+      const done = records;
+      records = [];
+      return done;
+    };
+    try {
+      for await (const { bytes } of this.chunks()) {
+        await new Promise<void>((resolve, reject) => {
+          parser.write(bytes, (error) => {
+            if (error) reject(error);
+            else resolve();
+          });
+        });
+        yield flushed();
+      }
+      await new Promise<void>((resolve, reject) => {
+        parser.once("error", reject).end(resolve);
+      });
+      yield flushed();
+    } catch (error) {
+      throw this.#explained(error, parser.info.lines);
+    } finally {
+      parser.destroy();
+    }
+  }
+
+  #explained(error: unknown, line: number): unknown {
+    switch (error instanceof Error && "code" in error && error.code) {
+      case "CSV_QUOTE_NOT_CLOSED":
+      case "CSV_MAX_RECORD_SIZE":
+        return this.#malformed(`A quote in ${this.named} is opened and never closed`, line);
+      case "CSV_INVALID_CLOSING_QUOTE":
+        return this.#malformed(`Line ${line} of ${this.named} has text behind a closing quote`, line);
+      case "INVALID_OPENING_QUOTE":
+        return this.#malformed(
+          `Line ${line} of ${this.named} has a quote inside a field that is not quoted`,
+          line,
+        );
+      default:
+        return error;
+    }
+  }
+
+  #malformed(problem: string, line: number): MlpipeError {
+    const message = `${problem.charAt(0).toUpperCase()}${problem.slice(1)}.`;
+    const hint =
+      'A field with a comma, quote or line end is quoted, and a quote in it is doubled: "6"" pipe".';
+    return new MlpipeError("MLP3020", message, { exit: 1, hint, at: this.site(line) });
+  }
+}
+
+function lineBreaks(field: string): number {
+  let count = 0;
+  for (let at = field.indexOf("\n"); at !== -1; at = field.indexOf("\n", at + 1)) count++;
+  return count;
+}

@@ -1,0 +1,114 @@
+/** Imports the module of a step and finds the step in it. */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { definitionOf, MlpipeError, type StepDefinition } from "@mlpipe/dsl";
+import type { StepError } from "../events.ts";
+import type { Task } from "../task.ts";
+import { failureOf } from "./failure.ts";
+import { shownPath, syntaxSite } from "./stack.ts";
+
+/** @returns the step, or why there is none */
+export async function loadStep(
+  { module, export: name, mode }: Task,
+  root: string,
+): Promise<{ readonly definition: StepDefinition } | { readonly error: StepError }> {
+  let exports: Readonly<Record<string, unknown>>;
+  try {
+    // A module namespace is an object of its exports.
+    exports = (await import(pathToFileURL(resolve(root, module)).href)) as typeof exports;
+  } catch (error) {
+    return { error: importFailure(error, module, root) };
+  }
+  const definition = Object.hasOwn(exports, name) ? definitionOf(exports[name]) : undefined;
+  if (definition === undefined) {
+    const steps = Object.keys(exports).filter((each) => definitionOf(exports[each]) !== undefined);
+    const hint =
+      steps.length > 0 ? `The steps it exports: ${steps.join(", ")}.` : "It exports no step at all.";
+    const what = Object.hasOwn(exports, name) ? "is no step" : "does not exist";
+    return { error: { code: "MLP3015", message: `The export ${name} of ${module} ${what}.`, hint } };
+  }
+  if ((mode === "check" ? definition.check : definition.run) === undefined) {
+    const message = `The ${definition.kind} step ${name} of ${module} has no ${mode} function.`;
+    return { error: { code: "MLP3015", message } };
+  }
+  return { definition };
+}
+
+function importFailure(error: unknown, module: string, root: string): StepError {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  const message = error instanceof Error ? error.message : "";
+  if (code === "ERR_MODULE_NOT_FOUND") return notFound(message, module, root);
+
+  const stack = error instanceof Error ? error.stack : undefined;
+  const site = syntaxSite(stack, root);
+  const at = site !== undefined ? { at: [site] } : {};
+  const where = site?.file ?? module;
+  if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
+    return {
+      code: "MLP3013",
+      message: `${where} has TypeScript that is more than types: ${message}.`,
+      hint:
+        "enum and other syntax that is more than types does not run under Node's type stripping: " +
+        "use a union or an object as const.",
+      ...at,
+    };
+  }
+  if (error instanceof SyntaxError && (code === undefined || code === "ERR_INVALID_TYPESCRIPT_SYNTAX")) {
+    const isLink = message.includes("does not provide an export named");
+    const hint = "A type needs import type, since only values exist when the step runs.";
+    return {
+      code: "MLP3012",
+      message: `${where} ${isLink ? "cannot be linked" : "has a syntax error"}: ${message}.`,
+      ...(isLink && { hint }),
+      ...at,
+    };
+  }
+  if (error instanceof MlpipeError) return failureOf(error, root);
+  const before = `${module} failed while it was imported: `;
+  return failureOf(error, root, {
+    code: "MLP3014",
+    before,
+    hint: "Modules of steps do nothing when they are imported; work belongs into run.",
+  });
+}
+
+/** Node says which, and from where, in its message alone. */
+function notFound(message: string, module: string, root: string): StepError {
+  const match = /^Cannot find (package|module) '(.*)' imported from (.*)$/s.exec(message);
+  if (match === null) return { code: "MLP3011", message: `${module} cannot be imported: ${message}.` };
+  const [, what, wanted = "", importer = ""] = match;
+  if (what === "package") {
+    return {
+      code: "MLP3011",
+      message: `${shownPath(importer, root)} imports the package ${wanted}, which is not installed.`,
+      hint: `npm install ${wanted}`,
+      ...importSite(importer, wanted, root),
+    };
+  }
+  if (wanted === resolve(root, module)) {
+    return { code: "MLP3011", message: `The module ${module} of the step is not there.` };
+  }
+  const hint = /\.[cm]?[jt]s$/.test(wanted)
+    ? "Was it moved or renamed?"
+    : "A path in an import needs the file's ending: ./rows.ts.";
+  return {
+    code: "MLP3011",
+    message: `${shownPath(importer, root)} imports ${shownPath(wanted, root)}, and there is no such file.`,
+    hint,
+    ...importSite(importer, wanted.slice(wanted.lastIndexOf("/") + 1), root),
+  };
+}
+
+/** The line of the importer that names what is missing. */
+function importSite(importer: string, wanted: string, root: string): Pick<StepError, "at"> {
+  try {
+    const lines = readFileSync(importer, "utf8").split("\n");
+    const index = lines.findIndex((line) => /\b(?:import|from)\b/.test(line) && line.includes(wanted));
+    if (index === -1) return {};
+    const column = (lines[index]?.indexOf(wanted) ?? 0) + 1;
+    return { at: [{ file: shownPath(importer, root), line: index + 1, column }] };
+  } catch {
+    return {};
+  }
+}
