@@ -46,10 +46,17 @@ describe("after a first run", () => {
     ]);
   });
 
-  it("the split's helper changed in effect: what its outputs reach", async () => {
+  it("the split's helper changed in effect: what its changed outputs reach, and no further", async () => {
     project.edit("late.ts", "x >= from", "x > from");
     const run = await project.run();
-    expect(run.steps.map(({ id, status }) => `${id} ${status}`)).toEqual(smallSteps.map((id) => `${id} ran`));
+    // All points lie on one line, so the model of more of them is the same.
+    expect(run.steps.map(({ id, status }) => `${id} ${status}`)).toEqual([
+      "split ran",
+      "fit ran",
+      "score ran",
+      "good-enough cached",
+      "publish cached",
+    ]);
     expect(run.steps[0]?.reasons.map(({ part, name }) => `${part} ${name}`)).toEqual(["code late.ts#isLate"]);
   });
 

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ManifestStep } from "@mlpipe/dsl";
 import type { Decision } from "@mlpipe/planner";
-import type { Usage } from "@mlpipe/provenance";
-import { type Content, hashPath, type Store } from "@mlpipe/store";
-import { AttemptFolder, fileName, type PreparedInput } from "./attempt-folder.ts";
+import { redactDocument, secretValues, type Usage } from "@mlpipe/provenance";
+import { type Content, digestOf, hashPath, type Store } from "@mlpipe/store";
+import { AttemptFolder, type PreparedInput } from "./attempt-folder.ts";
 import { commandLine } from "./command-line.ts";
 import type { StepError } from "./events.ts";
 import { gatherOutputs, type MadeOutput } from "./outputs.ts";
@@ -214,10 +214,20 @@ export class Attempt {
   }
 
   #log(stream: "stdout" | "stderr"): TextLog {
-    const slot = `${fileName(this.#step.id)}.${this.#number}.${stream}.log`;
-    return new TextLog(this.#place.store.runs.logPath(this.#place.run, slot), (line) => {
-      this.#onLine(stream, line);
-    });
+    const slot = `${slotName(this.#step.id)}.${this.#number}.${stream}`;
+    const path = this.#place.store.runs.logPath(this.#place.run, slot);
+    return new TextLog(
+      path,
+      (line) => {
+        this.#onLine(stream, line);
+      },
+      this.#secrets(),
+    );
+  }
+
+  #secrets(): readonly string[] {
+    const { environment } = this.#decision;
+    return secretValues(this.#step.env.flatMap(({ name, secret }) => (secret ? [environment[name] ?? ""] : [])));
   }
 
   /** The runner of TypeScript steps, and the task it is to do. */
@@ -258,7 +268,9 @@ export class Attempt {
   #taskResult(): TaskResult | undefined {
     try {
       // Written by the runner, whole or not at all.
-      return JSON.parse(readFileSync(this.#folder.inner("result.json"), "utf8")) as TaskResult;
+      const result = JSON.parse(readFileSync(this.#folder.inner("result.json"), "utf8")) as TaskResult;
+      // What a step returns is its own affair; what it complains of is shown and recorded.
+      return result.status === "ok" ? result : redactDocument(result, this.#secrets());
     } catch {
       return undefined;
     }
@@ -311,6 +323,12 @@ export class Attempt {
 function taskInput(input: PreparedInput): TaskInput {
   if (input.type !== "many") return input;
   return { type: "many", items: input.items.map(({ key, input: item }) => ({ key, input: taskInput(item) })) };
+}
+
+/** A step's id as the name of its log: short and plain, and still its own where that takes something away. */
+function slotName(id: string): string {
+  const plain = id.replaceAll(/[^A-Za-z0-9._-]+/g, "-").slice(0, 40);
+  return plain === id ? id : `${plain}-${digestOf(id).slice(0, 8)}`;
 }
 
 function stampOf(path: string): string {

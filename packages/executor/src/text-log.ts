@@ -5,6 +5,7 @@
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { StringDecoder } from "node:string_decoder";
+import { RedactedStream } from "@mlpipe/provenance";
 import { stripVTControlCharacters } from "node:util";
 
 /** Longer lines are cut where they are shown; the file has them whole. */
@@ -18,14 +19,17 @@ export class TextLog {
   readonly path: string;
   readonly #onLine: (line: string) => void;
   readonly #decoder = new StringDecoder("utf8");
+  readonly #redaction: RedactedStream;
   #file: number | undefined;
   #size = 0;
   #partial = "";
   #tail: string[] = [];
 
-  constructor(path: string, onLine: (line: string) => void) {
+  /** @param secrets values that are neither kept nor shown */
+  constructor(path: string, onLine: (line: string) => void, secrets: readonly string[] = []) {
     this.path = path;
     this.#onLine = onLine;
+    this.#redaction = new RedactedStream(secrets);
   }
 
   /** Bytes written. */
@@ -40,6 +44,11 @@ export class TextLog {
 
   // Synchronous, so that a process that writes faster than the disk is held back by its pipe.
   write(bytes: Buffer): void {
+    this.#keep(this.#redaction.write(bytes));
+  }
+
+  #keep(bytes: Buffer): void {
+    if (bytes.length === 0) return;
     if (this.#file === undefined) {
       mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 });
       this.#file = openSync(this.path, "a", 0o600);
@@ -50,6 +59,7 @@ export class TextLog {
   }
 
   end(): void {
+    this.#keep(this.#redaction.end());
     this.#split(this.#decoder.end());
     if (this.#partial !== "") this.#say(this.#partial);
     this.#partial = "";

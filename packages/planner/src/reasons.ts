@@ -34,8 +34,8 @@ export function compare(before: Comparable, after: Comparable, inputs: InputsNow
   compareContract(before, after, reasons);
   compareInputs(before, after, inputs, reasons);
   compareCode(before, after, reasons);
-  compareNamed(before, after, "packages", "package", reasons);
-  compareNamed(before, after, "environment", "environment", reasons);
+  compareNamed(before, after, "packages", packageFacts, reasons);
+  compareNamed(before, after, "environment", environmentFacts, reasons);
   return reasons;
 }
 
@@ -189,45 +189,73 @@ function compareContract(before: Comparable, after: Comparable, reasons: Reason[
   }
 }
 
+/** A fact of a part: what people call it, and its value. */
+interface Fact {
+  readonly title: string;
+  readonly value: unknown;
+}
+
+type Facts = Readonly<Record<string, Fact>>;
+
 function compareNamed(
   before: Comparable,
   after: Comparable,
   partName: "packages" | "environment",
-  what: string,
+  factsOf: (document: unknown) => Facts,
   reasons: Reason[],
 ): void {
   if (before.preimage[partName] === after.preimage[partName]) return;
-  const was = flatten(before.document(before.preimage[partName]));
-  const is = flatten(after.document(after.preimage[partName]));
+  const was = factsOf(before.document(before.preimage[partName]));
+  const is = factsOf(after.document(after.preimage[partName]));
   const count = reasons.length;
   for (const name of names(was, is)) {
     const left = was[name];
     const right = is[name];
-    if (sameJson(left, right)) continue;
+    if (sameJson(left?.value, right?.value)) continue;
+    const title = (left ?? right)?.title ?? name;
     reasons.push({
       part: partName,
       name,
-      ...(left !== undefined && { before: left }),
-      ...(right !== undefined && { after: right }),
-      message: `${what} ${name} ${left === undefined ? "(none)" : show(left)} → ${right === undefined ? "(none)" : show(right)}`,
+      ...(left !== undefined && { before: left.value }),
+      ...(right !== undefined && { after: right.value }),
+      message: `${title} ${left === undefined ? "(none)" : show(left.value)} → ${right === undefined ? "(none)" : show(right.value)}`,
     });
   }
   if (reasons.length === count)
     reasons.push({ part: partName, name: partName, message: `${partName} changed` });
 }
 
-/** Nested documents as one level of dotted names, so that a difference has a name of its own. */
-function flatten(
-  document: unknown,
-  prefix = "",
-  into: Record<string, unknown> = {},
-): Record<string, unknown> {
-  if (!isRecord(document)) return into;
-  for (const [name, value] of Object.entries(document)) {
-    if (isRecord(value)) flatten(value, `${prefix}${name}.`, into);
-    else into[prefix + name] = value;
+function packageFacts(document: unknown): Facts {
+  const facts = isRecord(document) ? document : {};
+  return Object.fromEntries(
+    Object.entries(facts).map(([name, value]) => [name, { title: `package ${name}`, value }]),
+  );
+}
+
+/** The environment's document as facts with one name each: `env TZ`, `node`, `tool gcc`. */
+function environmentFacts(document: unknown): Facts {
+  const facts: Record<string, Fact> = {};
+  for (const [name, value] of Object.entries(isRecord(document) ? document : {})) {
+    if (name === "variables" && isRecord(value)) {
+      for (const [variable, state] of Object.entries(value)) {
+        facts[variable] = { title: `env ${variable}`, value: variableValue(state) };
+      }
+    } else if (name === "tools" && isRecord(value)) {
+      for (const [tool, digest] of Object.entries(value)) {
+        facts[tool] = { title: `tool ${tool}`, value: String(digest).slice(0, 12) };
+      }
+    } else {
+      facts[name] = { title: name, value: isRecord(value) ? Object.values(value).join(" ") : value };
+    }
   }
-  return into;
+  return facts;
+}
+
+function variableValue(state: unknown): unknown {
+  if (!isRecord(state)) return state;
+  if ("value" in state) return state["value"];
+  if ("secret" in state) return state["set"] === true ? "(a secret)" : "(a secret, unset)";
+  return "(unset)";
 }
 
 function names(before: object, after: object): readonly string[] {

@@ -6,3 +6,4 @@ export type { Attempt, Ref, Run, StepRun, Usage } from "./records.ts";
 export { RunRecorder, type RunEnd, type RunRecorderOptions } from "./recorder.ts";
 export { timestamp } from "./time.ts";
 export { triggerOf } from "./trigger.ts";
+export { redactDocument, RedactedStream, secretValues } from "./redact.ts";

@@ -5,6 +5,7 @@ import { type Digest, digestOf, digestOfJson, type Store } from "@mlpipe/store";
 import { gitState } from "./git.ts";
 import { hostFacts, whoAndWhere } from "./host.ts";
 import type { Run, StepRun } from "./records.ts";
+import { redactDocument, secretValues } from "./redact.ts";
 import { triggerOf } from "./trigger.ts";
 
 /** What a recorder needs to know. */
@@ -43,8 +44,7 @@ export class RunRecorder {
 
   constructor(options: RunRecorderOptions) {
     this.#options = options;
-    // A secret of a letter or two would blot out half of every record, and is none.
-    this.#secrets = (options.redact ?? []).filter((secret) => secret.length > 3);
+    this.#secrets = secretValues(options.redact ?? []);
   }
 
   begin(): void {
@@ -62,7 +62,7 @@ export class RunRecorder {
   /** Records an executed step; of what succeeded, inside the transaction that keeps its outputs. */
   add(stepRun: StepRun): void {
     const { store, manifest } = this.#options;
-    const document = this.#redacted(stepRun);
+    const document = redactDocument(stepRun, this.#secrets);
     store.runs.addStepRun({
       id: stepRun.id,
       run: stepRun.run,
@@ -99,7 +99,7 @@ export class RunRecorder {
 
   #document(end: Partial<Omit<RunEnd, "status">> & { status: Run["status"]; git?: Run["git"]; env?: string | null }): Run {
     const { manifest, run, startedAt, argv, toolVersion, env, root } = this.#options;
-    return this.#redacted({
+    const document: Run = {
       schema: "mlpipe/run/v1",
       id: run,
       pipeline: {
@@ -122,16 +122,8 @@ export class RunRecorder {
       steps: end.steps ?? [],
       outputs: end.outputs ?? {},
       warnings: end.warnings ?? [],
-    });
-  }
-
-  #redacted<Document>(document: Document): Document {
-    if (this.#secrets.length === 0) return document;
-    const text = JSON.stringify(document, (_name, value: unknown) =>
-      typeof value === "string" ? this.#secrets.reduce((rest, secret) => rest.replaceAll(secret, "***"), value) : value,
-    );
-    // Strings alone were replaced, by strings.
-    return JSON.parse(text) as Document;
+    };
+    return redactDocument(document, this.#secrets);
   }
 }
 

@@ -2,7 +2,7 @@
  * The command line as data: every command with its arguments and options. What a command does is
  * imported when it is called, so that `--help` loads none of it.
  */
-import { Command, Option } from "commander";
+import { type Argument, Command, Option } from "commander";
 import type { GraphOptions } from "./commands/graph.ts";
 import type { InitOptions } from "./commands/init.ts";
 import type { PipelineOptions } from "./commands/session.ts";
@@ -23,16 +23,15 @@ export function createProgram(finish: (exit: number) => void): Command {
     .option("-C, --cwd <folder>", "act as if started in this folder")
     .helpCommand(false)
     .helpOption("-h, --help", "print help")
-    .configureHelp({ subcommandTerm: (command) => `${command.name()} ${command.usage()}`.trim() })
+    .configureHelp({ subcommandTerm: (command) => [command.name(), ...command.registeredArguments.map(termOf)].join(" ") })
     .addHelpText("after", "\nErrors have codes: mlpipe help MLP1006 explains one.");
 
   const command = (name: string, description: string): Command => {
     const [word = "", ...args] = name.split(" ");
-    const created = program.command(word).description(description).usage(args.join(" "));
+    const created = program.command(word).description(description);
     for (const argument of args) created.argument(argument, argumentTexts[argument] ?? "");
-    return created.addOption(json());
+    return created;
   };
-  const json = (): Option => new Option("--json", "print one JSON document to stdout");
   const withParams = (created: Command): Command =>
     created
       .option("-s, --set <KEY=VALUE>", "set a param; may be repeated", gather)
@@ -98,15 +97,15 @@ export function createProgram(finish: (exit: number) => void): Command {
     .action(async (folder: string | undefined, options: InitOptions) => {
       finish((await import("./commands/init.ts")).init(folder, options));
     });
-  program
-    .command("help")
-    .description("help on a command or an error code")
-    .argument("[TOPIC]", "a command or a code")
-    .usage("[TOPIC]")
-    .action(async (topic: string | undefined) => {
+  for (const each of program.commands) each.option("--json", "print one JSON document to stdout");
+  command("help [TOPIC]", "help on a command or an error code").action(async (topic: string | undefined) => {
       finish(await (await import("./commands/help.ts")).help(program, topic));
     });
   return program;
+}
+
+function termOf(argument: Argument): string {
+  return argument.required ? `<${argument.name()}>` : `[${argument.name()}]`;
 }
 
 const argumentTexts: Readonly<Record<string, string>> = {
@@ -116,4 +115,5 @@ const argumentTexts: Readonly<Record<string, string>> = {
   "<RUN>": "the id of a run, its beginning, or last",
   "<STEP.PORT>": "an output: the id of a step, a dot, a port",
   "[FOLDER]": "where; default: here",
+  "[TOPIC]": "a command or a code",
 };
