@@ -9,6 +9,15 @@ import type { Schema } from "./schema.ts";
 /** A quote that is never closed would take the rest of the file for one field. */
 const maxRecordBytes = 64 * 1024 * 1024;
 
+const quoting =
+  'A field with a comma, quote or line end is quoted, and a quote in it is doubled: "6"" pipe".';
+
+interface HeaderColumn {
+  readonly name: string;
+  /** Nothing where the schema knows no such column, or does not say what it knows. */
+  readonly column: Column | undefined;
+}
+
 interface Fields {
   readonly fields: readonly string[];
   readonly line: number;
@@ -24,7 +33,7 @@ export class CsvReader extends InputRows {
   }
 
   protected override async *raw(): AsyncGenerator<readonly RawRow[], void, undefined> {
-    let header: readonly string[] | undefined;
+    let header: readonly HeaderColumn[] | undefined;
     let number = 0;
     for await (const records of this.#records()) {
       const rows: RawRow[] = [];
@@ -46,36 +55,45 @@ export class CsvReader extends InputRows {
     }
   }
 
-  #header(names: readonly string[]): readonly string[] {
+  #header(names: readonly string[]): readonly HeaderColumn[] {
     const twice = names.find((name, index) => names.indexOf(name) !== index);
     if (twice !== undefined) {
-      throw this.#malformed(`The header of ${this.named} has the column ${JSON.stringify(twice)} twice`, 1);
+      const hint = "Every column needs a name of its own.";
+      throw this.#malformed(
+        `The header of ${this.named} has the column ${JSON.stringify(twice)} twice`,
+        1,
+        hint,
+      );
     }
     if (names.includes("__proto__")) {
-      throw this.#malformed(`The header of ${this.named} has a column __proto__, which no row can have`, 1);
+      const hint = "Rename the column.";
+      throw this.#malformed(
+        `The header of ${this.named} has a column __proto__, which no row can have`,
+        1,
+        hint,
+      );
     }
     for (const [name, { optional }] of this.#columns ?? []) {
       if (optional || names.includes(name)) continue;
       const found = names.map((each) => JSON.stringify(each)).join(", ");
-      throw this.#malformed(
-        `${this.named} has no column ${JSON.stringify(name)}. Its header has ${found}`,
-        1,
-      );
+      const problem = `The header of ${this.named} has no column ${JSON.stringify(name)}; it has ${found}`;
+      throw this.#malformed(problem, 1, "Add the column, or make it optional in the schema.");
     }
-    return names;
+    return names.map((name) => ({ name, column: this.#columns?.get(name) }));
   }
 
-  #row(header: readonly string[], fields: readonly string[], number: number, line: number): object {
+  #row(header: readonly HeaderColumn[], fields: readonly string[], number: number, line: number): object {
     if (fields.length !== header.length) {
       const counts = `${fields.length} ${fields.length === 1 ? "field" : "fields"}, and the header has ${header.length}`;
-      throw this.#malformed(`Row ${number} (line ${line}) of ${this.named} has ${counts}`, line);
+      throw this.#malformed(`Row ${number} (line ${line}) of ${this.named} has ${counts}`, line, quoting);
     }
     const row: Record<string, unknown> = {};
-    for (const [index, name] of header.entries()) {
+    for (let index = 0; index < header.length; index++) {
+      const { name = "", column } = header[index] ?? {};
       const field = fields[index] ?? "";
-      const cell = parseCell(field, this.#columns?.get(name));
+      const cell = parseCell(field, column);
       if (cell === "refused") {
-        const wanted = this.#columns?.get(name)?.number === true ? "a number" : "true or false";
+        const wanted = column?.number === true ? "a number" : "true or false";
         throw this.refusal(number, line, `${name} is ${JSON.stringify(field)}: expected ${wanted}`);
       }
       if (cell.value !== undefined) row[name] = cell.value;
@@ -137,24 +155,26 @@ export class CsvReader extends InputRows {
     switch (error instanceof Error && "code" in error && error.code) {
       case "CSV_QUOTE_NOT_CLOSED":
       case "CSV_MAX_RECORD_SIZE":
-        return this.#malformed(`A quote in ${this.named} is opened and never closed`, line);
+        return this.#malformed(`A quote in ${this.named} is opened and never closed`, line, quoting);
       case "CSV_INVALID_CLOSING_QUOTE":
-        return this.#malformed(`Line ${line} of ${this.named} has text behind a closing quote`, line);
+        return this.#malformed(
+          `Line ${line} of ${this.named} has text behind a closing quote`,
+          line,
+          quoting,
+        );
       case "INVALID_OPENING_QUOTE":
         return this.#malformed(
-          `Line ${line} of ${this.named} has a quote inside a field that is not quoted`,
+          `Line ${line} of ${this.named} has a quote within a bare field`,
           line,
+          quoting,
         );
       default:
         return error;
     }
   }
 
-  #malformed(problem: string, line: number): MlpipeError {
-    const message = `${problem.charAt(0).toUpperCase()}${problem.slice(1)}.`;
-    const hint =
-      'A field with a comma, quote or line end is quoted, and a quote in it is doubled: "6"" pipe".';
-    return new MlpipeError("MLP3020", message, { exit: 1, hint, at: this.site(line) });
+  #malformed(problem: string, line: number, hint: string): MlpipeError {
+    return new MlpipeError("MLP3020", `${problem}.`, { exit: 1, hint, at: this.site(line) });
   }
 }
 

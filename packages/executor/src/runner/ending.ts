@@ -5,6 +5,7 @@ import type { StepError } from "../events.ts";
 import type { TaskResult } from "../task.ts";
 import { failureOf } from "./failure.ts";
 import { userFrames } from "./stack.ts";
+import { UsedStreams } from "./used-streams.ts";
 
 type WithoutUsage<Result> = Result extends unknown ? Omit<Result, "usage"> : never;
 
@@ -17,6 +18,7 @@ const exitCodes = { ok: 0, rejected: 3, error: 1 } as const;
 export class Ending {
   readonly #file: string;
   readonly #root: string;
+  readonly #streams = new UsedStreams();
   #ended = false;
 
   /** @param file of the result, absolute: the step may change the working folder */
@@ -65,16 +67,8 @@ export class Ending {
     if (this.#ended) return;
     this.#write(answer);
     const code = exitCodes[answer.status];
-    let open = 2;
-    const closed = (): void => {
-      open--;
-      // Timers and connections that the step left behind do not keep it alive.
-      if (open === 0) process.exit(code);
-    };
-    for (const stream of [process.stdout, process.stderr]) {
-      if (stream.writableLength === 0) closed();
-      else stream.write("", closed);
-    }
+    // Timers and connections that the step left behind do not keep it alive.
+    this.#streams.flush(() => process.exit(code));
   }
 
   #failed(thrown: unknown, before: string): void {

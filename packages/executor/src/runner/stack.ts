@@ -15,10 +15,16 @@ const location = /^\s*at (?:(.*) \()?((?:file:\/\/)?\/[^()]*):(\d+):(\d+)\)?$/;
 
 const ownPackages = /\/node_modules\/(?:mlpipe|@mlpipe\/[^/]+|csv-parse|csv-stringify)\//;
 
-/** Where this package and the language are, which need not be in a folder node_modules. */
-const ownFolders = [import.meta.resolve("../index.ts"), import.meta.resolve("@mlpipe/dsl")].map((url) =>
-  fileURLToPath(new URL(".", url)),
-);
+let ownFolders: readonly string[] | undefined;
+
+/** Whether a file is mlpipe's; this package and the language need not be in a folder node_modules. */
+function isOwn(file: string): boolean {
+  // Asked only when something failed, so resolved only then.
+  ownFolders ??= [import.meta.resolve("../index.ts"), import.meta.resolve("@mlpipe/dsl")].map((url) =>
+    fileURLToPath(new URL(".", url)),
+  );
+  return ownPackages.test(file) || ownFolders.some((folder) => file.startsWith(folder));
+}
 
 /** The user's frames of a stack as text, and those in files of the project as places, nearest first. */
 export function userFrames(
@@ -38,7 +44,7 @@ function frameOf(line: string, root: string): Frame | undefined {
   if (match === null) return undefined;
   const [, name, place = "", lineNumber, column] = match;
   const file = pathOf(place);
-  if (ownPackages.test(file) || ownFolders.some((folder) => file.startsWith(folder))) return undefined;
+  if (isOwn(file)) return undefined;
   const shown = shownPath(file, root);
   const text = `    at ${name === undefined ? "" : `${name} (`}${shown}:${lineNumber}:${column}${name === undefined ? "" : ")"}`;
   const isUser = !file.includes("/node_modules/");
