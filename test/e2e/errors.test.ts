@@ -23,6 +23,7 @@ function message(project: Project, { stdout, stderr }: Finished): string {
   return `${stdout}${stderr}`
     .replaceAll(project.root, "<root>")
     .replaceAll(/\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "<id>")
+    .replaceAll(/\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}\b/g, "<id>")
     .replaceAll(/\b\d+(?:\.\d+)? ?(?:ms|s)\b/g, "<time>")
     .replaceAll(/[ \t]+$/gm, "");
 }
@@ -35,8 +36,8 @@ async function said(
   const finished = await project.mlpipe("run", ...args);
   // Whatever failed is not cached: the same again fails the same way.
   const again = await project.mlpipe("run", ...args);
-  expect(message(project, again).replaceAll(/did not succeed last time.*|never ran before/g, "")).toBe(
-    message(project, finished).replaceAll(/did not succeed last time.*|never ran before/g, ""),
+  expect(message(project, again).replaceAll(/ +did not succeed last time.*| +never ran before/g, "")).toBe(
+    message(project, finished).replaceAll(/ +did not succeed last time.*| +never ran before/g, ""),
   );
   return { exit: finished.exit, text: message(project, finished) };
 }
@@ -53,7 +54,32 @@ describe("a step that fails", () => {
       ),
     );
     expect(exit).toBe(1);
-    expect(text).toMatchInlineSnapshot();
+    expect(text).toMatchInlineSnapshot(`
+      "
+      one failed in <time>  1 step: 1 failed  run <id>
+
+        ✗ load  failed  <time>  "load" failed with exit code 1.
+
+      MLP3001  "load" failed with exit code 1.
+
+        steps.ts:3:21
+          1 | import { cmd, csv, data, file, metrics, evaluate, source } from "mlpipe";
+          2 | import { z } from "zod";
+        > 3 | export const load = data("load", {
+            |                     ^
+          4 |   outputs: { text: file("txt") },
+          5 |   command: (_i, o) => cmd\`python3 -c \${"import sys; print('reading'); sys.exit('no such table')"} \${o.text}\`,
+
+        The last it said:
+        | reading
+        | no such table
+          mlpipe logs <id> shows everything that was said.
+      ▸ load  started  never ran before
+        load  | reading
+        load  | no such table
+      ✗ load  failed  "load" failed with exit code 1.
+      "
+    `);
   });
 
   it("a program that does not exist", async () => {
@@ -64,7 +90,25 @@ describe("a step that fails", () => {
       ),
     );
     expect(exit).toBe(1);
-    expect(text).toMatchInlineSnapshot();
+    expect(text).toMatchInlineSnapshot(`
+      "
+      one failed in <time>  1 step: 1 failed  run <id>
+
+        ✗ load  failed  <time>  "load" starts "no-such-tool", and there is no such program.
+
+      MLP3002  "load" starts "no-such-tool", and there is no such program.
+
+        steps.ts:3:21
+          1 | import { cmd, csv, data, file, metrics, evaluate, source } from "mlpipe";
+          2 | import { z } from "zod";
+        > 3 | export const load = data("load", { outputs: { text: file("txt") }, command: (_i, o) => cmd\`no-such-tool \${o.text}\` });
+            |                     ^
+
+        → Is it installed, and on PATH? A program of the project needs its path: ./tool.
+      ▸ load  started  not cached: command not found: no-such-tool (PATH /work/main/node_modules/.bin:/usr/local/go/bin:/root/go/bin:/root/.cargo/bin:/root/.cargo/bin:/root/.pyenv/plugins/pyenv-virtualenv/shims:/root/.pyenv/shims:/root/.pyenv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
+      ✗ load  failed  "load" starts "no-such-tool", and there is no such program.
+      "
+    `);
   });
 
   it("a thrown error", async () => {
@@ -81,7 +125,25 @@ describe("a step that fails", () => {
       ),
     );
     expect(exit).toBe(1);
-    expect(text).toMatchInlineSnapshot();
+    expect(text).toMatchInlineSnapshot(`
+      "
+      one failed in <time>  1 step: 1 failed  run <id>
+
+        ✗ load  failed  <time>  TypeError: the table is empty
+
+      MLP3010  TypeError: the table is empty
+
+        steps.ts:7:11
+          5 |   async run() {
+          6 |     await Promise.resolve();
+        > 7 |     throw new TypeError("the table is empty");
+            |           ^
+          8 |   },
+          9 | });
+      ▸ load  started  never ran before
+      ✗ load  failed  TypeError: the table is empty
+      "
+    `);
   });
 
   it("a missing output", async () => {
@@ -95,7 +157,27 @@ describe("a step that fails", () => {
       ),
     );
     expect(exit).toBe(1);
-    expect(text).toMatchInlineSnapshot();
+    expect(text).toMatchInlineSnapshot(`
+      "
+      one failed in <time>  1 step: 1 failed  run <id>
+
+        ✗ load  failed  <time>  "load" did not make its output text (file("txt")): nothing is there.
+
+      MLP3005  "load" did not make its output text (file("txt")): nothing is there.
+
+        steps.ts:3:21
+          1 | import { cmd, csv, data, file, metrics, evaluate, source } from "mlpipe";
+          2 | import { z } from "zod";
+        > 3 | export const load = data("load", {
+            |                     ^
+          4 |   outputs: { text: file("txt") },
+          5 |   async run() {},
+
+        → Write it through out.text.
+      ▸ load  started  never ran before
+      ✗ load  failed  "load" did not make its output text (file("txt")): nothing is there.
+      "
+    `);
   });
 
   it("a bad row", async () => {
@@ -115,7 +197,26 @@ export const days = source("days.csv", csv(Row));`,
       "days.csv": "day,rain\n2026-01-01,0.5\n2026-01-02,wet\n",
     });
     expect(exit).toBe(1);
-    expect(text).toMatchInlineSnapshot();
+    expect(text).toMatchInlineSnapshot(`
+      "
+      one failed in <time>  1 step: 1 failed  run <id>
+
+        ✗ load  failed  <time>  Row 2 (line 3) of the input days (days.csv) does not fit its schema: rain is "wet": Invalid input: expected number, received string.
+
+      MLP3021  Row 2 (line 3) of the input days (days.csv) does not fit its schema: rain is "wet": Invalid input: expected number, received string.
+
+        days.csv:3:1
+          1 | day,rain
+          2 | 2026-01-01,0.5
+        > 3 | 2026-01-02,wet
+            | ^
+        from steps.ts:8:21
+
+        → Correct the file, or what made it, or say in the schema that such rows are right.
+      ▸ load  started  never ran before
+      ✗ load  failed  Row 2 (line 3) of the input days (days.csv) does not fit its schema: rain is "wet": Invalid input: expected number, received string.
+      "
+    `);
   });
 
   it("a metric that is no number", async () => {
@@ -129,7 +230,17 @@ export const days = source("days.csv", csv(Row));`,
       ),
     );
     expect(exit).toBe(1);
-    expect(text).toMatchInlineSnapshot();
+    expect(text).toMatchInlineSnapshot(`
+      "
+      one failed in <time>  1 step: 1 failed  run <id>
+
+        ✗ score  failed  <time>  The returned metrics has NaN as mae, and a metric is a finite number.
+
+      MLP3025  The returned metrics has NaN as mae, and a metric is a finite number.
+      ▸ score  started  never ran before
+      ✗ score  failed  The returned metrics has NaN as mae, and a metric is a finite number.
+      "
+    `);
   });
 });
 
@@ -143,7 +254,20 @@ describe("a pipeline that cannot run", () => {
       "count=12",
     );
     expect(exit).toBe(2);
-    expect(text).toMatchInlineSnapshot();
+    expect(text).toMatchInlineSnapshot(`
+      "MLP1009  The params of "one" do not fit: count: Too big: expected number to be <=9.
+
+        one.pipeline.ts:4:16
+          2 | import { z } from "zod";
+          3 | import * as steps from "./steps.ts";
+        > 4 | export default pipeline("one", z.object({ count: z.int().max(9).default(1) }), (p) => {
+            |                ^
+          5 |   return steps.load({ count: p.count });
+          6 | });
+
+        → Set a param with -s KEY=VALUE, or many with --params FILE.yaml.
+      "
+    `);
   });
 
   it("a misspelt param", async () => {
@@ -153,7 +277,20 @@ describe("a pipeline that cannot run", () => {
       "cuont=2",
     );
     expect(exit).toBe(2);
-    expect(text).toMatchInlineSnapshot();
+    expect(text).toMatchInlineSnapshot(`
+      "MLP6006  The pipeline "one" has no param cuont.
+
+        one.pipeline.ts:4:16
+          2 | import { z } from "zod";
+          3 | import * as steps from "./steps.ts";
+        > 4 | export default pipeline("one", z.object({ count: z.int().max(9).default(1) }), (p) => {
+            |                ^
+          5 |   return steps.load({ count: p.count });
+          6 | });
+
+        → Did you mean count?
+      "
+    `);
   });
 
   it("a missing source file", async () => {
@@ -164,7 +301,19 @@ describe("a pipeline that cannot run", () => {
       ),
     );
     expect(exit).toBe(2);
-    expect(text).toMatchInlineSnapshot();
+    expect(text).toMatchInlineSnapshot(`
+      "MLP2001  The source notes.txt of load.text does not exist.
+
+        one.pipeline.ts:5:29
+          3 | import * as steps from "./steps.ts";
+          4 | export default pipeline("one", z.object({ count: z.int().max(9).default(1) }), (p) => {
+        > 5 |   return steps.load({ text: source("notes.txt", file("txt")) });
+            |                             ^
+          6 | });
+
+        → Sources are relative to the project's root. Fetch the file, mend the path, or declare the port as optional(…).
+      "
+    `);
   });
 
   it("a step that is not exported", async () => {
@@ -176,7 +325,19 @@ export const loaded = () => load({});`,
       ),
     );
     expect(exit).toBe(2);
-    expect(text).toMatchInlineSnapshot();
+    expect(text).toMatchInlineSnapshot(`
+      "MLP1004  The step "load" is not exported by the module that defines it.
+
+        steps.ts:3:14
+          1 | import { cmd, csv, data, file, metrics, evaluate, source } from "mlpipe";
+          2 | import { z } from "zod";
+        > 3 | const load = data("load", { outputs: { n: z.int() }, run: () => ({ n: 1 }) });
+            |              ^
+          4 | export const loaded = () => load({});
+
+        → Its process imports the module and looks for the step there: export const load = data(…).
+      "
+    `);
   });
 
   it("two steps with one id", async () => {
@@ -184,7 +345,20 @@ export const loaded = () => load({});`,
       onePipeline(load, "steps.load({ count: 1 });\n  return steps.load({ count: 2 });"),
     );
     expect(exit).toBe(2);
-    expect(text).toMatchInlineSnapshot();
+    expect(text).toMatchInlineSnapshot(`
+      "MLP1002  The step "load" is called twice in this pipeline.
+
+        one.pipeline.ts:6:16
+          4 | export default pipeline("one", z.object({ count: z.int().max(9).default(1) }), (p) => {
+          5 |   steps.load({ count: 1 });
+        > 6 |   return steps.load({ count: 2 });
+            |                ^
+          7 | });
+        from one.pipeline.ts:5:9
+
+        → Name the second call: .as("load-2")({ … }). Inside each, the item's key tells the calls apart.
+      "
+    `);
   });
 
   it("a step defined inside pipeline()", async () => {
@@ -195,7 +369,18 @@ export const loaded = () => load({});`,
       ),
     );
     expect(exit).toBe(2);
-    expect(text).toMatchInlineSnapshot();
+    expect(text).toMatchInlineSnapshot(`
+      "MLP1003  The step "load" is defined inside pipeline().
+
+        steps.ts:3:27
+          1 | import { cmd, csv, data, file, metrics, evaluate, source } from "mlpipe";
+          2 | import { z } from "zod";
+        > 3 | export const make = () => data("load", { outputs: { n: z.int() }, run: () => ({ n: 1 }) });
+            |                           ^
+
+        → Move it to the top of a module and export it: export const load = ….
+      "
+    `);
   });
 
   it("a misspelt import", async () => {
@@ -203,7 +388,19 @@ export const loaded = () => load({});`,
       onePipeline(`import "./helper";\n${load}`, "return steps.load({ count: 1 });"),
     );
     expect(exit).toBe(2);
-    expect(text).toMatchInlineSnapshot();
+    expect(text).toMatchInlineSnapshot(`
+      "MLP6004  one.pipeline.ts could not be loaded: it imports helper, which is not there.
+
+        steps.ts:3:9
+          1 | import { cmd, csv, data, file, metrics, evaluate, source } from "mlpipe";
+          2 | import { z } from "zod";
+        > 3 | import "./helper";
+            |         ^
+          4 | export const load = data("load", { inputs: { count: z.int() }, outputs: { n: z.int() }, run: ({ count }) => ({ n: count }) });
+
+        → Node resolves relative imports with their extension: ./steps.ts.
+      "
+    `);
   });
 
   it("a syntax that type stripping refuses", async () => {
@@ -211,31 +408,64 @@ export const loaded = () => load({});`,
       onePipeline(`enum Color { Red }\nvoid Color;\n${load}`, "return steps.load({ count: 1 });"),
     );
     expect(exit).toBe(2);
-    expect(text).toMatchInlineSnapshot();
+    expect(text).toMatchInlineSnapshot(`
+      "MLP6004  one.pipeline.ts could not be loaded: TypeScript enum is not supported in strip-only mode.
+
+        steps.ts:3:1
+          1 | import { cmd, csv, data, file, metrics, evaluate, source } from "mlpipe";
+          2 | import { z } from "zod";
+        > 3 | enum Color { Red }
+            | ^
+          4 | void Color;
+          5 | export const load = data("load", { inputs: { count: z.int() }, outputs: { n: z.int() }, run: ({ count }) => ({ n: count }) });
+
+        → Node strips types and cannot transform: write enums as const objects, and no namespaces or parameter properties (erasableSyntaxOnly in tsconfig.json finds them).
+      "
+    `);
   });
 
   it("no pipeline at all", async () => {
     const { exit, text } = await said({});
     expect(exit).toBe(2);
-    expect(text).toMatchInlineSnapshot();
+    expect(text).toMatchInlineSnapshot(`
+      "MLP6001  There is no *.pipeline.ts below <root>.
+
+        → Make a first one with mlpipe init, or go to the project's folder.
+      "
+    `);
   });
 
   it("a misspelt pipeline", async () => {
     const { exit, text } = await said(smallPipeline, "lime");
     expect(exit).toBe(2);
-    expect(text).toMatchInlineSnapshot();
+    expect(text).toMatchInlineSnapshot(`
+      "MLP6003  There is no pipeline "lime".
+
+        → Did you mean line?
+      "
+    `);
   });
 
   it("a misspelt step", async () => {
     const { exit, text } = await said(smallPipeline, "--only", "splt");
     expect(exit).toBe(2);
-    expect(text).toMatchInlineSnapshot();
+    expect(text).toMatchInlineSnapshot(`
+      "MLP2003  The pipeline "line" has no step "splt".
+
+        → Did you mean split?
+      "
+    `);
   });
 
   it("a misspelt command", async () => {
     using project = new Project(smallPipeline);
     const finished = await project.mlpipe("rnu");
     expect(finished.exit).toBe(2);
-    expect(message(project, finished)).toMatchInlineSnapshot();
+    expect(message(project, finished)).toMatchInlineSnapshot(`
+      "MLP6010  Unknown command 'rnu'.
+
+        → Did you mean run?
+      "
+    `);
   });
 });

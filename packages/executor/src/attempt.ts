@@ -1,6 +1,6 @@
 /** One attempt at a step: prepare its folder, run its process, gather what it made. */
-import { lstatSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ManifestStep } from "@mlpipe/dsl";
 import type { Decision } from "@mlpipe/planner";
@@ -91,6 +91,8 @@ export class Attempt {
     const places: Record<string, string> = {};
     for (const [port, kind] of Object.entries(step.outputs)) places[port] = this.#folder.output(port, kind);
 
+    // A deploy writes its target and need not make the folders above it.
+    if (step.target !== undefined) mkdirSync(dirname(join(root, step.target)), { recursive: true });
     const before = this.#inputStamps();
     const stdout = this.#log("stdout");
     const stderr = this.#log("stderr");
@@ -182,7 +184,11 @@ export class Attempt {
     if (ended.timedOut) {
       return withTail(this.#error("MLP3004", `"${id}" was stopped after ${(scheduling.timeoutMs ?? 0) / 1000} s.`));
     }
-    if (result?.status === "error") return withTail(result.error);
+    if (result?.status === "error") {
+      const { defined } = this.#step;
+      const placed = (result.error.at?.length ?? 0) > 0 || defined === undefined;
+      return withTail(placed ? result.error : { ...result.error, at: [defined] });
+    }
     if (ended.signal !== null) {
       const hint =
         ended.signal === "SIGKILL" ? "Nobody here sent it: the system may have run out of memory." : undefined;

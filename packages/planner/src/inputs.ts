@@ -72,12 +72,26 @@ function resolveSource(
   source: Extract<Binding, { type: "source" }>,
   resolver: InputResolver,
 ): ResolvedInput {
-  const absolute = isAbsolute(source.path) ? source.path : join(resolver.root, source.path);
+  const absolute = checkSource(step, port, kind, source, resolver.root);
+  if (absolute === undefined) return { type: "absent" };
+  const content = resolver.contentOf(absolute);
+  return { type: "source", path: source.path, absolute, keep: source.keep, content };
+}
+
+/** The absolute path of a source; nothing if it may be absent and is. */
+function checkSource(
+  step: ManifestStep,
+  port: string,
+  kind: KindSpec,
+  source: Extract<Binding, { type: "source" }>,
+  root: string,
+): string | undefined {
+  const absolute = isAbsolute(source.path) ? source.path : join(root, source.path);
   const stat = statSync(absolute, { throwIfNoEntry: false });
   if (stat === undefined) {
-    if (kind.kind === "optional") return { type: "absent" };
+    if (kind.kind === "optional") return undefined;
     throw new MlpipeError("MLP2001", `The source ${source.path} of ${step.id}.${port} does not exist.`, {
-      at: absoluteSite(resolver.root, source.site ?? step.called),
+      at: absoluteSite(root, source.site ?? step.called),
       hint: "Sources are relative to the project's root. Fetch the file, mend the path, or declare the port as optional(…).",
     });
   }
@@ -88,11 +102,26 @@ function resolveSource(
     throw new MlpipeError(
       "MLP2002",
       `The source ${source.path} of ${step.id}.${port} is a ${stat.isDirectory() ? "folder" : "file"}, and ${describeKind(inner)} is not.`,
-      { at: absoluteSite(resolver.root, source.site ?? step.called) },
+      { at: absoluteSite(root, source.site ?? step.called) },
     );
   }
-  const content = resolver.contentOf(absolute);
-  return { type: "source", path: source.path, absolute, keep: source.keep, content };
+  return absolute;
+}
+
+/**
+ * Looks whether every source is there and of the right sort, before anything runs: the last step's
+ * source must not be missed when the first has trained for hours.
+ */
+export function checkSources(steps: readonly ManifestStep[], root: string): void {
+  for (const step of steps) {
+    for (const [port, { kind, from }] of Object.entries(step.inputs)) {
+      const sources = [from];
+      for (const binding of sources) {
+        if (binding.type === "many") sources.push(...binding.items.map((item) => item.from));
+        else if (binding.type === "source") checkSource(step, port, kind, binding, root);
+      }
+    }
+  }
 }
 
 /** A site of the manifest as a place on this machine. */

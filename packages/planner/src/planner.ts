@@ -6,7 +6,7 @@ import { CommandCode } from "./command/command.ts";
 import { TypeScriptCode } from "./code/typescript.ts";
 import { plumbingOf } from "./environment/environment.ts";
 import { Identities, type StepIdentity } from "./identity.ts";
-import { inputDigest, resolveInput, sourcePaths, upstreamOf } from "./inputs.ts";
+import { checkSources, inputDigest, resolveInput, sourcePaths, upstreamOf } from "./inputs.ts";
 import type { Decision, Plan, Preimage, Reason, ResolvedInput } from "./plan.ts";
 import { keyFormat, keyOf } from "./preimage.ts";
 import { compare, documentsOf } from "./reasons.ts";
@@ -75,6 +75,14 @@ export class Planner {
   /** Everything of a step's identity that does not depend on its inputs. */
   identityOf(step: string): StepIdentity {
     return this.#identities.of(this.#step(step));
+  }
+
+  /**
+   * Looks whether every source is there.
+   * @throws MlpipeError MLP2001, MLP2002 for sources that are missing or of the wrong sort
+   */
+  checkSources(): void {
+    checkSources(this.#options.manifest.steps, this.#options.root);
   }
 
   /**

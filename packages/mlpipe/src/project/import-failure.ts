@@ -1,11 +1,14 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MlpipeError, type Site } from "@mlpipe/dsl";
+import { findProject, projectPath } from "./project.ts";
 
 /** What an import that failed means to the user whose module it was. */
 export function importFailure(file: string, code: "MLP6004" | "MLP6008", error: unknown): MlpipeError {
   const { message, hint, site } = explain(error);
-  return new MlpipeError(code, `${file} could not be loaded: ${message}`, {
+  const shown = projectPath(findProject(dirname(file)).root, file);
+  return new MlpipeError(code, `${shown} could not be loaded: ${message.replace(/\.?$/, ".")}`, {
     at: site ?? { file, line: 1, column: 1 },
     hint,
     cause: error,
@@ -26,13 +29,13 @@ function explain(error: unknown): Explained {
   const code = "code" in error ? error.code : undefined;
   if (code === "ERR_MODULE_NOT_FOUND") {
     const missing = /Cannot find (?:package|module) '([^']+)'/.exec(error.message)?.[1] ?? "a module";
-    const path = missing.startsWith("/");
+    const importer = importerOf(error, missing);
     return {
-      message: `it imports ${missing}, which is not there`,
-      hint: path
+      message: `it imports ${importer?.specifier ?? missing}, which is not there`,
+      hint: missing.startsWith("/")
         ? "Node resolves relative imports with their extension: ./steps.ts."
         : `Is the package installed? npm install ${missing}`,
-      site: importerOf(error) ?? site,
+      site: importer?.site ?? site,
     };
   }
   if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
@@ -49,11 +52,26 @@ function explain(error: unknown): Explained {
   };
 }
 
-function importerOf(error: Error): Site | undefined {
+function importerOf(
+  error: Error,
+  missing: string,
+): { readonly site: Site; readonly specifier?: string } | undefined {
   const importer = /imported from (\S+)$/m.exec(error.message)?.[1];
   if (importer === undefined) return undefined;
   const file = importer.startsWith("file:") ? fileURLToPath(importer) : importer;
-  return existsSync(file) ? { file, line: 1, column: 1 } : undefined;
+  if (!existsSync(file)) return undefined;
+  // Node names the module that was looked for, and not the line that asks for it.
+  for (const [index, text] of readFileSync(file, "utf8").split("\n").entries()) {
+    const found = /(?:\bfrom|\bimport)[\s(]*(["'])(?<specifier>[^"']+)\1/.exec(text);
+    const specifier = found?.groups?.["specifier"];
+    if (found === null || specifier === undefined) continue;
+    const wanted = specifier.startsWith(".") ? resolve(dirname(file), specifier) : specifier;
+    if (wanted === missing || specifier.startsWith(`${missing}/`)) {
+      const column = found.index + found[0].lastIndexOf(specifier) + 1;
+      return { site: { file, line: index + 1, column }, specifier };
+    }
+  }
+  return { site: { file, line: 1, column: 1 } };
 }
 
 /** The first place in a stack that is a file of the user's; a syntax error has it on its first line. */

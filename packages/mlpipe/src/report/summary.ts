@@ -29,12 +29,11 @@ export function summary(result: RunResult, manifest: Manifest, root: string, sty
 
   const shown = result.steps.length <= listed ? result.steps : result.steps.filter(({ status }) => isNews(status));
   if (shown.length > 0) lines.push("", ...columns(shown.map((step) => stepRow(step, style))));
-  for (const { error, status } of result.steps) {
+  for (const { id, error } of result.steps) {
     if (error === undefined) continue;
-    lines.push("", ...renderError(error, root, style));
-    if (status === "failed" && error.logTail !== undefined) {
-      lines.push(`    mlpipe logs ${shortId(result.run)} shows everything that was said.`);
-    }
+    const whole = error.logTail !== undefined && `mlpipe logs ${shortId(result.run)} ${id} shows everything it said.`;
+    const hint = [error.hint, whole].filter((text) => typeof text === "string").join("\n");
+    lines.push("", ...renderError({ ...error, ...(hint !== "" && { hint }) }, root, style));
   }
   const metrics = metricRows(result.steps, manifest);
   if (metrics.length > 0) lines.push("", style("strong", "metrics"), ...columns(metrics));

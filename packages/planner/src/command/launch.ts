@@ -91,7 +91,7 @@ export class LaunchReader implements Launch {
     const file = this.#find(name);
     if (file === undefined) {
       this.unsettled.push({
-        message: `command not found: ${name} (PATH ${this.#path ?? "unset"})`,
+        message: `command not found: ${name}`,
         hint: name.includes("/")
           ? "The path is taken from the project's root."
           : "Install it, or put its folder on PATH.",

@@ -43,19 +43,21 @@ export async function run(named: string | undefined, options: RunOptions): Promi
   try {
     const id = uuid7();
     const selected = selectedSteps(manifest, options);
+    const planner = new Planner({
+      manifest,
+      store,
+      root: project.root,
+      env: process.env,
+      force: forced(manifest, options.force),
+    });
+    planner.checkSources();
     const result = await execute({
       manifest,
       store,
       root: project.root,
       run: id,
       jobs,
-      planner: new Planner({
-        manifest,
-        store,
-        root: project.root,
-        env: process.env,
-        force: forced(manifest, options.force),
-      }),
+      planner,
       recorder: recorderFor(session, id),
       selected,
       keepGoing: options.keepGoing === true,
