@@ -48,10 +48,8 @@ export class CsvReader extends InputRows {
       yield rows;
     }
     if (header === undefined) {
-      throw this.#malformed(
-        `${this.named} is empty: a header line with the names of the columns is missing`,
-        1,
-      );
+      const hint = "The first line of a csv names its columns, also where there are no rows.";
+      throw this.#malformed(`There is no header line: ${this.named} is empty`, 1, hint);
     }
   }
 
@@ -105,6 +103,7 @@ export class CsvReader extends InputRows {
     const { parse } = await import("csv-parse");
     let records: Fields[] = [];
     let before = 0;
+    let surplus = 0;
     const parser = parse({
       bom: true,
       record_delimiter: ["\r\n", "\n"],
@@ -114,10 +113,17 @@ export class CsvReader extends InputRows {
       max_record_size: maxRecordBytes,
       on_record: (fields) => {
         const { lines } = parser.info;
-        // The parser is at the record's end, which is further down only where a field has line breaks.
-        const breaks = lines === before + 1 ? 0 : fields.reduce((sum, field) => sum + lineBreaks(field), 0);
+        let breaks = 0;
+        // The parser is at the end of the record: further down than one line where a field has line breaks.
+        if (lines !== before + 1) {
+          for (const field of fields) {
+            breaks += count(field, "\n");
+            // It takes a \r within a field for a line of its own.
+            surplus += count(field, "\r");
+          }
+        }
         before = lines;
-        records.push({ fields, line: lines - breaks });
+        records.push({ fields, line: lines - surplus - breaks });
         // Kept here, so the stream has nothing to carry.
         return null;
       },
@@ -145,7 +151,7 @@ export class CsvReader extends InputRows {
       });
       yield flushed();
     } catch (error) {
-      throw this.#explained(error, parser.info.lines);
+      throw this.#explained(error, parser.info.lines - surplus);
     } finally {
       parser.destroy();
     }
@@ -178,8 +184,8 @@ export class CsvReader extends InputRows {
   }
 }
 
-function lineBreaks(field: string): number {
-  let count = 0;
-  for (let at = field.indexOf("\n"); at !== -1; at = field.indexOf("\n", at + 1)) count++;
-  return count;
+function count(text: string, character: string): number {
+  let found = 0;
+  for (let at = text.indexOf(character); at !== -1; at = text.indexOf(character, at + 1)) found++;
+  return found;
 }
