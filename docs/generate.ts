@@ -39,12 +39,21 @@ function cliPage(): string {
     "",
     "| command | what it does |",
     "| --- | --- |",
-    ...program.commands.map((command) => `| [\`mlpipe ${command.name()}\`](#mlpipe-${command.name()}) | ${command.description()} |`),
+    ...program.commands.map(
+      (command) => `| [\`mlpipe ${command.name()}\`](#mlpipe-${command.name()}) | ${command.description()} |`,
+    ),
   ];
   for (const command of program.commands) {
     const help = command.createHelp();
     help.helpWidth = 100;
-    lines.push("", `## mlpipe ${command.name()}`, "", "```text", help.formatHelp(command, help).trimEnd(), "```");
+    lines.push(
+      "",
+      `## mlpipe ${command.name()}`,
+      "",
+      "```text",
+      help.formatHelp(command, help).trimEnd(),
+      "```",
+    );
   }
   lines.push("", "## Exit codes", "", "| exit | meaning |", "| --- | --- |");
   for (const [code, meaning] of exits) lines.push(`| ${code} | ${meaning} |`);

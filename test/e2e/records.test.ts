@@ -101,7 +101,7 @@ describe("the record of a run", () => {
     expect(score?.inputs["model"]?.digest).toBe(fit?.outputs["model"]?.digest);
     expect(fit?.outputs["model"]?.digest).toBe(sha256(join(project.root, "artifacts/line/model.json")));
     // Which code: the commit, what was changed since, and the parts of each step's key.
-    expect(run.git).toMatchObject({ commit, ref: "main" });
+    expect(run.git).toMatchObject({ commit, ref: "refs/heads/main" });
     expect(run.git?.dirty?.diff?.size).toBeGreaterThan(50);
     expect(run.git?.dirty?.untracked.map(({ name }) => name)).toContain("notes.txt");
     const code = documents[fit?.keyParts["code"] ?? ""] as { parts: Record<string, string> } | undefined;

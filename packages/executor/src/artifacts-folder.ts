@@ -61,6 +61,7 @@ function isThere(store: Store, target: string, content: Content): boolean {
 /** The store keeps JSON in its canonical form, people read it indented. */
 function readable(canonical: string): string {
   const value: unknown = JSON.parse(canonical);
-  const text = typeof value === "object" && value !== null ? JSON.stringify(value, null, 2) : canonicalJson(value);
+  const text =
+    typeof value === "object" && value !== null ? JSON.stringify(value, null, 2) : canonicalJson(value);
   return `${text}\n`;
 }

@@ -3,7 +3,16 @@
  * place for outputs. Its path is made of the step and its key alone, so that a path which a step
  * writes into its output is the same every time.
  */
-import { copyFileSync, constants, cpSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  constants,
+  cpSync,
+  mkdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import type { KindSpec, ManifestStep } from "@mlpipe/dsl";
 import type { ResolvedInput } from "@mlpipe/planner";
@@ -13,7 +22,10 @@ import { canonicalJson, type Digest, type Store } from "@mlpipe/store";
 export type PreparedInput =
   | { readonly type: "value"; readonly value: unknown }
   | { readonly type: "path"; readonly path: string; readonly kind: KindSpec }
-  | { readonly type: "many"; readonly items: readonly { readonly key: string; readonly input: PreparedInput }[] }
+  | {
+      readonly type: "many";
+      readonly items: readonly { readonly key: string; readonly input: PreparedInput }[];
+    }
   | { readonly type: "absent" };
 
 /** The folder of one attempt, with the places of its ports. */
@@ -23,16 +35,26 @@ export class AttemptFolder {
   readonly #root: string;
   readonly #store: Store;
 
-  constructor(options: { readonly root: string; readonly store: Store; readonly step: ManifestStep; readonly key: Digest }) {
+  constructor(options: {
+    readonly root: string;
+    readonly store: Store;
+    readonly step: ManifestStep;
+    readonly key: Digest;
+  }) {
     this.#root = options.root;
     this.#store = options.store;
-    this.path = join(options.store.root, "attempts", `${fileName(options.step.id)}-${options.key.slice(0, 16)}`);
+    this.path = join(
+      options.store.root,
+      "attempts",
+      `${fileName(options.step.id)}-${options.key.slice(0, 16)}`,
+    );
   }
 
   /** Makes the folder anew. What a killed run left behind is removed: its claim died with it. */
   make(): void {
     this.remove();
-    for (const inner of ["in", "out", "tmp"]) mkdirSync(join(this.path, inner), { recursive: true, mode: 0o700 });
+    for (const inner of ["in", "out", "tmp"])
+      mkdirSync(join(this.path, inner), { recursive: true, mode: 0o700 });
   }
 
   remove(): void {
@@ -109,7 +131,10 @@ export class AttemptFolder {
 
 /** `fit[lr=0.1]` as a file name that every system and every shell bears. */
 export function fileName(id: string): string {
-  return id.replaceAll("[", "@").replaceAll("]", "").replaceAll(/[^A-Za-z0-9_.=+@,-]/g, "_");
+  return id
+    .replaceAll("[", "@")
+    .replaceAll("]", "")
+    .replaceAll(/[^A-Za-z0-9_.=+@,-]/g, "_");
 }
 
 /** The file name of a port: tools tell formats by endings. */

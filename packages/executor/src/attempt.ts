@@ -34,7 +34,11 @@ export interface AttemptResult {
   readonly stdout: TextLog;
   readonly stderr: TextLog;
   readonly outcome:
-    | { readonly type: "made"; readonly outputs: Readonly<Record<string, MadeOutput>>; readonly target?: Content }
+    | {
+        readonly type: "made";
+        readonly outputs: Readonly<Record<string, MadeOutput>>;
+        readonly target?: Content;
+      }
     | { readonly type: "rejected"; readonly error: StepError }
     | { readonly type: "failed"; readonly error: StepError; readonly again: boolean }
     | { readonly type: "cancelled" };
@@ -136,7 +140,11 @@ export class Attempt {
       const { reason } = result;
       return {
         type: "rejected",
-        error: this.#error("MLP3008", reason, `The gate let nothing pass. What stands behind it was not touched.`),
+        error: this.#error(
+          "MLP3008",
+          reason,
+          `The gate let nothing pass. What stands behind it was not touched.`,
+        ),
       };
     }
     const failure = this.#failure(ended, result, logs);
@@ -163,7 +171,11 @@ export class Attempt {
   #passed(port: string): AttemptResult["outcome"] {
     const input = this.#decision.inputs[port];
     if (input?.type !== "object" && input?.type !== "source") {
-      return { type: "failed", error: this.#error("MLP3005", `The gate was given no ${port}.`), again: false };
+      return {
+        type: "failed",
+        error: this.#error("MLP3005", `The gate was given no ${port}.`),
+        again: false,
+      };
     }
     const path = input.type === "source" ? this.#folder.copyOf(port, input.absolute) : "";
     return { type: "made", outputs: { [port]: { content: input.content, path } } };
@@ -182,7 +194,9 @@ export class Attempt {
       return this.#error("MLP3002", `"${id}" could not start ${program}: ${ended.failure.message}.`);
     }
     if (ended.timedOut) {
-      return withTail(this.#error("MLP3004", `"${id}" was stopped after ${(scheduling.timeoutMs ?? 0) / 1000} s.`));
+      return withTail(
+        this.#error("MLP3004", `"${id}" was stopped after ${(scheduling.timeoutMs ?? 0) / 1000} s.`),
+      );
     }
     if (result?.status === "error") {
       const { defined } = this.#step;
@@ -191,11 +205,15 @@ export class Attempt {
     }
     if (ended.signal !== null) {
       const hint =
-        ended.signal === "SIGKILL" ? "Nobody here sent it: the system may have run out of memory." : undefined;
+        ended.signal === "SIGKILL"
+          ? "Nobody here sent it: the system may have run out of memory."
+          : undefined;
       return withTail(this.#error("MLP3003", `"${id}" was killed by ${ended.signal}.`, hint));
     }
     if (body.type !== "command" && result === undefined) {
-      return withTail(this.#error("MLP3031", `The process of "${id}" ended with ${ended.code} and left no result.`));
+      return withTail(
+        this.#error("MLP3031", `The process of "${id}" ended with ${ended.code} and left no result.`),
+      );
     }
     if (ended.code !== 0) {
       return withTail(this.#error("MLP3001", `"${id}" failed with exit code ${ended.code}.`));
@@ -205,7 +223,8 @@ export class Attempt {
 
   #decisionProgram(): string {
     const { body } = this.#step;
-    const first = body.type === "command" ? body.argv[0]?.map((part) => (typeof part === "string" ? part : "…")) : [];
+    const first =
+      body.type === "command" ? body.argv[0]?.map((part) => (typeof part === "string" ? part : "…")) : [];
     return JSON.stringify(first?.join("") ?? "");
   }
 
@@ -233,11 +252,16 @@ export class Attempt {
 
   #secrets(): readonly string[] {
     const { environment } = this.#decision;
-    return secretValues(this.#step.env.flatMap(({ name, secret }) => (secret ? [environment[name] ?? ""] : [])));
+    return secretValues(
+      this.#step.env.flatMap(({ name, secret }) => (secret ? [environment[name] ?? ""] : [])),
+    );
   }
 
   /** The runner of TypeScript steps, and the task it is to do. */
-  #runner(inputs: Readonly<Record<string, PreparedInput>>, places: Readonly<Record<string, string>>): string[] {
+  #runner(
+    inputs: Readonly<Record<string, PreparedInput>>,
+    places: Readonly<Record<string, string>>,
+  ): string[] {
     const step = this.#step;
     const task: Task = {
       schemaVersion: taskVersion,
@@ -255,7 +279,9 @@ export class Attempt {
     writeFileSync(this.#folder.inner("task.json"), JSON.stringify(task));
     const ownFile = fileURLToPath(import.meta.url);
     const fromSource = ownFile.endsWith(".ts");
-    const runner = fileURLToPath(new URL(fromSource ? "./runner/main.ts" : "./runner/main.js", import.meta.url));
+    const runner = fileURLToPath(
+      new URL(fromSource ? "./runner/main.ts" : "./runner/main.js", import.meta.url),
+    );
     return [
       process.execPath,
       ...(fromSource ? ["--conditions=@mlpipe/source"] : []),
@@ -328,7 +354,10 @@ export class Attempt {
 
 function taskInput(input: PreparedInput): TaskInput {
   if (input.type !== "many") return input;
-  return { type: "many", items: input.items.map(({ key, input: item }) => ({ key, input: taskInput(item) })) };
+  return {
+    type: "many",
+    items: input.items.map(({ key, input: item }) => ({ key, input: taskInput(item) })),
+  };
 }
 
 /** A step's id as the name of its log: short and plain, and still its own where that takes something away. */
@@ -343,7 +372,8 @@ function stampOf(path: string): string {
 }
 
 /** The file outputs that the store has to take; what a gate passes is there already. */
-export function publishable(outputs: Readonly<Record<string, MadeOutput>>): { path: string; content: Content }[] {
+export function publishable(
+  outputs: Readonly<Record<string, MadeOutput>>,
+): { path: string; content: Content }[] {
   return Object.values(outputs).flatMap(({ path, content }) => (path === "" ? [] : [{ path, content }]));
 }
-

@@ -17,7 +17,10 @@ export interface CommandPlaces {
  * The argument vector of a command. A port that is an argument of its own may become several (a
  * `many`); nothing is split, quoted or expanded.
  */
-export function commandLine(argv: readonly (readonly CommandPart[])[], places: CommandPlaces): readonly string[] {
+export function commandLine(
+  argv: readonly (readonly CommandPart[])[],
+  places: CommandPlaces,
+): readonly string[] {
   return argv.flatMap((parts) => {
     const [only] = parts;
     if (parts.length === 1 && typeof only === "object" && "input" in only) {

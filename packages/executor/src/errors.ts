@@ -19,7 +19,7 @@ export const executorErrors = {
   },
   MLP3004: {
     title: "A step that took too long",
-    explain: "The step was stopped after the time its call allows: `.with({ timeout: \"2h\" })`.",
+    explain: 'The step was stopped after the time its call allows: `.with({ timeout: "2h" })`.',
   },
   MLP3005: {
     title: "An output that is missing",
@@ -55,10 +55,12 @@ export const executorErrors = {
   },
   MLP3031: {
     title: "A step whose process went wrong",
-    explain: "The process of a TypeScript step ended without saying how: it was killed, or Node itself failed.",
+    explain:
+      "The process of a TypeScript step ended without saying how: it was killed, or Node itself failed.",
   },
   MLP3032: {
     title: "A result that could not be kept",
-    explain: "The store refused the outputs: the disk is full, or not writable. Nothing of the step was kept.",
+    explain:
+      "The store refused the outputs: the disk is full, or not writable. Nothing of the step was kept.",
   },
 } as const;

@@ -243,11 +243,15 @@ class Execution {
     }
     if (decision.decision === "unknown") {
       const missing = planner.needs(step.id).find((need) => !this.#outputs.has(need)) ?? "";
-      throw new MlpipeError("MLP3009", `"${step.id}" needs "${missing}", which is not selected and has no kept result.`, {
-        exit: 4,
-        at: absoluteSite(this.#options.root, step.called),
-        hint: `Select it too: --only ${missing} ${step.id}. Or run the whole pipeline.`,
-      });
+      throw new MlpipeError(
+        "MLP3009",
+        `"${step.id}" needs "${missing}", which is not selected and has no kept result.`,
+        {
+          exit: 4,
+          at: absoluteSite(this.#options.root, step.called),
+          hint: `Select it too: --only ${missing} ${step.id}. Or run the whole pipeline.`,
+        },
+      );
     }
     if (this.#halted !== undefined) {
       this.#settle(step, this.#notStarted());
@@ -273,7 +277,11 @@ class Execution {
         };
       }
       if (status === "cancelled") {
-        return { status: "cancelled", key: null, reasons: [{ part: "upstream", name: need, message: `${need} did not run` }] };
+        return {
+          status: "cancelled",
+          key: null,
+          reasons: [{ part: "upstream", name: need, message: `${need} did not run` }],
+        };
       }
     }
     return undefined;
@@ -321,7 +329,8 @@ class Execution {
     }
     // Forced steps and those that are never kept run in every run that wants them.
     const entry = decision.cacheable && !isForced(decision) ? store.cache.get(decision.key) : undefined;
-    if (entry === undefined || Object.values(entry.outputs).some((content) => !store.objects.has(content))) return true;
+    if (entry === undefined || Object.values(entry.outputs).some((content) => !store.objects.has(content)))
+      return true;
     if (step.cache.mode === "aging") return true;
     store.claims.release(decision.key, run);
     this.#outputs.set(step.id, entry.outputs);
@@ -368,7 +377,13 @@ class Execution {
       attempts.push(result);
       const { outcome } = result;
       if (outcome.type === "failed" && outcome.again && number < allowed && this.#halted === undefined) {
-        emit({ type: "step-retrying", step: step.id, attempt: number + 1, of: allowed, error: outcome.error });
+        emit({
+          type: "step-retrying",
+          step: step.id,
+          attempt: number + 1,
+          of: allowed,
+          error: outcome.error,
+        });
         await pause(Math.min(30_000, retryPauseMs * 2 ** (number - 1)) * (0.8 + Math.random() * 0.4));
         continue;
       }
@@ -416,7 +431,9 @@ class Execution {
       return;
     }
 
-    const outputs = Object.fromEntries(Object.entries(outcome.outputs).map(([port, { content }]) => [port, content]));
+    const outputs = Object.fromEntries(
+      Object.entries(outcome.outputs).map(([port, { content }]) => [port, content]),
+    );
     const metrics = Object.fromEntries(record.metrics.map(({ name, value }) => [name, value]));
     const hasMetrics = record.metrics.length > 0;
     const at = record.endedAt;
@@ -429,7 +446,16 @@ class Execution {
           if (decision.cacheable) store.cache.put(decision.key, entry);
           if (step.target !== undefined) {
             const content = outcome.target ?? null;
-            store.receipts.put({ target: step.target, step: step.id, key: decision.key, stepRun, run, content, outputs, at });
+            store.receipts.put({
+              target: step.target,
+              step: step.id,
+              key: decision.key,
+              stepRun,
+              run,
+              content,
+              outputs,
+              at,
+            });
           }
           recorder.add(record);
         },
@@ -448,7 +474,8 @@ class Execution {
   /** Copies of the sources that are to outlive their files. */
   #keptSources(decision: RunDecision, attempt: Attempt): readonly { path: string; content: Content }[] {
     return Object.entries(decision.inputs).flatMap(([port, input]) => {
-      if (input.type !== "source" || input.keep !== "copy" || this.#options.store.objects.has(input.content)) return [];
+      if (input.type !== "source" || input.keep !== "copy" || this.#options.store.objects.has(input.content))
+        return [];
       return [{ path: attempt.folder.copyOf(`source-${port}`, input.absolute), content: input.content }];
     });
   }
@@ -456,9 +483,19 @@ class Execution {
   #settle(step: ManifestStep, settled: Settled): void {
     const { emit, keepGoing } = this.#options;
     const outputs = Object.fromEntries(
-      Object.entries(settled.outputs ?? {}).map(([port, { digest, size, type }]) => [port, { digest, size, type }]),
+      Object.entries(settled.outputs ?? {}).map(([port, { digest, size, type }]) => [
+        port,
+        { digest, size, type },
+      ]),
     );
-    const outcome: StepOutcome = { id: step.id, kind: step.kind, stepRun: null, durationMs: 0, ...settled, outputs };
+    const outcome: StepOutcome = {
+      id: step.id,
+      kind: step.kind,
+      stepRun: null,
+      durationMs: 0,
+      ...settled,
+      outputs,
+    };
     this.#outcomes.set(step.id, outcome);
     emit({ type: "step-finished", at: timestamp(new Date()), outcome });
     for (const dependant of this.#dependants.get(step.id) ?? []) {
@@ -529,9 +566,13 @@ function keepingFailure(step: ManifestStep, error: Error): StepError {
 }
 
 /** An outcome as the run's record holds it. */
-function recordedOutcome({ error, reasons, outputs, metrics, ...outcome }: StepOutcome): Parameters<
-  RunRecorder["end"]
->[0]["steps"][number] {
+function recordedOutcome({
+  error,
+  reasons,
+  outputs,
+  metrics,
+  ...outcome
+}: StepOutcome): Parameters<RunRecorder["end"]>[0]["steps"][number] {
   return {
     ...outcome,
     reasons: [...reasons],

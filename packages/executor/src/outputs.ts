@@ -43,7 +43,8 @@ export function gatherOutputs(options: {
     }
     const stat = lstatSync(path, { throwIfNoEntry: false });
     if (stat === undefined) return { error: missing(step, port, kind, place, "nothing is there") };
-    if (stat.isSymbolicLink()) return { error: wrong(step, port, "it is a link, and must be the thing itself") };
+    if (stat.isSymbolicLink())
+      return { error: wrong(step, port, "it is a link, and must be the thing itself") };
     const folderWanted = kind.kind === "dir" || (kind.kind === "model" && stat.isDirectory());
     if (stat.isDirectory() !== folderWanted) {
       const found = stat.isDirectory() ? "a folder" : "a file";
@@ -87,7 +88,13 @@ function metricsProblem(kind: KindSpec & { kind: "metrics" }, value: unknown): s
   return unknown === undefined ? undefined : `the metric ${unknown} was not declared`;
 }
 
-function missing(step: ManifestStep, port: string, kind: KindSpec, place: string, problem: string): StepError {
+function missing(
+  step: ManifestStep,
+  port: string,
+  kind: KindSpec,
+  place: string,
+  problem: string,
+): StepError {
   return {
     code: "MLP3005",
     message: `"${step.id}" did not make its output ${port} (${describeKind(kind)}): ${problem}.`,

@@ -79,7 +79,9 @@ export class Schedule {
   }
 
   #fits(step: ManifestStep): boolean {
-    return Object.entries(this.#amounts(step)).every(([pool, amount]) => (this.#free.get(pool) ?? 0) >= amount);
+    return Object.entries(this.#amounts(step)).every(
+      ([pool, amount]) => (this.#free.get(pool) ?? 0) >= amount,
+    );
   }
 
   #change(step: ManifestStep, sign: 1 | -1): void {

@@ -28,7 +28,8 @@ export function stepRecord(facts: StepFacts): StepRun {
   const { step, decision, attempts } = facts;
   const last = attempts.at(-1);
   const first = attempts[0];
-  if (first === undefined || last === undefined) throw new Error(`${step.id} has a record without an attempt`);
+  if (first === undefined || last === undefined)
+    throw new Error(`${step.id} has a record without an attempt`);
   const { outcome } = last;
   const status = outcome.type === "made" ? "ran" : outcome.type;
   const made = outcome.type === "made" ? outcome.outputs : {};
@@ -55,9 +56,14 @@ export function stepRecord(facts: StepFacts): StepRun {
       code: decision.parts.code,
       packages: decision.parts.packages,
       environment: decision.parts.environment,
-      ...Object.fromEntries(Object.entries(decision.parts.inputs).map(([port, digest]) => [`input:${port}`, digest])),
+      ...Object.fromEntries(
+        Object.entries(decision.parts.inputs).map(([port, digest]) => [`input:${port}`, digest]),
+      ),
     },
-    cache: { decision: forced ? "forced" : decision.cacheable ? "miss" : "off", reasons: [...decision.reasons] },
+    cache: {
+      decision: forced ? "forced" : decision.cacheable ? "miss" : "off",
+      reasons: [...decision.reasons],
+    },
     inputs: Object.fromEntries(
       Object.entries(decision.inputs).flatMap(([port, input]) => {
         const ref = inputRef(port, input, facts);
@@ -71,12 +77,16 @@ export function stepRecord(facts: StepFacts): StepRun {
       ]),
     ),
     params: Object.fromEntries(
-      Object.entries(decision.inputs).flatMap(([port, input]) => (input.type === "value" ? [[port, input.value]] : [])),
+      Object.entries(decision.inputs).flatMap(([port, input]) =>
+        input.type === "value" ? [[port, input.value]] : [],
+      ),
     ),
     seeds: Object.fromEntries(
       Object.entries(decision.inputs).flatMap(([port, input]) => {
         const isSeed = step.inputs[port]?.kind.kind === "seed";
-        return isSeed && input.type === "value" && typeof input.value === "number" ? [[port, input.value]] : [];
+        return isSeed && input.type === "value" && typeof input.value === "number"
+          ? [[port, input.value]]
+          : [];
       }),
     ),
     env: decision.parts.environment,
@@ -96,7 +106,10 @@ export function stepRecord(facts: StepFacts): StepRun {
         : [],
     determinism: { samples: 1, distinct: 1, evidence: [] },
     ...(step.target !== undefined && {
-      target: { path: step.target, digest: outcome.type === "made" ? (outcome.target?.digest ?? null) : null },
+      target: {
+        path: step.target,
+        digest: outcome.type === "made" ? (outcome.target?.digest ?? null) : null,
+      },
     }),
     startedAt: timestamp(first.startedAt),
     endedAt: timestamp(last.endedAt),
@@ -190,7 +203,8 @@ function metricsOf(port: string, kind: KindSpec | undefined, value: unknown): St
   if (kind?.kind !== "metrics" || typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([name, number]: [string, unknown]) => {
     const direction = kind.directions[name];
-    return typeof number === "number" && direction !== undefined ? [{ name, value: number, port, direction }] : [];
+    return typeof number === "number" && direction !== undefined
+      ? [{ name, value: number, port, direction }]
+      : [];
   });
 }
-

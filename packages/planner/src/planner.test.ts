@@ -239,7 +239,10 @@ describe("a plan", () => {
     const given = manifest({}, { env });
     runAll(given, { REGION: "north", TOKEN: "old-secret" });
     expect(plan(given, { REGION: "north", TOKEN: "new-secret" })[0]).toContain("split cached");
-    expect(plan(given, { REGION: "south", TOKEN: "new-secret" })[0]).toBe("split run: env REGION north → south");  });
+    expect(plan(given, { REGION: "south", TOKEN: "new-secret" })[0]).toBe(
+      "split run: env REGION north → south",
+    );
+  });
 
   it("names a port whose kind changed", () => {
     runAll(manifest({}));

@@ -432,7 +432,7 @@ function onlyPorts(before: Preimage, now: Preimage): Preimage {
 }
 
 function unchanged(step: ManifestStep, key: Digest, entry: CacheEntry, detail?: string): Decision {
-  const message = detail ?? `nothing changed since ${entry.createdAt.slice(0, 19).replace("T", " ")}`;
+  const message = detail ?? `nothing changed since ${entry.createdAt.slice(0, 19).replace("T", " ")} UTC`;
   return {
     decision: "cached",
     key,

@@ -58,7 +58,7 @@ export class LiveState {
     const { now, columns, rows, style } = options;
     const steps = [...this.#steps.values()];
     const done = steps.filter(({ state }) => state !== "pending" && state !== "running").length;
-    const head = `${style("strong", this.#pipeline)}  ${done} of ${count(steps.length, "step")}  ${style("quiet", duration(now - this.#started))}`;
+    const head = `${style("strong", this.#pipeline)}  ${done} of ${count(steps.length, "step")}  ${style("quiet", clock(now - this.#started))}`;
     const room = Math.max(1, rows - 2);
     const shown = steps.length <= room ? steps : mostTelling(steps, room - 1);
     const width = Math.min(28, Math.max(...shown.map(({ id }) => stringWidth(id)), 0));
@@ -94,11 +94,16 @@ function mostTelling(steps: readonly LiveStep[], room: number): readonly LiveSte
 
 function line(step: LiveStep, width: number, now: number, style: Style): string {
   const { symbol, look } = symbols[step.state];
-  const ms = step.state === "running" ? now - step.since : step.durationMs;
-  const time = step.state === "running" || ms > 0 ? duration(ms) : "";
+  const time =
+    step.state === "running" ? clock(now - step.since) : step.durationMs > 0 ? duration(step.durationMs) : "";
   const word = step.state === "pending" ? "" : step.state;
   const id = step.id.length > width ? `${step.id.slice(0, width - 1)}…` : step.id;
   return `${style(look, symbol)} ${padded(id, width)}  ${style(look, word.padEnd(9))} ${time.padStart(8)}  ${style("quiet", step.note)}`.trimEnd();
+}
+
+/** Whole seconds: a clock that is still most of the time leaves the picture still. */
+function clock(ms: number): string {
+  return ms < 60_000 ? `${Math.floor(ms / 1000)} s` : duration(ms);
 }
 
 function padded(text: string, width: number): string {

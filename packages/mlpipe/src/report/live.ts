@@ -14,7 +14,7 @@ export class LiveReporter implements Reporter {
   readonly #state = new LiveState(performance.now());
   readonly #log: ReturnType<typeof createLogUpdate>;
   readonly #timer: NodeJS.Timeout;
-  #changed = false;
+  #drawn = "";
 
   constructor(stream: NodeJS.WriteStream, style: Style) {
     this.#stream = stream;
@@ -33,7 +33,6 @@ export class LiveReporter implements Reporter {
       return;
     }
     this.#state.take(event, performance.now());
-    this.#changed = true;
   }
 
   close(): void {
@@ -43,11 +42,10 @@ export class LiveReporter implements Reporter {
   }
 
   #draw(): void {
-    // Times move on by themselves; nothing else does, and an equal picture is not written again.
-    if (!this.#changed && this.#stream.writableNeedDrain) return;
-    this.#changed = false;
     const { columns = 80, rows = 24 } = this.#stream;
-    const frame = this.#state.frame({ now: performance.now(), columns, rows, style: this.#style });
-    this.#log(frame.join("\n"));
+    const frame = this.#state.frame({ now: performance.now(), columns, rows, style: this.#style }).join("\n");
+    if (frame === this.#drawn) return;
+    this.#drawn = frame;
+    this.#log(frame);
   }
 }

@@ -110,6 +110,6 @@ function triggerText({ trigger }: Run): string {
 
 function gitText({ git }: Run): string {
   if (git === null) return "not recorded: no step was executed, or no git";
-  const where = [git.commit?.slice(0, 12) ?? "no commit yet", git.ref].filter((part) => part !== null).join(" on ");
+  const where = [git.commit?.slice(0, 12) ?? "no commit yet", git.ref?.replace("refs/heads/", "") ?? null].filter((part) => part !== null).join(" on ");
   return git.dirty === null ? where : `${where}, with changes`;
 }
