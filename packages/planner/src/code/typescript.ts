@@ -1,95 +1,112 @@
 /**
- * Code identity of TypeScript steps: the modules that a step's module loads, each by its syntax.
- * Sound first: every module of the import closure counts as a whole, so that no edit is missed;
- * comments, types and formatting do not count.
+ * Code identity of TypeScript steps: the declarations that a step's export reaches, and what
+ * happens when the modules around them are loaded. One digest for each declaration, so that a
+ * reason can name it.
  */
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, extname, isAbsolute, join, relative, sep } from "node:path";
-import { fileURLToPath } from "node:url";
-import type { Site } from "@mlpipe/dsl";
+import { realpathSync } from "node:fs";
+import { dirname, extname, relative, sep } from "node:path";
 import { type Digest, digestOf } from "@mlpipe/store";
-import { parseSync, type ParseResult } from "oxc-parser";
-import { ResolverFactory } from "oxc-resolver";
 import type { CodeIdentity, Finding } from "../command/findings.ts";
+import { Bindings } from "./bindings.ts";
+import { CodeGraph, type CodeNode } from "./graph.ts";
+import { InstalledPackages } from "./installed-packages.ts";
+import { Purity } from "./purity.ts";
+import { isMlpipe, Resolution } from "./resolution.ts";
+import { readModule, scriptExtensions, type SourceModule } from "./source-module.ts";
 
-interface LoadedModule {
-  readonly name: string;
-  readonly digest: Digest;
-  readonly imports: readonly string[];
-  readonly packages: readonly string[];
-  readonly uncacheable: readonly Finding[];
+/** How a module is looked at. */
+export interface IdentifyOptions {
+  /** Files the user named: they stand for what cannot be followed. */
+  readonly files?: readonly string[];
 }
 
-const scripts = new Set([".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs", ".jsx"]);
-
-/** One planning session's knowledge of the modules of a project. */
+/** One planning session's knowledge of the code of a project: each module is read once. */
 export class TypeScriptCode {
   readonly #root: string;
-  readonly #hash: (path: string) => Digest;
-  readonly #modules = new Map<string, LoadedModule>();
-  readonly #resolver = new ResolverFactory({ conditionNames: ["node", "import", "module-sync", "default", ...ownConditions()], extensions: [] });
+  readonly #modules = new Map<string, SourceModule>();
+  readonly #names = new Map<string, string>();
+  readonly #resolution: Resolution;
+  readonly #packages: InstalledPackages;
+  readonly #graph: CodeGraph;
 
-  constructor(options: { readonly projectRoot: string; readonly hash: (path: string) => Digest }) {
-    this.#root = options.projectRoot;
-    this.#hash = options.hash;
+  constructor({ projectRoot, hash }: { readonly projectRoot: string; readonly hash: (path: string) => Digest }) {
+    this.#root = realPath(projectRoot);
+    this.#resolution = new Resolution(this.#root);
+    this.#packages = new InstalledPackages(this.#root, hash);
+    const moduleAt = (path: string): SourceModule => this.#moduleAt(path);
+    const bindings = new Bindings(moduleAt, this.#resolution);
+    const purity = new Purity(bindings, (folder) => this.#isTrusted(folder));
+    const nameOf = (path: string): string => this.#nameOf(path);
+    this.#graph = new CodeGraph({ moduleAt, nameOf, hash, resolution: this.#resolution, bindings, purity });
   }
 
-  identify(modulePath: string, _exportName: string, options: { readonly files?: readonly string[] } = {}): CodeIdentity {
-    return this.identifyModule(modulePath, options);
+  /** The identity of an exported step. */
+  identify(modulePath: string, exportName: string, options: IdentifyOptions = {}): CodeIdentity {
+    const path = realPath(modulePath);
+    const exported = this.#graph.export(path, exportName);
+    if (exported !== null) return this.#identityOf([this.#graph.load(path), ...exported], options, []);
+    const missing = { message: `${this.#nameOf(path)} has no export ${exportName}`, site: { file: path, line: 1, column: 1 } };
+    return this.#identityOf([this.#graph.exports(path)], options, [missing]);
   }
 
-  identifyModule(modulePath: string, options: { readonly files?: readonly string[] } = {}): CodeIdentity {
+  /** The identity of a module that is started as a program. */
+  identifyModule(modulePath: string, options: IdentifyOptions = {}): CodeIdentity {
+    const path = realPath(modulePath);
+    const isScript = scriptExtensions.has(extname(path));
+    return this.#identityOf([isScript ? this.#graph.exports(path) : this.#graph.file(path)], options, []);
+  }
+
+  #identityOf(roots: readonly CodeNode[], { files }: IdentifyOptions, missing: readonly Finding[]): CodeIdentity {
+    const reached = this.#graph.reached(roots);
+    const wholes = new Set(reached.map(({ whole }) => whole));
     const parts: Record<string, Digest> = {};
-    const packages: Record<string, string> = {};
-    const uncacheable: Finding[] = [];
-    const seen = new Set([modulePath]);
-    for (const path of seen) {
-      const module = this.#load(path);
-      parts[module.name] = module.digest;
-      for (const folder of module.packages) this.#addPackage(folder, packages);
-      if (options.files === undefined) uncacheable.push(...module.uncacheable);
-      for (const next of module.imports) seen.add(next);
+    const folders = new Set<string>();
+    const uncacheable = [...missing];
+    for (const { part, module, packages, findings, fatal } of reached) {
+      for (const each of packages) folders.add(each);
+      if (files === undefined) uncacheable.push(...findings);
+      uncacheable.push(...fatal);
+      if (part === null || (module !== null && wholes.has(module))) continue;
+      const other = parts[part.name];
+      // Pieces of one name: merged namespaces, or modules of two packages of one name.
+      parts[part.name] = other === undefined ? part.digest : digestOf([other, part.digest].toSorted().join(" "));
     }
+    const { packages, findings } = this.#packages.withDependencies(folders);
+    uncacheable.push(...findings);
     return { parts, packages, uncacheable, warnings: [] };
   }
-  #addPackage(folder: string, into: Record<string, string>): void {
-    const { name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { name?: string; version?: string };
-    into[name ?? folder] = version ?? "0.0.0";
-  }
-  #load(path: string): LoadedModule {
+
+  #moduleAt(path: string): SourceModule {
     let module = this.#modules.get(path);
-    if (module === undefined) { module = this.#read(path); this.#modules.set(path, module); }
+    if (module === undefined) {
+      module = readModule(path, this.#nameOf(path));
+      this.#modules.set(path, module);
+    }
     return module;
   }
-  #read(path: string): LoadedModule {
-    const inside = relative(this.#root, path);
-    const name = inside.startsWith("..") ? path : inside.split(sep).join("/");
-    if (!scripts.has(extname(path))) return { name, digest: this.#hash(path), imports: [], packages: [], uncacheable: [] };
-    const text = readFileSync(path, "utf8");
-    const parsed = parseSync(path, text);
-    const imports: string[] = []; const packages: string[] = []; const uncacheable: Finding[] = [];
-    for (const request of requestsOf(parsed, text)) {
-      if (request.specifier === null) { uncacheable.push({ message: "a computed import() cannot be followed", site: siteAt(path, text, request.start) }); continue; }
-      const { specifier } = request;
-      if (specifier.startsWith("node:") || createRequire(path).resolve.paths(specifier) === null) continue;
-      const found = this.#resolver.sync(dirname(path), specifier);
-      if (found.path === undefined) { uncacheable.push({ message: `the import ${specifier} leads nowhere`, site: siteAt(path, text, request.start) }); continue; }
-      const pkg = found.packageJsonPath === undefined ? undefined : dirname(found.packageJsonPath);
-      const own = /^(?:mlpipe|@mlpipe\/.*)$/.test(specifier);
-      if (pkg !== undefined && (own || found.path.split(sep).includes("node_modules"))) packages.push(pkg); else imports.push(found.path);
+
+  /** Relative to the project, or for a linked package outside of it by the package's name. */
+  #nameOf(path: string): string {
+    let name = this.#names.get(path);
+    if (name === undefined) {
+      const inside = relative(this.#root, path);
+      const around = inside.startsWith("..") ? this.#resolution.packageAround(dirname(path)) : null;
+      name = (around === null ? inside : `${around.name}/${relative(around.folder, path)}`).split(sep).join("/");
+      this.#names.set(path, name);
     }
-    return { name, digest: digestOf(JSON.stringify(parsed.program, (key, value: unknown) => (skip.has(key) ? undefined : value))), imports, packages, uncacheable };
+    return name;
+  }
+
+  #isTrusted(packageFolder: string): boolean {
+    const name = this.#packages.nameOf(packageFolder);
+    return name === "zod" || isMlpipe(name);
   }
 }
-const skip = new Set(["start", "end", "range", "loc", "typeAnnotation", "returnType", "typeParameters", "typeArguments", "raw"]);
-function ownConditions(): string[] { return process.execArgv.flatMap((arg) => (arg.startsWith("--conditions=") ? [arg.slice(13)] : [])); }
-function requestsOf({ module }: ParseResult, text: string): { specifier: string | null; start: number }[] {
-  const out: { specifier: string | null; start: number }[] = [];
-  for (const { moduleRequest, entries } of module.staticImports) if (entries.length === 0 || entries.some(({ isType }) => !isType)) out.push({ specifier: moduleRequest.value, start: moduleRequest.start });
-  for (const { entries } of module.staticExports) for (const { moduleRequest, isType } of entries) if (moduleRequest && !isType) out.push({ specifier: moduleRequest.value, start: moduleRequest.start });
-  for (const { moduleRequest } of module.dynamicImports) { const t = text.slice(moduleRequest.start, moduleRequest.end); out.push({ specifier: /^(["'])[^"'`]*\1$/.test(t) ? t.slice(1, -1) : null, start: moduleRequest.start }); }
-  return out;
+
+function realPath(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    return path;
+  }
 }
-function siteAt(file: string, text: string, offset: number): Site { const before = text.slice(0, offset).split("\n"); return { file, line: before.length, column: (before.at(-1)?.length ?? 0) + 1 }; }
-void isAbsolute; void fileURLToPath;

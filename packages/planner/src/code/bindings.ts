@@ -1,0 +1,120 @@
+/** What names are bound to, across modules: through imports, re-exports and namespaces. */
+import type { ImportedName } from "./followed.ts";
+import type { Path } from "./effects.ts";
+import type { Resolution } from "./resolution.ts";
+import type { Item, SourceModule } from "./source-module.ts";
+
+/** What a name is bound to. */
+export type Bound =
+  | { readonly type: "item"; readonly item: Item }
+  /** All exports of a module as one object. */
+  | { readonly type: "namespace"; readonly path: string }
+  | { readonly type: "package"; readonly folder: string; readonly specifier: string; readonly imported: string }
+  | { readonly type: "builtin"; readonly specifier: string; readonly imported: string }
+  | { readonly type: "file"; readonly path: string }
+  /** A module that does not say where the export comes from, or does not have it. */
+  | { readonly type: "unknown"; readonly path: string; readonly imported: string }
+  | { readonly type: "nowhere"; readonly specifier: string };
+
+/** Answers what names are bound to, each once. More than one answer means that either may be. */
+export class Bindings {
+  readonly #moduleAt: (path: string) => SourceModule;
+  readonly #resolution: Resolution;
+  readonly #exports = new Map<string, readonly Bound[]>();
+
+  constructor(moduleAt: (path: string) => SourceModule, resolution: Resolution) {
+    this.#moduleAt = moduleAt;
+    this.#resolution = resolution;
+  }
+
+  /** What a name in a module is bound to; null for a global one. */
+  ofName(module: SourceModule, name: string): readonly Bound[] | null {
+    const items = module.bindings.get(name);
+    if (items !== undefined) return items.map((item) => ({ type: "item", item }));
+    const imported = module.imports.get(name);
+    return imported === undefined ? null : this.#ofImport(module, imported);
+  }
+
+  /** What a name is bound to, or its member if it is a namespace. */
+  ofPath(module: SourceModule, { name, member }: Path): readonly Bound[] | null {
+    const bounds = this.ofName(module, name);
+    if (bounds === null || member === null) return bounds;
+    return bounds.flatMap((bound) => (bound.type === "namespace" ? this.ofExport(bound.path, member) : [bound]));
+  }
+
+  #ofImport(module: SourceModule, { specifier, imported }: ImportedName): readonly Bound[] {
+    const target = this.#resolution.resolve(module.path, specifier, "import");
+    if (target.type === "module") {
+      return imported === "*" ? [{ type: "namespace", path: target.path }] : this.ofExport(target.path, imported);
+    }
+    return [outside(target, specifier, imported)];
+  }
+
+  /** What an export of a module is bound to. */
+  ofExport(path: string, name: string): readonly Bound[] {
+    const key = `${path}\0${name}`;
+    let bounds = this.#exports.get(key);
+    if (bounds === undefined) {
+      bounds = this.#follow(path, name);
+      this.#exports.set(key, bounds);
+    }
+    return bounds;
+  }
+
+  /** Chains of re-exports may be as long as a project has modules, so they are walked without recursion. */
+  #follow(start: string, startName: string): readonly Bound[] {
+    const found: Bound[] = [];
+    /** What `export *` from a package may give, if nothing else does. */
+    const possible: Bound[] = [];
+    const waiting: (readonly [path: string, name: string])[] = [[start, startName]];
+    const seen = new Set<string>();
+    const follow = (from: string, { specifier, imported }: ImportedName, into: Bound[]): void => {
+      const target = this.#resolution.resolve(from, specifier, "import");
+      if (target.type !== "module") into.push(outside(target, specifier, imported));
+      else if (imported === "*") into.push({ type: "namespace", path: target.path });
+      else waiting.push([target.path, imported]);
+    };
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const [path, name] = next;
+      const key = `${path}\0${name}`;
+      if (seen.has(key)) continue;
+      seen.add(key);
+      const known = this.#exports.get(key);
+      if (known !== undefined) {
+        found.push(...known.filter(({ type }) => type !== "unknown"));
+        continue;
+      }
+      const module = this.#moduleAt(path);
+      const exported = module.exports.get(name);
+      if (module.isOnePiece) found.push(...module.items.map((item) => ({ type: "item", item }) as const));
+      else if (exported === undefined) {
+        if (name !== "default") for (const star of module.stars) follow(path, { specifier: star, imported: name }, possible);
+      } else if (exported.specifier !== null) {
+        follow(path, { specifier: exported.specifier, imported: exported.name }, found);
+      } else {
+        const items = module.bindings.get(exported.name);
+        const imported = module.imports.get(exported.name);
+        if (items !== undefined) found.push(...items.map((item) => ({ type: "item", item }) as const));
+        else if (imported !== undefined) follow(path, imported, found);
+      }
+    }
+    if (found.length > 0) return found;
+    return possible.length > 0 ? possible : [{ type: "unknown", path: start, imported: startName }];
+  }
+}
+
+type Outside = Exclude<ReturnType<Resolution["resolve"]>, { readonly type: "module" }>;
+
+function outside(target: Outside, specifier: string, imported: string): Bound {
+  switch (target.type) {
+    case "package":
+      return { type: "package", folder: target.folder, specifier, imported };
+    case "file":
+      return target;
+    case "builtin":
+    case "inline":
+      return { type: "builtin", specifier, imported };
+    case "nowhere":
+      return { type: "nowhere", specifier };
+  }
+}

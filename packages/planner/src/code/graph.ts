@@ -1,0 +1,311 @@
+/**
+ * The graph of what code reaches: declarations, loaded modules, files. Nodes are opened when they
+ * are first reached, so that only what some step reaches is read.
+ */
+import type { Site } from "@mlpipe/dsl";
+import { type Digest, digestOf } from "@mlpipe/store";
+import type { Finding } from "../command/findings.ts";
+import type { Bindings, Bound } from "./bindings.ts";
+import { builtinName, codeLoaders, type Load } from "./followed.ts";
+import type { Purity } from "./purity.ts";
+import type { Resolution, Target } from "./resolution.ts";
+import type { Item, SourceModule } from "./source-module.ts";
+
+/** Something that code reaches. */
+export interface CodeNode {
+  /** What it adds to the identity. */
+  part: { readonly name: string; readonly digest: Digest } | null;
+  readonly edges: CodeNode[];
+  /** Folders of packages. */
+  readonly packages: string[];
+  readonly findings: Finding[];
+  /** Findings that no list of files can make up for. */
+  readonly fatal: Finding[];
+  /** The module that it stands for as a whole, so that its declarations need not be named. */
+  readonly whole: SourceModule | null;
+  readonly module: SourceModule | null;
+  /** The walk that saw it last: cheaper than a set for every step. */
+  seen: number;
+  open: (() => void) | null;
+}
+
+/** What the graph is made from. */
+export interface CodeGraphSources {
+  readonly moduleAt: (path: string) => SourceModule;
+  readonly nameOf: (path: string) => string;
+  readonly hash: (path: string) => Digest;
+  readonly resolution: Resolution;
+  readonly bindings: Bindings;
+  readonly purity: Purity;
+}
+
+export class CodeGraph {
+  readonly #from: CodeGraphSources;
+  readonly #loads = new Map<string, CodeNode>();
+  readonly #exports = new Map<string, CodeNode>();
+  readonly #wholes = new Map<SourceModule, CodeNode>();
+  readonly #items = new Map<Item, CodeNode>();
+  readonly #files = new Map<string, CodeNode>();
+  readonly #effectful = new Map<SourceModule, readonly Item[]>();
+  #walks = 0;
+
+  constructor(sources: CodeGraphSources) {
+    this.#from = sources;
+  }
+
+  /** Everything that is reached from these nodes, themselves included. */
+  reached(roots: readonly CodeNode[]): readonly CodeNode[] {
+    const walk = ++this.#walks;
+    const reached: CodeNode[] = [];
+    const add = (node: CodeNode): void => {
+      if (node.seen === walk) return;
+      node.seen = walk;
+      reached.push(node);
+    };
+    for (const root of roots) add(root);
+    // The list grows while it is walked.
+    for (const node of reached) {
+      opened(node);
+      for (const edge of node.edges) add(edge);
+    }
+    return reached;
+  }
+
+  /** The loading of a module: what it imports is loaded too, and what is effectful runs. */
+  load(path: string): CodeNode {
+    return remember(this.#loads, path, () => {
+      const module = this.#from.moduleAt(path);
+      return newNode({ module, open: (node) => this.#openLoad(node, module) });
+    });
+  }
+
+  /** All that a module exports, and its loading. */
+  exports(path: string): CodeNode {
+    return remember(this.#exports, path, () => newNode({ open: (node) => this.#openExports(node, path) }));
+  }
+
+  /** What an export of a module leads to; null if it has no such export. */
+  export(path: string, name: string): readonly CodeNode[] | null {
+    const bounds = this.#from.bindings.ofExport(path, name);
+    return bounds.some(({ type }) => type === "unknown") ? null : bounds.flatMap((bound) => this.#nodesOf(bound));
+  }
+
+  /** A file by its content. */
+  file(path: string): CodeNode {
+    return remember(this.#files, path, () => {
+      const name = this.#from.nameOf(path);
+      return newNode({
+        open: (node) => {
+          try {
+            node.part = { name, digest: this.#from.hash(path) };
+          } catch {
+            node.fatal.push({ message: `${name} cannot be read` });
+          }
+        },
+      });
+    });
+  }
+
+  #openLoad(node: CodeNode, module: SourceModule): void {
+    if (module.broken !== null) node.fatal.push(module.broken);
+    for (const { specifier, attribute, start } of module.requests) {
+      const target = this.#from.resolution.resolve(module.path, specifier, "import");
+      // Data does nothing when it is loaded, and counts where its name is used.
+      const isData = attribute !== null || (target.type === "file" && target.path.endsWith(".json"));
+      if (target.type === "file" && isData) continue;
+      if (target.type === "module") node.edges.push(this.load(target.path));
+      else this.#add(node, target, specifier, () => module.siteAt(start));
+    }
+    const effectful = this.#effectfulOf(module);
+    node.edges.push(...effectful.map((item) => this.#item(item)));
+    // One effectful declaration says all by itself. Of several the order counts, and statements have no name.
+    if (!module.isOnePiece && (effectful.length > 1 || effectful.some(({ label }) => label === null))) {
+      const lines = effectful.map((item) => item.label ?? this.#digest(item));
+      node.part = { name: `${module.name}#(top level)`, digest: digestOf(JSON.stringify(lines)) };
+    }
+  }
+
+  #openExports(node: CodeNode, path: string): void {
+    const module = this.#from.moduleAt(path);
+    node.edges.push(this.load(path));
+    if (module.isOnePiece) node.edges.push(...module.items.map((item) => this.#item(item)));
+    for (const name of module.exports.keys()) {
+      for (const bound of this.#from.bindings.ofExport(path, name)) {
+        if (bound.type !== "unknown") node.edges.push(...this.#nodesOf(bound));
+      }
+    }
+    for (const star of module.stars) {
+      const target = this.#from.resolution.resolve(path, star, "import");
+      if (target.type === "module") node.edges.push(this.exports(target.path));
+    }
+  }
+
+  #item(item: Item): CodeNode {
+    if (item.mutable) return this.#whole(item.module);
+    return remember(this.#items, item, () => newNode({ module: item.module, open: (node) => this.#openItem(node, item) }));
+  }
+
+  /** A module whose state changes: what any of it does may depend on all of it. */
+  #whole(module: SourceModule): CodeNode {
+    return remember(this.#wholes, module, () =>
+      newNode({
+        whole: module,
+        open: (node) => {
+          const digests = module.items.map((item) => this.#digest(item, node));
+          node.part = { name: module.name, digest: digestOf(JSON.stringify(digests)) };
+        },
+      }),
+    );
+  }
+
+  #openItem(node: CodeNode, item: Item): void {
+    const digest = this.#digest(item, node);
+    const { name } = item.module;
+    if (item.module.isOnePiece) node.part = { name, digest };
+    else if (item.label !== null) node.part = { name: `${name}#${item.label}`, digest };
+  }
+
+  /**
+   * The digest of a piece: its syntax, and what its names are bound to. The latter by name alone,
+   * since what they lead to has a part of its own.
+   */
+  #digest(item: Item, node: CodeNode = newNode({})): Digest {
+    const { module } = item;
+    const lines = new Set<string>();
+    node.findings.push(...item.findings);
+    for (const use of item.uses) {
+      const bounds = this.#from.bindings.ofPath(module, use);
+      if (bounds === null) {
+        lines.add(`${use.name} global`);
+        continue;
+      }
+      for (const bound of bounds) {
+        const isMember = use.member !== null && this.#from.bindings.ofName(module, use.name)?.[0]?.type === "namespace";
+        lines.add(`${use.name}${isMember ? `.${use.member}` : ""} ${this.#describe(bound)}`);
+        node.edges.push(...this.#nodesOf(bound));
+        if (bound.type === "package") node.packages.push(bound.folder);
+        if (bound.type === "item" && bound.item.isRequire && bound.item.module !== module) {
+          node.findings.push({ message: "a require of another module cannot be followed", site: module.siteAt(use.start) });
+        }
+      }
+    }
+    for (const load of item.loads) {
+      const target = this.#targetOf(module, load);
+      lines.add(`${load.how} ${load.specifier} ${this.#describeTarget(target)}`);
+      this.#add(node, target, load.specifier, () => module.siteAt(load.start));
+    }
+    const order = this.#from.purity.dependsOnOrder(item) ? this.#effectsBefore(item) : 0;
+    return digestOf(JSON.stringify([item.form, [...lines].toSorted(), order]));
+  }
+
+  #effectfulOf(module: SourceModule): readonly Item[] {
+    return remember(this.#effectful, module, () => module.items.filter((item) => this.#from.purity.isEffectful(item)));
+  }
+
+  #effectsBefore(item: Item): number {
+    const { items } = item.module;
+    const position = items.indexOf(item);
+    return this.#effectfulOf(item.module).filter((each) => items.indexOf(each) < position).length;
+  }
+
+  #targetOf(module: SourceModule, { how, specifier }: Load): Target {
+    const { resolution } = this.#from;
+    if (how === "url") return resolution.resolveUrl(module.path, specifier);
+    if (how === "path") return resolution.resolvePath(specifier);
+    return resolution.resolve(module.path, specifier, how);
+  }
+
+  #add(node: CodeNode, target: Target, specifier: string, siteAt: () => Site): void {
+    switch (target.type) {
+      case "module":
+        node.edges.push(this.exports(target.path));
+        return;
+      case "file":
+        node.edges.push(this.file(target.path));
+        return;
+      case "package":
+        node.packages.push(target.folder);
+        return;
+      case "builtin":
+        if (!codeLoaders.has(builtinName(target.name))) return;
+        node.findings.push({ message: `${specifier} must be imported by its name to be followed`, site: siteAt() });
+        return;
+      case "nowhere":
+        node.findings.push({ message: `${specifier} leads nowhere`, site: siteAt() });
+        return;
+      case "inline":
+    }
+  }
+
+  #nodesOf(bound: Bound): readonly CodeNode[] {
+    switch (bound.type) {
+      case "item":
+        return [this.#item(bound.item)];
+      case "namespace":
+      case "unknown":
+        return [this.exports(bound.path)];
+      case "file":
+        return [this.file(bound.path)];
+      case "package":
+      case "builtin":
+      case "nowhere":
+        return [];
+    }
+  }
+
+  #describe(bound: Bound): string {
+    const { nameOf } = this.#from;
+    switch (bound.type) {
+      case "item":
+        return `${bound.item.module.name}#${bound.item.label ?? ""}`;
+      case "namespace":
+        return `${nameOf(bound.path)}#*`;
+      case "unknown":
+        return `${nameOf(bound.path)}#?${bound.imported}`;
+      case "file":
+        return nameOf(bound.path);
+      case "package":
+      case "builtin":
+        return `${bound.specifier}#${bound.imported}`;
+      case "nowhere":
+        return `${bound.specifier} nowhere`;
+    }
+  }
+
+  #describeTarget(target: Target): string {
+    if (target.type === "module" || target.type === "file") return this.#from.nameOf(target.path);
+    return target.type;
+  }
+}
+
+function newNode({ open, ...more }: { readonly module?: SourceModule; readonly whole?: SourceModule; readonly open?: (node: CodeNode) => void }): CodeNode {
+  const node: CodeNode = {
+    part: null,
+    edges: [],
+    packages: [],
+    findings: [],
+    fatal: [],
+    whole: null,
+    module: null,
+    ...more,
+    seen: 0,
+    open: null,
+  };
+  if (open !== undefined) node.open = () => open(node);
+  return node;
+}
+
+function opened(node: CodeNode): void {
+  const { open } = node;
+  node.open = null;
+  open?.();
+}
+
+function remember<Key, Value>(known: Map<Key, Value>, key: Key, make: () => Value): Value {
+  let value = known.get(key);
+  if (value === undefined) {
+    value = make();
+    known.set(key, value);
+  }
+  return value;
+}

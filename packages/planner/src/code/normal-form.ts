@@ -1,0 +1,102 @@
+/**
+ * The normal form of a piece of syntax: equal for two texts that do the same by their syntax
+ * alone. Comments, types, layout, quotes and the spelling of numbers leave no trace.
+ */
+import { isErased, isNode, type Node, staticName, unwrap } from "./syntax.ts";
+
+/** Properties that say where and how something was written, or what its type is. */
+const ignored = new Set([
+  "type",
+  "start",
+  "end",
+  "range",
+  "parent",
+  "raw",
+  "directive",
+  "shorthand",
+  "declare",
+  "definite",
+  "accessibility",
+  "readonly",
+  "override",
+  "abstract",
+  "importKind",
+  "exportKind",
+  // Of functions: whether the body is an expression, which the body itself says.
+  "expression:boolean",
+]);
+
+/** The normal form of a node, as text. */
+export function normalForm(node: Node): string {
+  const out: string[] = [];
+  write(node, out);
+  return out.join("");
+}
+
+function write(wrapped: Node, out: string[]): void {
+  if (isErased(wrapped)) return;
+  const node = unwrap(wrapped);
+  switch (node.type) {
+    case "Identifier":
+      out.push(node.name, " ");
+      for (const decorator of node.decorators ?? []) write(decorator, out);
+      return;
+    case "Literal":
+      out.push(literal(node), " ");
+      return;
+    case "TaggedTemplateExpression":
+      // A tag sees how the text was written.
+      out.push("(tagged ", JSON.stringify(node.quasi.quasis.map(({ value }) => value.raw)));
+      break;
+    case "TemplateElement":
+      out.push(JSON.stringify(node.value.cooked ?? node.value.raw), " ");
+      return;
+    case "BlockStatement":
+    case "Program":
+      out.push("(", node.type, " ");
+      for (const statement of node.body) write(statement, out);
+      out.push(")");
+      return;
+    default:
+      out.push("(", node.type, " ");
+  }
+  writeProperties(node, out);
+  out.push(")");
+}
+
+function writeProperties(node: Node, out: string[]): void {
+  for (const [name, value] of Object.entries(node) as [string, unknown][]) {
+    if (ignored.has(name) || ignored.has(`${name}:${typeof value}`)) continue;
+    if (value === null || value === undefined || value === false) continue;
+    // `a?.b` is code, `a?: T` is a type.
+    if (name === "optional" && node.type !== "MemberExpression" && node.type !== "CallExpression") continue;
+    if (name === "key" && isNode(value) && "computed" in node && node.computed !== true) {
+      out.push("key=", keyOf(value, node), " ");
+    } else if (Array.isArray(value)) {
+      if (value.length === 0) continue;
+      out.push(name, "=[");
+      // A hole of an array is a place of its own.
+      for (const each of value) if (isNode(each)) write(each, out); else out.push("_ ");
+      out.push("]");
+    } else if (isNode(value)) {
+      if (isErased(value)) continue;
+      out.push(name, "=");
+      write(value, out);
+    } else out.push(name, "=", JSON.stringify(value), " ");
+  }
+}
+
+/** A key is the same with and without quotes. */
+function keyOf(key: Node, owner: Node): string {
+  const name = staticName(key, false);
+  // `{ __proto__: x }` sets the prototype, `{ __proto__ }` makes a property.
+  const special = name === "__proto__" && "shorthand" in owner && owner.shorthand;
+  return `${JSON.stringify(name)}${special ? "!" : ""}`;
+}
+
+function literal(node: Node & { readonly type: "Literal" }): string {
+  if ("regex" in node) return `/${node.regex.pattern}/${[...node.regex.flags].sort().join("")}`;
+  if ("bigint" in node) return `${node.bigint}n`;
+  if (node.value === null) return node.raw ?? "null";
+  return JSON.stringify(node.value) + (node.value === Infinity ? "Infinity" : "");
+}

@@ -1,0 +1,164 @@
+/** Where a specifier leads, as Node would resolve it in the process of a step. */
+import { readFileSync, statSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { dirname, extname, join, sep } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { ResolverFactory } from "oxc-resolver";
+import { scriptExtensions } from "./source-module.ts";
+
+/** What a specifier leads to. */
+export type Target =
+  /** A module of the project, or of a package that is linked into it: its source counts. */
+  | { readonly type: "module"; readonly path: string }
+  /** Any other file: its content counts. */
+  | { readonly type: "file"; readonly path: string }
+  /** An installed package, by its real folder: name and version count. */
+  | { readonly type: "package"; readonly folder: string }
+  | { readonly type: "builtin"; readonly name: string }
+  /** A literal `data:` URL, which is in the code already. */
+  | { readonly type: "inline" }
+  | { readonly type: "nowhere"; readonly why: string };
+
+/** Node's conditions for `import` and `require`, with those it was started with. */
+const conditions = {
+  import: ["node", "import", "module-sync", "node-addons", ...startedWith()],
+  require: ["node", "require", "module-sync", "node-addons", ...startedWith()],
+};
+
+function startedWith(): readonly string[] {
+  const { execArgv } = process;
+  return execArgv.flatMap((arg, index) => {
+    const given = /^(?:--conditions|-C)(?:=(.+))?$/.exec(arg);
+    return given === null ? [] : [given[1] ?? execArgv[index + 1] ?? ""];
+  });
+}
+
+/** mlpipe and what it consists of: packages even where they are linked, since their versions say what they do. */
+export function isMlpipe(name: string): boolean {
+  return name === "mlpipe" || name.startsWith("@mlpipe/");
+}
+
+/** Resolves specifiers, each once. */
+export class Resolution {
+  readonly #root: string;
+  readonly #known = new Map<string, Target>();
+  readonly #names = new Map<string, { readonly folder: string; readonly name: string } | null>();
+  readonly #resolvers: Readonly<Record<"import" | "require", readonly ResolverFactory[]>>;
+
+  constructor(root: string) {
+    this.#root = root;
+    const node = new ResolverFactory({ conditionNames: conditions.import, extensions: [], nodePath: false });
+    // Packages without `exports` may leave out extensions even for `import`.
+    const legacy = { extensions: [".js", ".json", ".node"], nodePath: false };
+    this.#resolvers = {
+      import: [node, node.cloneWithOptions({ conditionNames: conditions.import, ...legacy })],
+      require: [node.cloneWithOptions({ conditionNames: conditions.require, ...legacy })],
+    };
+  }
+
+  /** Where a specifier in a module leads. */
+  resolve(from: string, specifier: string, how: "import" | "require"): Target {
+    const folder = dirname(from);
+    const key = `${how}\0${folder}\0${specifier}`;
+    let target = this.#known.get(key);
+    if (target === undefined) {
+      target = this.#find(folder, specifier, how);
+      this.#known.set(key, target);
+    }
+    return target;
+  }
+
+  /** A file named by a URL relative to a module. */
+  resolveUrl(from: string, specifier: string): Target {
+    if (!URL.canParse(specifier, pathToFileURL(from).href)) return { type: "nowhere", why: "is no URL" };
+    const url = new URL(specifier, pathToFileURL(from));
+    return url.protocol === "file:" ? this.resolvePath(fileURLToPath(url)) : { type: "inline" };
+  }
+
+  /** A file by its path, relative to the project's root. */
+  resolvePath(path: string): Target {
+    const full = join(path.startsWith(sep) ? "" : this.#root, path);
+    const found = statSync(full, { throwIfNoEntry: false });
+    if (found === undefined) return { type: "nowhere", why: "does not exist" };
+    return found.isFile() ? fileTarget(full) : { type: "nowhere", why: "is no file" };
+  }
+
+  /** The package that a folder belongs to, if one with a name is around it. */
+  packageAround(folder: string): { readonly folder: string; readonly name: string } | null {
+    const passed: string[] = [];
+    let at = folder;
+    let found = this.#names.get(at);
+    while (found === undefined) {
+      passed.push(at);
+      const name = nameIn(at);
+      const parent = dirname(at);
+      if (name !== null) found = { folder: at, name };
+      else if (parent === at) found = null;
+      else {
+        at = parent;
+        found = this.#names.get(at);
+      }
+    }
+    for (const each of passed) this.#names.set(each, found);
+    return found;
+  }
+
+  #find(folder: string, given: string, how: "import" | "require"): Target {
+    if (isBuiltin(given)) return { type: "builtin", name: given };
+    if (given.startsWith("data:")) return { type: "inline" };
+    if (given.startsWith("file:")) return this.resolveUrl(join(folder, "module"), given);
+    const isRelative = /^\.{0,2}\//.test(given);
+    // Relative specifiers of `import` are URLs.
+    const specifier = isRelative && how === "import" ? asPath(given) : given;
+    let why = "leads nowhere";
+    for (const resolver of isRelative && how === "import" ? this.#resolvers.import.slice(0, 1) : this.#resolvers[how]) {
+      const { path, error } = resolver.sync(folder, specifier);
+      if (path !== undefined) return this.#classify(path, !isRelative && !given.startsWith("#"));
+      why = error ?? why;
+    }
+    return { type: "nowhere", why };
+  }
+
+  #classify(path: string, isBare: boolean): Target {
+    const installed = installedFolder(path);
+    if (installed !== null) return { type: "package", folder: installed };
+    if (isBare) {
+      const around = this.packageAround(dirname(path));
+      if (around !== null && isMlpipe(around.name)) return { type: "package", folder: around.folder };
+    }
+    return fileTarget(path);
+  }
+}
+
+function fileTarget(path: string): Target {
+  return { type: scriptExtensions.has(extname(path)) ? "module" : "file", path };
+}
+
+function asPath(specifier: string): string {
+  const [bare = specifier] = specifier.split(/[?#]/, 1);
+  try {
+    return decodeURIComponent(bare);
+  } catch {
+    return bare;
+  }
+}
+
+/** The folder of the package in `node_modules` that a real path belongs to. */
+function installedFolder(path: string): string | null {
+  const mark = `${sep}node_modules${sep}`;
+  const at = path.lastIndexOf(mark);
+  if (at === -1) return null;
+  const start = at + mark.length;
+  const [first = "", second = ""] = path.slice(start).split(sep, 2);
+  return path.slice(0, start) + (first.startsWith("@") ? join(first, second) : first);
+}
+
+function nameIn(folder: string): string | null {
+  try {
+    const document: unknown = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const isNamed = typeof document === "object" && document !== null && "name" in document;
+    return isNamed && typeof document.name === "string" && document.name !== "" ? document.name : null;
+  } catch {
+    return null;
+  }
+}
