@@ -13,6 +13,10 @@ export class OutputJson extends OutputFile implements JsonWriter<unknown> {
   }
 
   async write(content: unknown): Promise<void> {
+    await this.replace(async (append) => append(await this.#text(content)));
+  }
+
+  async #text(content: unknown): Promise<string> {
     const verdict = await validate(this.#schema, content);
     if (verdict.issues) {
       const problem = describeRefusal(verdict.issues, content);
@@ -26,16 +30,10 @@ export class OutputJson extends OutputFile implements JsonWriter<unknown> {
       );
     }
     const converted = toJson(converts(this.#schema) ? content : verdict.value);
-    if ("problem" in converted) {
-      throw new MlpipeError(
-        "MLP3026",
-        `What was written to ${this.port} is not JSON: ${converted.problem}.`,
-        {
-          exit: 1,
-          hint: "Convert it first: a date to its ISO string, a map to an object.",
-        },
-      );
-    }
-    await this.replace((append) => append(`${JSON.stringify(converted.json, null, 2)}\n`));
+    if ("json" in converted) return `${JSON.stringify(converted.json, null, 2)}\n`;
+    throw new MlpipeError("MLP3026", `What was written to ${this.port} is not JSON: ${converted.problem}.`, {
+      exit: 1,
+      hint: "Convert it first: a date to its ISO string, a map to an object.",
+    });
   }
 }

@@ -55,8 +55,8 @@ export abstract class OutputRows extends OutputFile implements RowWriter<unknown
     }
     const schema = this.#schema;
     const keepGiven = converts(schema);
-    const encoder = await this.encoder();
     const count = await this.replace(async (append) => {
+      const encoder = await this.encoder();
       let number = 0;
       for await (const row of rows) {
         number++;

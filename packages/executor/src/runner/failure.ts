@@ -39,11 +39,13 @@ export function failureOf(
 
 /** The error and its causes in one line. */
 function chain(thrown: unknown): string {
-  const parts: string[] = [];
-  let next: unknown = thrown;
-  for (let depth = 0; depth < maxCauses && next !== undefined; depth++) {
-    parts.push(headline(next));
-    next = causeOf(next);
+  const parts = [headline(thrown)];
+  for (
+    let cause = causeOf(thrown);
+    cause !== undefined && parts.length <= maxCauses;
+    cause = causeOf(cause)
+  ) {
+    parts.push(headline(cause));
   }
   return parts.join(", caused by ");
 }
@@ -80,10 +82,11 @@ function stackOf(thrown: unknown): unknown {
 }
 
 function shown(value: unknown): string {
+  if (typeof value === "bigint" || typeof value === "symbol") return String(value);
   try {
     return (JSON.stringify(value) ?? typeof value).slice(0, 200);
   } catch {
-    // Circular, a bigint, or with a toJSON of its own that throws.
+    // Circular, or with a toJSON of its own that throws.
     return Object.prototype.toString.call(value);
   }
 }

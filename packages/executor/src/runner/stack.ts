@@ -54,10 +54,10 @@ function frameOf(line: string, root: string): Frame | undefined {
   };
 }
 
-/** The place that Node puts above the message of a syntax error: `/path/file.ts:3`, the line, and a caret. */
+/** The place that Node puts above the message of a syntax error: `/path/file.ts:3`, lines, and a caret. */
 export function syntaxSite(stack: unknown, root: string): ManifestSite | undefined {
   if (typeof stack !== "string") return undefined;
-  const match = /^((?:file:\/\/)?\/[^\n]*):(\d+)\n[^\n]*\n([ \t]*)\^/.exec(stack);
+  const match = /^((?:file:\/\/)?\/[^\n]*):(\d+)\n(?:[^\n]*\n){1,9}?([ \t]*)\^/.exec(stack);
   if (match === null) return undefined;
   const [, place = "", line, indent = ""] = match;
   return { file: shownPath(pathOf(place), root), line: Number(line), column: indent.length + 1 };
