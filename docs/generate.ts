@@ -1,11 +1,14 @@
 /**
  * Writes the pages that are made from the code: `cli.md` from the commands, `errors.md` from the
- * catalogues of error codes. With `--check` writes nothing and fails if a page is out of date.
+ * catalogues of error codes, `schemas/` from the contracts between the packages. With `--check` writes nothing and fails if a page is out of date.
  */
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { manifestJsonSchema } from "../packages/dsl/src/manifest.ts";
 import { errorPages } from "../packages/mlpipe/src/cli/catalogue.ts";
 import { createProgram } from "../packages/mlpipe/src/cli/program.ts";
+import { planJsonSchema } from "../packages/planner/src/plan.ts";
+import { recordJsonSchemas } from "../packages/provenance/src/json-schemas.ts";
 
 const rooms: readonly (readonly [prefix: string, title: string, about: string])[] = [
   ["MLP1", "Authoring", "The pipeline's source says something that does not hold. Exit code 2."],
@@ -79,12 +82,18 @@ function errorsPage(): string {
 
 const check = process.argv.includes("--check");
 let stale = 0;
-for (const [name, page] of [
+const schemas = { manifest: manifestJsonSchema(), plan: planJsonSchema(), ...recordJsonSchemas() };
+const pages: readonly (readonly [name: string, page: string])[] = [
   ["cli.md", cliPage()],
   ["errors.md", errorsPage()],
-] as const) {
+  ...Object.entries(schemas).map(
+    ([name, schema]) => [`schemas/${name}.schema.json`, `${JSON.stringify(schema, null, 2)}\n`] as const,
+  ),
+];
+for (const [name, page] of pages) {
   const path = join(import.meta.dirname, name);
   if (!check) {
+    mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, page);
     continue;
   }

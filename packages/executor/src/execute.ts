@@ -31,7 +31,7 @@ export interface ExecuteOptions {
   readonly signal?: AbortSignal | undefined;
   /** Stops now. */
   readonly kill?: AbortSignal | undefined;
-  emit(event: ExecutorEvent): void;
+  readonly emit: (event: ExecutorEvent) => void;
 }
 
 /** What became of a run. */

@@ -6,7 +6,11 @@ import type { Publication, Store } from "@mlpipe/store";
  */
 export class Publisher {
   readonly #store: Store;
-  #waiting: { readonly publication: Publication; done(): void; failed(error: unknown): void }[] = [];
+  #waiting: {
+    readonly publication: Publication;
+    readonly done: () => void;
+    readonly failed: (error: unknown) => void;
+  }[] = [];
 
   constructor(store: Store) {
     this.#store = store;

@@ -61,6 +61,11 @@ export const PlanSchema = z
   })
   .meta({ id: "Plan", title: "mlpipe plan" });
 
+/** The JSON Schema of the plan (draft 2020-12), as published. */
+export function planJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(PlanSchema, { target: "draft-2020-12" });
+}
+
 /** What would run, and why. */
 export type Plan = z.infer<typeof PlanSchema>;
 

@@ -59,7 +59,7 @@ function eventOf(path: string | undefined): GithubEvent {
   try {
     const event: unknown = JSON.parse(readFileSync(path, "utf8"));
     // Written by the runner of GitHub; what is missing reads as undefined.
-    return typeof event === "object" && event !== null ? (event as GithubEvent) : {};
+    return typeof event === "object" && event !== null ? event : {};
   } catch {
     return {};
   }

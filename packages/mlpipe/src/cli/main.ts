@@ -1,5 +1,6 @@
 /** The entry of the command line: reads it, does it, and ends with the right exit code. */
 import { readFileSync } from "node:fs";
+import { inspect } from "node:util";
 import type { CommanderError } from "commander";
 import { MlpipeError } from "@mlpipe/dsl";
 import { findProject } from "../project/project.ts";
@@ -74,7 +75,7 @@ function reported(error: unknown, json: boolean): number {
     for (const line of renderError(error, root, styleFor(process.stderr))) say(line);
     return error.exit;
   }
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const text = error instanceof Error ? (error.stack ?? error.message) : inspect(error);
   say(`MLP7000  This is a bug in mlpipe ${version()}, Node ${process.version}. Please report it with this text:`);
   say(text);
   return bugExit;

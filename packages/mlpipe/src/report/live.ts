@@ -42,7 +42,7 @@ export class LiveReporter implements Reporter {
   }
 
   #draw(): void {
-    const { columns = 80, rows = 24 } = this.#stream;
+    const { columns, rows } = this.#stream;
     const frame = this.#state.frame({ now: performance.now(), columns, rows, style: this.#style }).join("\n");
     if (frame === this.#drawn) return;
     this.#drawn = frame;

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { MlpipeError } from "@mlpipe/dsl";
 import { type Run, runOf } from "@mlpipe/provenance";
-import { type Content, type Digest, isDigest, type Store } from "@mlpipe/store";
+import { type Content, isDigest, type Store } from "@mlpipe/store";
 import { nearest } from "../../project/nearest.ts";
 import { bytes, shortId } from "../format.ts";
 import { printJson, say } from "../output.ts";
@@ -73,7 +73,7 @@ function find(store: Store, named: string, id: string | undefined): { readonly r
   for (const run of runs) {
     const output = run.steps.find((each) => each.id === step)?.outputs[port];
     if (output !== undefined && isDigest(output.digest)) {
-      return { run: run.id, content: { type: output.type, digest: output.digest as Digest, size: output.size } };
+      return { run: run.id, content: { type: output.type, digest: output.digest, size: output.size } };
     }
   }
   throw new MlpipeError("MLP6014", `${id === undefined ? "No run" : `The run ${id}`} has an output ${named}.`, {

@@ -1,5 +1,4 @@
 /** What commands that look at a pipeline have in common: project, manifest, store. */
-import { existsSync } from "node:fs";
 import { type Manifest, MlpipeError } from "@mlpipe/dsl";
 import { openStore, type Store } from "@mlpipe/store";
 import { loadManifest } from "../../project/load.ts";
@@ -43,11 +42,6 @@ export function openRecords(): { readonly project: Project; readonly store: Stor
   return { project, store: openStore(project.storeRoot, { readonly: true }) };
 }
 
-/** Whether anything was ever kept here. */
-export function hasStore(project: Project): boolean {
-  return existsSync(project.storeRoot);
-}
-
 /** The steps to be forced, as the planner takes them. */
 export function forced(manifest: Manifest, force: PipelineOptions["force"]): ReadonlySet<string> | "all" {
   if (force === undefined) return new Set();
@@ -79,9 +73,8 @@ export function stepsNamed(manifest: Manifest, words: readonly string[]): Readon
 
 /** What modules print while they are imported is no data: it goes to stderr. */
 async function withQuietStdout<Result>(load: () => Promise<Result>): Promise<Result> {
-  const { write } = process.stdout;
-  // Same signature, same overloads: only the stream differs.
-  process.stdout.write = process.stderr.write.bind(process.stderr) as typeof write;
+  const write = process.stdout.write.bind(process.stdout);
+  process.stdout.write = process.stderr.write.bind(process.stderr);
   try {
     return await load();
   } finally {

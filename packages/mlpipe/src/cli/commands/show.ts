@@ -1,6 +1,6 @@
 import type { RecordedRun, Run, StepRun } from "@mlpipe/provenance";
 import { stepRunOf } from "@mlpipe/provenance";
-import { type Digest, isDigest, type Store } from "@mlpipe/store";
+import { isDigest, type Store } from "@mlpipe/store";
 import { bytes, duration, localTime, metric, shortId } from "../format.ts";
 import { columns, print, printJson } from "../output.ts";
 import { styleFor, type Style } from "../style.ts";
@@ -44,7 +44,7 @@ function documentsOf(store: Store, run: Run, stepRuns: readonly StepRun[]): Reco
   const documents: Record<string, unknown> = {};
   const digests = [run.env, ...stepRuns.flatMap(({ env, keyParts }) => [env, ...Object.values(keyParts)])];
   for (const digest of digests) {
-    const document = digest !== null && isDigest(digest) ? store.parts.get(digest as Digest) : undefined;
+    const document = digest !== null && isDigest(digest) ? store.parts.get(digest) : undefined;
     if (digest !== null && document !== undefined) documents[digest] = document;
   }
   return documents;
