@@ -3,11 +3,11 @@ import type { Column } from "./columns.ts";
 
 const decimal = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 
-/** What a field is for its column; `refused` if it can be nothing. */
+/** What a field is for its column, or why it can be nothing. */
 export function parseCell(
   field: string,
   column: Column | undefined,
-): { readonly value: unknown } | "refused" {
+): { readonly value: unknown } | { readonly problem: string } {
   if (column === undefined) return { value: field };
   const { number, boolean, strings, nullable, optional } = column;
   if (field === "") {
@@ -16,14 +16,24 @@ export function parseCell(
   }
   if (strings === "any" || (strings !== "none" && strings.has(field))) return { value: field };
   // A schema that coerces would read an empty field as 0 or false: a gap must never become data.
-  if ((number || boolean) && field.trim() === "") return "refused";
+  if ((number || boolean) && field.trim() === "") {
+    return { problem: `expected ${number ? "a number" : "true or false"}` };
+  }
   if (number && decimal.test(field)) {
     const value = Number(field);
+    if (!isWhole(field, value))
+      return { problem: "it has more digits than a number can hold; read it as a string" };
     if (Number.isFinite(value)) return { value };
   }
   if (boolean && (field === "true" || field === "false")) return { value: field === "true" };
   // The schema says what is wrong with it.
   return { value: field };
+}
+
+/** Whether an integer kept all its digits: an id that did not would be another id. */
+function isWhole(field: string, value: number): boolean {
+  if (!Number.isInteger(value) || Number.isSafeInteger(value) || !/^[+-]?\d+$/.test(field)) return true;
+  return String(value) === field || BigInt(value) === BigInt(field.replace("+", ""));
 }
 
 /** A value as a field, or why it cannot be one. */

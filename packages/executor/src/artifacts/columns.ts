@@ -11,19 +11,32 @@ export interface Column {
   readonly optional: boolean;
 }
 
-/** The columns of a row in the order of its schema; nothing if the schema does not tell. */
-export function columnsOf(schema: Schema): ReadonlyMap<string, Column> | undefined {
+/** The columns of a row. */
+export interface Columns {
+  /** By name, in the order of the schema. */
+  readonly named: ReadonlyMap<string, Column>;
+  /** What further columns hold, where the schema lets them through: `z.record(z.string(), z.number())`. */
+  readonly others: Column | undefined;
+}
+
+/** The columns of a row as its schema has them; nothing if the schema does not tell. */
+export function columnsOf(schema: Schema): Columns | undefined {
   const root = jsonSchemaOf(schema);
   if (root === undefined) return undefined;
+  const { additionalProperties } = root;
+  const others = isObject(additionalProperties) ? column([additionalProperties], root, true) : undefined;
   const properties = propertiesOf(root, root, 0);
-  if (properties === undefined) return undefined;
-  const columns = new Map<string, Column>();
-  for (const [name, { schemas, optional }] of properties) {
-    const accepts = new Accepts(root);
-    for (const each of schemas) accepts.add(each);
-    columns.set(name, accepts.column(optional));
-  }
-  return columns;
+  if (properties === undefined && others === undefined) return undefined;
+  const named = new Map<string, Column>();
+  for (const [name, { schemas, optional }] of properties ?? [])
+    named.set(name, column(schemas, root, optional));
+  return { named, others };
+}
+
+function column(schemas: readonly JsonSchema[], root: JsonSchema, optional: boolean): Column {
+  const accepts = new Accepts(root);
+  for (const each of schemas) accepts.add(each);
+  return accepts.column(optional);
 }
 
 interface Property {

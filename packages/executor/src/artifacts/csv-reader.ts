@@ -1,7 +1,7 @@
 /** Rows of comma-separated text. */
 import { MlpipeError } from "@mlpipe/dsl";
 import { parseCell } from "./cell.ts";
-import { type Column, columnsOf } from "./columns.ts";
+import { type Column, type Columns, columnsOf } from "./columns.ts";
 import type { InputPlace } from "./input-file.ts";
 import { InputRows, type RawRow } from "./input-rows.ts";
 import type { Schema } from "./schema.ts";
@@ -25,7 +25,7 @@ interface Fields {
 
 /** An input of comma-separated rows with a header line. */
 export class CsvReader extends InputRows {
-  readonly #columns: ReadonlyMap<string, Column> | undefined;
+  readonly #columns: Columns | undefined;
 
   constructor(place: InputPlace, schema: Schema) {
     super(place, schema);
@@ -47,7 +47,8 @@ export class CsvReader extends InputRows {
       }
       yield rows;
     }
-    if (header === undefined) {
+    // A schema that names no column may have had no row to name them.
+    if (header === undefined && (this.#columns?.named.size ?? 0) > 0) {
       const hint = "The first line of a csv names its columns, also where there are no rows.";
       throw this.#malformed(`There is no header line: ${this.named} is empty`, 1, hint);
     }
@@ -71,13 +72,13 @@ export class CsvReader extends InputRows {
         hint,
       );
     }
-    for (const [name, { optional }] of this.#columns ?? []) {
+    for (const [name, { optional }] of this.#columns?.named ?? []) {
       if (optional || names.includes(name)) continue;
       const found = names.map((each) => JSON.stringify(each)).join(", ");
       const problem = `The header of ${this.named} has no column ${JSON.stringify(name)}; it has ${found}`;
       throw this.#malformed(problem, 1, "Add the column, or make it optional in the schema.");
     }
-    return names.map((name) => ({ name, column: this.#columns?.get(name) }));
+    return names.map((name) => ({ name, column: this.#columns?.named.get(name) ?? this.#columns?.others }));
   }
 
   #row(header: readonly HeaderColumn[], fields: readonly string[], number: number, line: number): object {
@@ -90,9 +91,8 @@ export class CsvReader extends InputRows {
       const { name = "", column } = header[index] ?? {};
       const field = fields[index] ?? "";
       const cell = parseCell(field, column);
-      if (cell === "refused") {
-        const wanted = column?.number === true ? "a number" : "true or false";
-        throw this.refusal(number, line, `${name} is ${JSON.stringify(field)}: expected ${wanted}`);
+      if ("problem" in cell) {
+        throw this.refusal(number, line, `${name} is ${JSON.stringify(field)}: ${cell.problem}`);
       }
       if (cell.value !== undefined) row[name] = cell.value;
     }

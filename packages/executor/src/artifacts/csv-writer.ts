@@ -2,19 +2,18 @@
 import { MlpipeError } from "@mlpipe/dsl";
 import type { stringify } from "csv-stringify/sync";
 import { formatCell } from "./cell.ts";
-import { columnsOf } from "./columns.ts";
+import { type Columns, columnsOf } from "./columns.ts";
 import type { OutputPlace } from "./output-file.ts";
 import { OutputRows, type RowEncoder, type WrittenRow } from "./output-rows.ts";
 import type { Schema } from "./schema.ts";
 
 /** An output of comma-separated rows with a header line, its bytes the same for the same rows. */
 export class CsvWriter extends OutputRows {
-  readonly #columns: readonly string[] | undefined;
+  readonly #columns: Columns | undefined;
 
   constructor(place: OutputPlace, schema: Schema) {
     super(place, schema);
-    const columns = columnsOf(schema);
-    if (columns !== undefined) this.#columns = [...columns.keys()];
+    this.#columns = columnsOf(schema);
   }
 
   protected override async encoder(): Promise<RowEncoder> {
@@ -26,16 +25,18 @@ export class CsvWriter extends OutputRows {
 class CsvEncoder implements RowEncoder {
   readonly #port: string;
   readonly #stringify: typeof stringify;
-  /** Of the schema, or else of the first row. */
-  #columns: readonly string[] | undefined;
+  /** Those of the schema, and where it leaves that open those of the first row. */
+  #columns: readonly string[];
   #names: ReadonlySet<string>;
+  #isOpen: boolean;
   #lines: (readonly string[])[] = [];
   #begun = false;
 
-  constructor(port: string, columns: readonly string[] | undefined, stringifier: typeof stringify) {
+  constructor(port: string, columns: Columns | undefined, stringifier: typeof stringify) {
     this.#port = port;
-    this.#columns = columns;
-    this.#names = new Set(columns);
+    this.#columns = [...(columns?.named.keys() ?? [])];
+    this.#names = new Set(this.#columns);
+    this.#isOpen = columns === undefined || columns.others !== undefined;
     this.#stringify = stringifier;
   }
 
@@ -47,30 +48,32 @@ class CsvEncoder implements RowEncoder {
     }
     // Checked to be an object above.
     const row = value as Readonly<Record<string, unknown>>;
-    if (this.#columns === undefined) {
-      this.#columns = Object.keys(row);
-      this.#names = new Set(this.#columns);
+    if (this.#isOpen) {
+      this.#isOpen = false;
+      this.#names = new Set([...this.#columns, ...Object.keys(row)]);
+      this.#columns = [...this.#names];
     }
     for (const key in row) {
       if (this.#names.has(key) || row[key] === undefined || isStripped(key, validated)) continue;
       throw this.#unfit(
         `Row ${number} written to ${this.#port} has the property ${key}, and there is no such column.`,
-        `The columns are ${this.#columns.join(", ")}. Every column needs a place in the schema.`,
+        `The columns are ${this.#columns.join(", ")}. Every row has the same, named by the schema or by the first row.`,
       );
     }
     this.#lines.push(this.#columns.map((column) => this.#field(row[column], column, number)));
   }
 
   take(): string {
-    const lines = this.#begun || this.#columns === undefined ? this.#lines : [this.#columns, ...this.#lines];
-    this.#begun ||= this.#columns !== undefined;
+    const lines = this.#begun ? this.#lines : [this.#columns, ...this.#lines];
     this.#lines = [];
-    if (lines.length === 0) return "";
+    // No schema and no row: not even a header is known.
+    if (this.#columns.length === 0) return "";
+    this.#begun = true;
     return this.#stringify(lines, {
       record_delimiter: "\n",
       quote_record_delimiter: true,
       // An empty field that is a whole line would look like no row at all.
-      quoted_empty: this.#columns?.length === 1,
+      quoted_empty: this.#columns.length === 1,
     });
   }
 

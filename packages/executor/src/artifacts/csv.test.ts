@@ -113,6 +113,30 @@ describe("a field becomes what its column asks for", () => {
     expect(await read("a,b\n1,true\n", Joined)).toEqual([{ a: 1, b: true }]);
   });
 
+  test("as many columns as there are, all of one type", async () => {
+    const Features = z.record(z.string(), z.number());
+    const rows = [
+      { f0: 1, f1: 0.5 },
+      { f0: 2, f1: 3 },
+    ];
+    const content = await written(rows, Features);
+    expect(content).toBe("f0,f1\n1,0.5\n2,3\n");
+    expect(await read(content, Features)).toEqual(rows);
+    const Known = z.object({ id: z.string() }).catchall(z.number());
+    expect(await read("id,f0,f1\n007,1,\n", Known)).toEqual([{ id: "007", f0: 1 }]);
+  });
+
+  test("a number that would lose digits is refused, one that keeps its value is not", async () => {
+    const Row = z.object({ id: z.number() });
+    await expect(read("id\n12345678901234567890\n", Row)).rejects.toThrow(
+      "more digits than a number can hold",
+    );
+    expect(await read("id\n1152921504606846976\n1152921504606847000\n", Row)).toEqual([
+      { id: 2 ** 60 },
+      { id: 2 ** 60 },
+    ]);
+  });
+
   test("one date in a row leaves its other columns their types", async () => {
     const Row = z.object({ at: z.coerce.date(), x: z.number() });
     expect(await read("at,x\n2020-01-02,3\n", Row)).toEqual([{ at: new Date("2020-01-02"), x: 3 }]);
@@ -263,6 +287,11 @@ describe("what is written", () => {
     expect(await read(content, Row)).toEqual([{ celsius: 2 }]);
   });
 
+  test("without a description and without rows, nothing", async () => {
+    const bare: Schema = { "~standard": { version: 1, vendor: "own", validate: (value) => ({ value }) } };
+    expect(await written([], bare)).toBe("");
+  });
+
   test("without a description, the first row names the columns", async () => {
     const bare: Schema = { "~standard": { version: 1, vendor: "own", validate: (value) => ({ value }) } };
     expect(await written([{ b: 1, a: 2 }, { a: 3 }], bare)).toBe("b,a\n1,2\n,3\n");
@@ -272,13 +301,22 @@ describe("what is written", () => {
     });
   });
 
-  test("a property without a column is an error where the schema lets it through", async () => {
-    await expect(
-      written([{ date: "a", tempMax: 1, rain: 2 }], z.looseObject(Day.shape)),
-    ).rejects.toMatchObject({
+  test("where the schema lets further columns through, the first row names them", async () => {
+    const Loose = z.looseObject(Day.shape);
+    expect(await written([{ rain: 2, date: "a", tempMax: 1 }], Loose)).toBe("date,tempMax,rain\na,1,2\n");
+    const rows = [
+      { date: "a", tempMax: 1 },
+      { date: "a", tempMax: 1, rain: 2 },
+    ];
+    await expect(written(rows, Loose)).rejects.toMatchObject({
       code: "MLP3026",
-      message: expect.stringContaining("has the property rain"),
+      message: "Row 2 written to days has the property rain, and there is no such column.",
     });
+  });
+
+  test("no rows of a schema that names no columns are no rows again", async () => {
+    const Features = z.record(z.string(), z.number());
+    expect(await read(await written([], Features), Features)).toEqual([]);
   });
 
   test("a row that the schema refuses is named, and nothing is left behind", async () => {

@@ -65,7 +65,13 @@ export class Ending {
   /** Writes the result, lets the output that is under way get out, and exits. */
   end(answer: Answer): void {
     if (this.#ended) return;
-    this.#write(answer);
+    try {
+      this.#write(answer);
+    } catch (error) {
+      // Nobody else is left to tell: without a result, what stands here is the reason that is shown.
+      process.stderr.write(`The result of the step could not be written: ${String(error)}\n`);
+      process.exit(exitCodes.error);
+    }
     const code = exitCodes[answer.status];
     // Timers and connections that the step left behind do not keep it alive.
     this.#streams.flush(() => process.exit(code));

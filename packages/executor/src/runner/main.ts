@@ -18,6 +18,8 @@ const root = process.cwd();
 const taskFile = resolve(root, process.argv[2] ?? "task.json");
 const ending = new Ending(join(dirname(taskFile), "result.json"), root);
 
+// Ten frames, as Node keeps them, may all lie in packages below the user's own.
+Error.stackTraceLimit = 30;
 ending.watch();
 // A top-level await would hide from `beforeExit` that the step never settles.
 void run();
