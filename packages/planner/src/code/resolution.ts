@@ -27,10 +27,12 @@ const conditions = {
 
 function startedWith(): readonly string[] {
   const { execArgv } = process;
-  return execArgv.flatMap((arg, index) => {
-    const given = /^(?:--conditions|-C)(?:=(.+))?$/.exec(arg);
-    return given === null ? [] : [given[1] ?? execArgv[index + 1] ?? ""];
+  const given = execArgv.flatMap((arg, index) => {
+    const found = /^(?:--conditions|-C)(?:=(.+))?$/.exec(arg);
+    return found === null ? [] : [found[1] ?? execArgv[index + 1] ?? ""];
   });
+  // Run from source, mlpipe starts its steps under this condition: nothing may have been built.
+  return import.meta.url.endsWith(".ts") ? [...given, "@mlpipe/source"] : given;
 }
 
 /** mlpipe and what it consists of: packages even where they are linked, since their versions say what they do. */
