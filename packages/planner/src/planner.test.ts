@@ -179,8 +179,8 @@ describe("a plan", () => {
   it("after a run finds everything kept", () => {
     runAll(manifest({}), {}, new Date("2026-01-02T03:04:05Z"));
     expect(plan(manifest({}))).toEqual([
-      "split cached: nothing changed since 2026-01-02 03:04:05",
-      "fit cached: nothing changed since 2026-01-02 03:04:05",
+      "split cached: nothing changed since 2026-01-02 03:04:05 UTC",
+      "fit cached: nothing changed since 2026-01-02 03:04:05 UTC",
     ]);
   });
 
