@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { manifestJsonSchema } from "../packages/dsl/src/manifest.ts";
+import { eventJsonSchema } from "../packages/executor/src/events.ts";
 import { errorPages } from "../packages/mlpipe/src/cli/catalogue.ts";
 import { createProgram } from "../packages/mlpipe/src/cli/program.ts";
 import { planJsonSchema } from "../packages/planner/src/plan.ts";
@@ -82,7 +83,12 @@ function errorsPage(): string {
 
 const check = process.argv.includes("--check");
 let stale = 0;
-const schemas = { manifest: manifestJsonSchema(), plan: planJsonSchema(), ...recordJsonSchemas() };
+const schemas = {
+  manifest: manifestJsonSchema(),
+  plan: planJsonSchema(),
+  event: eventJsonSchema(),
+  ...recordJsonSchemas(),
+};
 const pages: readonly (readonly [name: string, page: string])[] = [
   ["cli.md", cliPage()],
   ["errors.md", errorsPage()],

@@ -1,6 +1,7 @@
 /** The commands that look at pipelines and records, as users and scripts call them. */
 import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { EventSchema } from "@mlpipe/executor/events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { finished, mlpipe, Project } from "./project.ts";
 import { smallPipeline, smallSteps } from "./small-pipeline.ts";
@@ -86,7 +87,10 @@ describe("looking at a pipeline", () => {
   });
 
   it("a module that prints while it is imported does not spoil the JSON", async () => {
-    using noisy = new Project({ ...smallPipeline, "late.ts": `console.log("hello");\n${smallPipeline["late.ts"]}` });
+    using noisy = new Project({
+      ...smallPipeline,
+      "late.ts": `console.log("hello");\n${smallPipeline["late.ts"]}`,
+    });
     const { stdout, stderr } = await noisy.mlpipe("plan", "--json");
     expect(JSON.parse(stdout)).toMatchObject({ pipeline: "line" });
     expect(stderr).toContain("hello");
@@ -96,7 +100,9 @@ describe("looking at a pipeline", () => {
     using own = new Project({ ...smallPipeline, "params.yaml": "shrink: 0.5\nlimit: 100\n" });
     const { stdout } = await own.mlpipe("run", "--params", "params.yaml", "-s", "shrink=0.25", "--json");
     expect(JSON.parse(stdout)).toMatchObject({ status: "succeeded" });
-    const { run } = JSON.parse((await own.mlpipe("show", "last", "--json")).stdout) as { run: { params: unknown } };
+    const { run } = JSON.parse((await own.mlpipe("show", "last", "--json")).stdout) as {
+      run: { params: unknown };
+    };
     expect(run.params).toEqual({ from: 5, shrink: 0.25, seed: 1, limit: 100 });
   });
 
@@ -131,7 +137,9 @@ describe("looking at records", () => {
     expect(unknown.stderr).toContain("Did you mean fit?");
     const { run } = await project.run();
     const cached = await project.mlpipe("logs", run, "fit");
-    expect(cached.stderr).toContain(`MLP6016  "fit" was not executed in run ${run.slice(0, 18)}: it was cached.`);
+    expect(cached.stderr).toContain(
+      `MLP6016  "fit" was not executed in run ${run.slice(0, 18)}: it was cached.`,
+    );
   });
 
   it("get takes an output out, prints it, and writes over nothing", async () => {
@@ -149,7 +157,10 @@ describe("looking at records", () => {
   it("executes no code of the project", async () => {
     using broken = new Project(smallPipeline);
     await broken.run();
-    broken.write({ "line.pipeline.ts": "throw new Error('executed');", "mlpipe.config.ts": "throw new Error('executed');" });
+    broken.write({
+      "line.pipeline.ts": "throw new Error('executed');",
+      "mlpipe.config.ts": "throw new Error('executed');",
+    });
     for (const args of [["runs"], ["show", "last"], ["logs", "last"], ["get", "fit.model", "-o", "-"]]) {
       const { exit, stderr } = await broken.mlpipe(...args);
       expect([args[0], exit, stderr.includes("executed")]).toEqual([args[0], 0, false]);
@@ -177,11 +188,13 @@ describe("events", () => {
     const events = stdout
       .trim()
       .split("\n")
-      .map((line) => JSON.parse(line) as { type: string; step?: string; line?: string });
+      .map((line) => EventSchema.parse(JSON.parse(line)));
     expect(events[0]).toMatchObject({ type: "run-started", pipeline: "line" });
     expect(events.at(-1)).toMatchObject({ type: "run-finished", status: "succeeded" });
     expect(events.filter(({ type }) => type === "step-finished")).toHaveLength(smallSteps.length);
-    expect(events).toContainEqual(expect.objectContaining({ type: "step-output", step: "fit", line: "slope 2.0" }));
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: "step-output", step: "fit", line: "slope 2.0" }),
+    );
   });
 });
 
@@ -202,7 +215,9 @@ describe("init", () => {
       const { steps } = JSON.parse(run.stdout) as { steps: { status: string; metrics?: { mae: number } }[] };
       expect(steps.map(({ status }) => status)).toEqual(["ran", "ran", "ran", "ran", "ran"]);
       expect(steps[2]?.metrics?.mae).toBeLessThan(30);
-      expect(JSON.parse(readFileSync(join(place.root, "homes/deployed/model.json"), "utf8"))).toHaveProperty("perArea");
+      expect(JSON.parse(readFileSync(join(place.root, "homes/deployed/model.json"), "utf8"))).toHaveProperty(
+        "perArea",
+      );
       const again = await place.mlpipe("init", "homes");
       expect([again.exit, again.stderr.slice(0, 7)]).toEqual([2, "MLP6015"]);
     });

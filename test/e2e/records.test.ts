@@ -23,7 +23,10 @@ interface Shown {
     readonly git: {
       readonly commit: string;
       readonly ref: string;
-      readonly dirty: { readonly diff: Ref | null; readonly untracked: readonly { readonly name: string }[] } | null;
+      readonly dirty: {
+        readonly diff: Ref | null;
+        readonly untracked: readonly { readonly name: string }[];
+      } | null;
     } | null;
     readonly trigger: Record<string, unknown>;
     readonly by: { readonly user: string; readonly host: string };
@@ -78,7 +81,10 @@ async function shown(project: Project, run = "last"): Promise<Shown> {
 
 describe("the record of a run", () => {
   it("says which data, code, params and environment, who, when, how long, how much memory, and why", async () => {
-    using project = new Project({ ...smallPipeline, ".gitignore": "node_modules\n.mlpipe\nartifacts\ndeployed\n" });
+    using project = new Project({
+      ...smallPipeline,
+      ".gitignore": "node_modules\n.mlpipe\nartifacts\ndeployed\n",
+    });
     git(project.root, "init", "-q", "-b", "main");
     git(project.root, "add", ".");
     git(project.root, "commit", "-q", "-m", "first");
@@ -117,7 +123,17 @@ describe("the record of a run", () => {
     // Who, when, how long, by what command.
     expect(run.by).toMatchObject({ user: userInfo().username, host: hostname() });
     expect(run.trigger).toEqual({ kind: "cli", trust: "local" });
-    expect(run.argv).toEqual(["mlpipe", "run", "--json", "-s", "limit=9", "-s", "shrink=0.9", "-s", "seed=3"]);
+    expect(run.argv).toEqual([
+      "mlpipe",
+      "run",
+      "--json",
+      "-s",
+      "limit=9",
+      "-s",
+      "shrink=0.9",
+      "-s",
+      "seed=3",
+    ]);
     expect(Date.parse(run.endedAt) - Date.parse(run.startedAt)).toBeGreaterThan(0);
     expect(run.durationMs).toBeGreaterThan(0);
     // How much memory and processor time each step took.
@@ -182,6 +198,11 @@ describe("the record of a run", () => {
     const { stepRuns } = JSON.parse(stdout) as {
       stepRuns: { step: { id: string }; status: string; outputs: object; error?: { code: string } }[];
     };
-    expect(stepRuns.at(-1)).toMatchObject({ step: { id: "fit" }, status: "failed", outputs: {}, error: { code: "MLP3001" } });
+    expect(stepRuns.at(-1)).toMatchObject({
+      step: { id: "fit" },
+      status: "failed",
+      outputs: {},
+      error: { code: "MLP3001" },
+    });
   });
 });

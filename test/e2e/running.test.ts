@@ -33,7 +33,10 @@ ${calls.join("\n")}
 });
 `,
     ...Object.fromEntries(
-      Object.entries(steps).map(([name, { py }]) => [`${name}.py`, `import os, subprocess, sys, time\n${py}`]),
+      Object.entries(steps).map(([name, { py }]) => [
+        `${name}.py`,
+        `import os, subprocess, sys, time\n${py}`,
+      ]),
     ),
   };
 }
@@ -52,7 +55,8 @@ function isAlive(pid: number): boolean {
 
 async function untilThere(path: string): Promise<string> {
   for (let tries = 0; tries < 400; tries++) {
-    if (existsSync(path) && readFileSync(path, "utf8").endsWith("\n")) return readFileSync(path, "utf8").trim();
+    if (existsSync(path) && readFileSync(path, "utf8").endsWith("\n"))
+      return readFileSync(path, "utf8").trim();
     await pause(25);
   }
   throw new Error(`${path} never came`);
@@ -68,7 +72,9 @@ for _ in range(100):
 else:
     sys.exit("alone")
 ${write}`;
-    using together = new Project(scripts({ left: { py: meet("left", "right") }, right: { py: meet("right", "left") } }));
+    using together = new Project(
+      scripts({ left: { py: meet("left", "right") }, right: { py: meet("right", "left") } }),
+    );
     expect(await together.statuses("--jobs", "2")).toEqual({ ran: ["left", "right"] });
 
     const alone = `if os.path.exists("busy.mark"): sys.exit("not alone")
@@ -89,11 +95,19 @@ ${write}`;
     using stopping = new Project(files);
     const run = await stopping.run("--jobs", "1");
     expect(run.exit).toBe(1);
-    expect(run.steps.map(({ id, status }) => `${id} ${status}`)).toEqual(["bad failed", "after blocked", "other cancelled"]);
+    expect(run.steps.map(({ id, status }) => `${id} ${status}`)).toEqual([
+      "bad failed",
+      "after blocked",
+      "other cancelled",
+    ]);
     using going = new Project(files);
     const kept = await going.run("--jobs", "1", "--keep-going");
     expect(kept.exit).toBe(1);
-    expect(kept.steps.map(({ id, status }) => `${id} ${status}`)).toEqual(["bad failed", "after blocked", "other ran"]);
+    expect(kept.steps.map(({ id, status }) => `${id} ${status}`)).toEqual([
+      "bad failed",
+      "after blocked",
+      "other ran",
+    ]);
   });
 
   it("a step that takes too long is ended with everything it started", async () => {
@@ -259,7 +273,9 @@ ${write}`,
     child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
     await new Promise((resolve) => child.once("close", resolve));
     const said = Buffer.concat(chunks);
-    expect(said.length).toBe(100_000 + 1 + 4 + Buffer.from("\u001b[2Jred\u001b[31m ").length + 2 + " 50%\r100%\n".length);
+    expect(said.length).toBe(
+      100_000 + 1 + 4 + Buffer.from("\u001b[2Jred\u001b[31m ").length + 2 + " 50%\r100%\n".length,
+    );
     expect(said.subarray(0, 4).toString("latin1")).toBe("\u001b[2J");
   });
 

@@ -18,7 +18,14 @@ async function onTerminal(
   const { CI: _ci, NO_COLOR: _no, FORCE_COLOR: _force, GITHUB_ACTIONS: _actions, ...rest } = process.env;
   const { stdout } = await exec(
     "python3",
-    [join(import.meta.dirname, "terminal.py"), `${size.columns}`, `${size.rows}`, process.execPath, mlpipe, ...args],
+    [
+      join(import.meta.dirname, "terminal.py"),
+      `${size.columns}`,
+      `${size.rows}`,
+      process.execPath,
+      mlpipe,
+      ...args,
+    ],
     { cwd: project.root, env: { ...rest, TERM: "xterm-256color", ...env }, maxBuffer: 16 * 1024 * 1024 },
   );
   return stdout;
@@ -35,7 +42,9 @@ describe("on a terminal", () => {
     expect(pictures.length).toBeGreaterThan(3);
     // A step that says nothing for 1.5 s is drawn about once a second, and not ten times.
     expect(pictures.length).toBeLessThan(30);
-    expect(pictures.some((picture) => /fit +running +1 s/.test(stripVTControlCharacters(picture)))).toBe(true);
+    expect(pictures.some((picture) => /fit +running +1 s/.test(stripVTControlCharacters(picture)))).toBe(
+      true,
+    );
     // The cursor is there again, and the summary stands below what was erased.
     expect(said.lastIndexOf("\u001b[?25h")).toBeGreaterThan(said.lastIndexOf("\u001b[?25l"));
     const end = stripVTControlCharacters(said.slice(said.lastIndexOf("\u001b[?2026l")));
@@ -50,7 +59,9 @@ describe("on a terminal", () => {
     const said = await onTerminal(project, { columns: 30, rows: 5 }, ["run"]);
     const pictures = said.split("\u001b[?2026h").slice(1);
     for (const picture of pictures) {
-      const lines = stripVTControlCharacters(picture.slice(0, picture.indexOf("\u001b[?2026l"))).trimEnd().split("\r\n");
+      const lines = stripVTControlCharacters(picture.slice(0, picture.indexOf("\u001b[?2026l")))
+        .trimEnd()
+        .split("\r\n");
       expect(lines.length).toBeLessThan(5);
       for (const line of lines) expect(line.length, line).toBeLessThan(30);
     }

@@ -1,104 +1,139 @@
 /**
- * The events: what the executor says while it works. Reporters turn them into a live view, plain
- * lines, NDJSON or CI annotations; records are made of the same facts. Every event is plain JSON.
+ * The events: what the executor says while it works. It is the contract between the executor and
+ * whatever shows its work: the live view, plain lines, NDJSON, CI annotations. Every event is plain
+ * JSON.
  */
-import type { ManifestSite, ManifestStep } from "@mlpipe/dsl";
-import type { Reason } from "@mlpipe/planner";
+import { StepSchema } from "@mlpipe/dsl/manifest";
+import { ReasonSchema } from "@mlpipe/planner/plan";
+import { z } from "zod";
+
+const StepKind = StepSchema.shape.kind;
+const Site = StepSchema.shape.defined.unwrap();
 
 /** What became of a step. */
-export type StepStatus =
+export const StepStatusSchema = z.enum([
   /** Executed and succeeded. */
-  | "ran"
+  "ran",
   /** Its kept result holds. */
-  | "cached"
-  | "failed"
+  "cached",
+  "failed",
   /** A gate said no. */
-  | "rejected"
+  "rejected",
   /** An upstream step failed or was rejected. */
-  | "blocked"
+  "blocked",
   /** Needs an approval that is not there yet. */
-  | "waiting"
-  | "cancelled"
+  "waiting",
+  "cancelled",
   /** Not selected in this run. */
-  | "skipped";
+  "skipped",
+]);
 
 /** What became of a run. */
-export type RunStatus = "succeeded" | "failed" | "rejected" | "waiting" | "cancelled" | "crashed";
+export const RunStatusSchema = z.enum(["succeeded", "failed", "rejected", "waiting", "cancelled", "crashed"]);
 
 /** Why a step failed, as data. */
-export interface StepError {
-  /** A stable code: `MLP3001`. */
-  readonly code: string;
-  readonly message: string;
-  readonly hint?: string;
-  /** The user's own stack, without frames of mlpipe. */
-  readonly stack?: string;
-  /** Where, nearest first; files relative to the project's root. */
-  readonly at?: readonly ManifestSite[];
-  /** The last lines the step wrote. */
-  readonly logTail?: readonly string[];
-}
+export const StepErrorSchema = z
+  .strictObject({
+    code: z.string().describe("a stable code: MLP3001"),
+    message: z.string(),
+    hint: z.string().optional(),
+    stack: z.string().describe("the user's own frames, without those of mlpipe").optional(),
+    at: z
+      .array(Site)
+      .readonly()
+      .describe("where, nearest first; files relative to the project's root")
+      .optional(),
+    logTail: z.array(z.string()).readonly().describe("the last lines the step wrote").optional(),
+  })
+  .readonly();
 
 /** The outcome of one step. */
-export interface StepOutcome {
-  readonly id: string;
-  readonly kind: ManifestStep["kind"];
-  readonly status: StepStatus;
-  readonly key: string | null;
-  /** The step run that made the outputs: of this run, or of an earlier one if cached. */
-  readonly stepRun: string | null;
-  readonly reasons: readonly Reason[];
-  readonly durationMs: number;
-  readonly outputs: Readonly<
-    Record<string, { readonly digest: string; readonly size: number; readonly type: "file" | "tree" }>
-  >;
-  readonly metrics?: Readonly<Record<string, number>>;
-  readonly error?: StepError;
-}
+export const StepOutcomeSchema = z
+  .strictObject({
+    id: z.string(),
+    kind: StepKind,
+    status: StepStatusSchema,
+    key: z.string().nullable(),
+    stepRun: z
+      .string()
+      .nullable()
+      .describe("the step run that made the outputs: of this run, or of an earlier one if cached"),
+    reasons: z.array(ReasonSchema).readonly(),
+    durationMs: z.number(),
+    outputs: z
+      .record(
+        z.string(),
+        z.strictObject({ digest: z.string(), size: z.number(), type: z.enum(["file", "tree"]) }).readonly(),
+      )
+      .readonly(),
+    metrics: z.record(z.string(), z.number()).readonly().optional(),
+    error: StepErrorSchema.optional(),
+  })
+  .readonly();
 
-export type ExecutorEvent =
-  | {
-      readonly type: "run-started";
-      readonly run: string;
-      readonly pipeline: string;
-      readonly at: string;
-      readonly steps: readonly {
-        readonly id: string;
-        readonly kind: ManifestStep["kind"];
-        readonly needs: readonly string[];
-      }[];
-    }
-  | {
-      readonly type: "step-started";
-      readonly step: string;
-      readonly stepRun: string;
-      readonly key: string;
-      /** 1 for the first. */
-      readonly attempt: number;
-      readonly at: string;
-      readonly reasons: readonly Reason[];
-    }
-  | {
-      readonly type: "step-output";
-      readonly step: string;
-      readonly attempt: number;
-      readonly stream: "stdout" | "stderr";
-      /** One line without its end, made safe for a terminal; very long lines are cut. */
-      readonly line: string;
-    }
-  | {
-      readonly type: "step-retrying";
-      readonly step: string;
-      readonly attempt: number;
-      readonly of: number;
-      readonly error: StepError;
-    }
-  | { readonly type: "step-finished"; readonly at: string; readonly outcome: StepOutcome }
-  | { readonly type: "warning"; readonly step?: string; readonly message: string; readonly at?: ManifestSite }
-  | {
-      readonly type: "run-finished";
-      readonly run: string;
-      readonly status: RunStatus;
-      readonly at: string;
-      readonly durationMs: number;
-    };
+const Time = z.string().describe("ISO 8601 in UTC");
+const Attempt = z.int().positive().describe("1 for the first");
+
+export const EventSchema = z
+  .discriminatedUnion("type", [
+    z.strictObject({
+      type: z.literal("run-started"),
+      run: z.string(),
+      pipeline: z.string(),
+      at: Time,
+      steps: z
+        .array(z.strictObject({ id: z.string(), kind: StepKind, needs: z.array(z.string()).readonly() }))
+        .readonly(),
+    }),
+    z.strictObject({
+      type: z.literal("step-started"),
+      step: z.string(),
+      stepRun: z.string(),
+      key: z.string(),
+      attempt: Attempt,
+      at: Time,
+      reasons: z.array(ReasonSchema).readonly(),
+    }),
+    z.strictObject({
+      type: z.literal("step-output"),
+      step: z.string(),
+      attempt: Attempt,
+      stream: z.enum(["stdout", "stderr"]),
+      line: z.string().describe("without its end, made safe for a terminal; very long lines are cut"),
+    }),
+    z.strictObject({
+      type: z.literal("step-retrying"),
+      step: z.string(),
+      attempt: Attempt,
+      of: z.int().positive(),
+      error: StepErrorSchema,
+    }),
+    z.strictObject({ type: z.literal("step-finished"), at: Time, outcome: StepOutcomeSchema }),
+    z.strictObject({
+      type: z.literal("warning"),
+      step: z.string().optional(),
+      message: z.string(),
+      at: Site.optional(),
+    }),
+    z.strictObject({
+      type: z.literal("run-finished"),
+      run: z.string(),
+      status: RunStatusSchema,
+      at: Time,
+      durationMs: z.number(),
+    }),
+  ])
+  .readonly()
+  .meta({ id: "Event", title: "mlpipe event" });
+
+export type StepStatus = z.infer<typeof StepStatusSchema>;
+export type RunStatus = z.infer<typeof RunStatusSchema>;
+export type StepError = z.infer<typeof StepErrorSchema>;
+export type StepOutcome = z.infer<typeof StepOutcomeSchema>;
+/** One thing that happened in a run. */
+export type ExecutorEvent = z.infer<typeof EventSchema>;
+
+/** The JSON Schema of an event (draft 2020-12), as published. */
+export function eventJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(EventSchema, { target: "draft-2020-12" });
+}

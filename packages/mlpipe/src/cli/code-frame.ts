@@ -28,7 +28,9 @@ export function codeFrame(file: string, line: number, column: number, style: Sty
     const gutter = `${here ? ">" : " "} ${String(number).padStart(width)} |`;
     frame.push(`${style(here ? "bad" : "quiet", gutter)} ${here ? text : style("quiet", text)}`.trimEnd());
     if (here && column <= longest) {
-      frame.push(`${style("quiet", `  ${" ".repeat(width)} |`)} ${" ".repeat(column - 1)}${style("bad", "^")}`);
+      frame.push(
+        `${style("quiet", `  ${" ".repeat(width)} |`)} ${" ".repeat(column - 1)}${style("bad", "^")}`,
+      );
     }
   }
   return frame;

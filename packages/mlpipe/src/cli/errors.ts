@@ -2,7 +2,8 @@
 export const commandLineErrors = {
   MLP6010: {
     title: "A command line that does not hold",
-    explain: "The command or one of its options does not exist, or lacks its value. `mlpipe help COMMAND` shows them.",
+    explain:
+      "The command or one of its options does not exist, or lacks its value. `mlpipe help COMMAND` shows them.",
   },
   MLP6012: {
     title: "A Node that is too old",
@@ -15,15 +16,18 @@ export const commandLineErrors = {
   },
   MLP6014: {
     title: "No such output",
-    explain: "`mlpipe get STEP.PORT` names an output that a step of the run made. `mlpipe show RUN` lists them.",
+    explain:
+      "`mlpipe get STEP.PORT` names an output that a step of the run made. `mlpipe show RUN` lists them.",
   },
   MLP6015: {
     title: "A place that is taken",
-    explain: "mlpipe does not write over files that it did not make. Name another place, or remove what is there.",
+    explain:
+      "mlpipe does not write over files that it did not make. Name another place, or remove what is there.",
   },
   MLP6016: {
     title: "No log",
-    explain: "The step was not executed in that run, or said nothing. A cached step's log is with the run that made it.",
+    explain:
+      "The step was not executed in that run, or said nothing. A cached step's log is with the run that made it.",
   },
   MLP6017: {
     title: "No such error code",

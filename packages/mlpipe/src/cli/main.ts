@@ -46,7 +46,9 @@ function enter(folder: string): void {
   try {
     process.chdir(folder);
   } catch {
-    throw new MlpipeError("MLP6010", `There is no folder ${folder}.`, { hint: "-C takes a folder that exists." });
+    throw new MlpipeError("MLP6010", `There is no folder ${folder}.`, {
+      hint: "-C takes a folder that exists.",
+    });
   }
 }
 
@@ -62,9 +64,16 @@ function asCoded(error: unknown): unknown {
   }
   const [first = "", ...rest] = message.replace(/^error: /, "").split("\n");
   const similar = /Did you mean (?:one of )?(.+?)\?/.exec(rest.join(" "))?.[1];
-  return new MlpipeError("MLP6010", `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/\.?$/, ".")}`, {
-    hint: similar === undefined ? "mlpipe --help lists the commands, mlpipe help COMMAND its options." : `Did you mean ${similar}?`,
-  });
+  return new MlpipeError(
+    "MLP6010",
+    `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/\.?$/, ".")}`,
+    {
+      hint:
+        similar === undefined
+          ? "mlpipe --help lists the commands, mlpipe help COMMAND its options."
+          : `Did you mean ${similar}?`,
+    },
+  );
 }
 
 function reported(error: unknown, json: boolean): number {
@@ -76,7 +85,9 @@ function reported(error: unknown, json: boolean): number {
     return error.exit;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : inspect(error);
-  say(`MLP7000  This is a bug in mlpipe ${version()}, Node ${process.version}. Please report it with this text:`);
+  say(
+    `MLP7000  This is a bug in mlpipe ${version()}, Node ${process.version}. Please report it with this text:`,
+  );
   say(text);
   return bugExit;
 }

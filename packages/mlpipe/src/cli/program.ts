@@ -23,7 +23,9 @@ export function createProgram(finish: (exit: number) => void): Command {
     .option("-C, --cwd <folder>", "act as if started in this folder")
     .helpCommand(false)
     .helpOption("-h, --help", "print help")
-    .configureHelp({ subcommandTerm: (command) => [command.name(), ...command.registeredArguments.map(termOf)].join(" ") })
+    .configureHelp({
+      subcommandTerm: (command) => [command.name(), ...command.registeredArguments.map(termOf)].join(" "),
+    })
     .addHelpText("after", "\nErrors have codes: mlpipe help MLP1006 explains one.");
 
   const command = (name: string, description: string): Command => {
@@ -66,7 +68,9 @@ export function createProgram(finish: (exit: number) => void): Command {
   );
   withParams(command("graph [PIPELINE]", "the steps and what feeds them"))
     .addOption(
-      new Option("--format <FORMAT>", "how to print it").choices(["text", "dot", "mermaid", "json"]).default("text"),
+      new Option("--format <FORMAT>", "how to print it")
+        .choices(["text", "dot", "mermaid", "json"])
+        .default("text"),
     )
     .action(async (pipeline: string | undefined, options: GraphOptions) => {
       finish(await (await import("./commands/graph.ts")).graph(pipeline, options));
@@ -89,9 +93,11 @@ export function createProgram(finish: (exit: number) => void): Command {
     .requiredOption("-o, --output <PATH>", "where to put it; - prints it")
     .option("-r, --run <RUN>", "of this run, not of the last that has it")
     .option("-f, --overwrite", "replace what is there")
-    .action(async (port: string, options: { output: string; run?: string; overwrite?: true; json?: true }) => {
-      finish((await import("./commands/get.ts")).get(port, options));
-    });
+    .action(
+      async (port: string, options: { output: string; run?: string; overwrite?: true; json?: true }) => {
+        finish((await import("./commands/get.ts")).get(port, options));
+      },
+    );
   command("init [FOLDER]", "make a new project that runs at once")
     .option("--python", "with steps in Python")
     .action(async (folder: string | undefined, options: InitOptions) => {
@@ -99,8 +105,8 @@ export function createProgram(finish: (exit: number) => void): Command {
     });
   for (const each of program.commands) each.option("--json", "print one JSON document to stdout");
   command("help [TOPIC]", "help on a command or an error code").action(async (topic: string | undefined) => {
-      finish(await (await import("./commands/help.ts")).help(program, topic));
-    });
+    finish(await (await import("./commands/help.ts")).help(program, topic));
+  });
   return program;
 }
 

@@ -15,17 +15,19 @@ interface Place {
 export interface CodedError {
   readonly code: string;
   readonly message: string;
-  readonly hint?: string;
-  readonly at?: readonly Place[];
+  readonly hint?: string | undefined;
+  readonly at?: readonly Place[] | undefined;
   /** The user's own frames, one a line. */
-  readonly stack?: string;
+  readonly stack?: string | undefined;
   /** The last lines that a step wrote. */
-  readonly logTail?: readonly string[];
+  readonly logTail?: readonly string[] | undefined;
 }
 
 /** Whether an error is meant for the user: coded, with an exit code of its own. */
 export function isCoded(error: unknown): error is Error & CodedError & { readonly exit: number } {
-  return error instanceof Error && "code" in error && /^MLP\d{4}$/.test(String(error.code)) && "exit" in error;
+  return (
+    error instanceof Error && "code" in error && /^MLP\d{4}$/.test(String(error.code)) && "exit" in error
+  );
 }
 
 /** The lines of an error. */
@@ -57,6 +59,8 @@ export function errorJson(error: CodedError, root: string): Record<string, unkno
     code,
     message,
     ...(hint !== undefined && { hint }),
-    ...(at.length > 0 && { at: at.map(({ file, line, column }) => ({ file: projectPath(root, file), line, column })) }),
+    ...(at.length > 0 && {
+      at: at.map(({ file, line, column }) => ({ file: projectPath(root, file), line, column })),
+    }),
   };
 }

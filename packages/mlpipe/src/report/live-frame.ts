@@ -41,7 +41,9 @@ export class LiveState {
         if (event.line.trim() !== "") this.#change(event.step, { note: event.line.trim() });
         break;
       case "step-retrying":
-        this.#change(event.step, { note: `${event.error.message} Trying again (${event.attempt} of ${event.of}).` });
+        this.#change(event.step, {
+          note: `${event.error.message} Trying again (${event.attempt} of ${event.of}).`,
+        });
         break;
       case "step-finished": {
         const { id, status, durationMs, reasons, error } = event.outcome;
@@ -54,7 +56,12 @@ export class LiveState {
   }
 
   /** The picture: no line wider than `columns`, no more than `rows` lines. */
-  frame(options: { readonly now: number; readonly columns: number; readonly rows: number; readonly style: Style }): readonly string[] {
+  frame(options: {
+    readonly now: number;
+    readonly columns: number;
+    readonly rows: number;
+    readonly style: Style;
+  }): readonly string[] {
     const { now, columns, rows, style } = options;
     const steps = [...this.#steps.values()];
     const done = steps.filter(({ state }) => state !== "pending" && state !== "running").length;

@@ -37,14 +37,21 @@ export class PlainReporter implements Reporter {
         this.#say(`${style("quiet", `  ${event.step.padEnd(this.#width)}  |`)} ${event.line}`);
         break;
       case "step-retrying":
-        this.#line("waiting", event.step, "failed", `${event.error.message} Trying again (${event.attempt} of ${event.of}).`);
+        this.#line(
+          "waiting",
+          event.step,
+          "failed",
+          `${event.error.message} Trying again (${event.attempt} of ${event.of}).`,
+        );
         break;
       case "step-finished":
         this.#finished(event.outcome);
         break;
       case "warning": {
         const where = event.at === undefined ? "" : ` (${event.at.file}:${event.at.line})`;
-        this.#say(`${style("warning", "warning")}  ${event.step === undefined ? "" : `${event.step}: `}${event.message}${where}`);
+        this.#say(
+          `${style("warning", "warning")}  ${event.step === undefined ? "" : `${event.step}: `}${event.message}${where}`,
+        );
         break;
       }
       case "run-finished":
@@ -57,7 +64,10 @@ export class PlainReporter implements Reporter {
   #finished({ id, status, durationMs, reasons, error }: StepOutcome): void {
     if (this.#many && (status === "cached" || status === "skipped")) return;
     const word = status === "ran" ? `ran in ${duration(durationMs)}` : status;
-    const why = status === "ran" ? "" : (error?.message.split("\n")[0] ?? summaryOf(reasons.map(({ message }) => message)));
+    const why =
+      status === "ran"
+        ? ""
+        : (error?.message.split("\n")[0] ?? summaryOf(reasons.map(({ message }) => message)));
     this.#line(status, id, word, why);
   }
 

@@ -12,7 +12,12 @@ import { symbols } from "./symbols.ts";
 const listed = 40;
 
 /** The lines of the summary. */
-export function summary(result: RunResult, manifest: Manifest, root: string, style: Style): readonly string[] {
+export function summary(
+  result: RunResult,
+  manifest: Manifest,
+  root: string,
+  style: Style,
+): readonly string[] {
   const lines: string[] = [""];
   const verdict = {
     succeeded: style("good", "succeeded"),
@@ -27,11 +32,13 @@ export function summary(result: RunResult, manifest: Manifest, root: string, sty
     `${style("strong", manifest.pipeline)} ${verdict} in ${duration(result.durationMs)}  ${style("quiet", `${counts}  run ${shortId(result.run)}`)}`,
   );
 
-  const shown = result.steps.length <= listed ? result.steps : result.steps.filter(({ status }) => isNews(status));
+  const shown =
+    result.steps.length <= listed ? result.steps : result.steps.filter(({ status }) => isNews(status));
   if (shown.length > 0) lines.push("", ...columns(shown.map((step) => stepRow(step, style))));
   for (const { id, error } of result.steps) {
     if (error === undefined) continue;
-    const whole = error.logTail !== undefined && `mlpipe logs ${shortId(result.run)} ${id} shows everything it said.`;
+    const whole =
+      error.logTail !== undefined && `mlpipe logs ${shortId(result.run)} ${id} shows everything it said.`;
     const hint = [error.hint, whole].filter((text) => typeof text === "string").join("\n");
     lines.push("", ...renderError({ ...error, ...(hint !== "" && { hint }) }, root, style));
   }
@@ -39,7 +46,11 @@ export function summary(result: RunResult, manifest: Manifest, root: string, sty
   if (metrics.length > 0) lines.push("", style("strong", "metrics"), ...columns(metrics));
   const outputs = Object.entries(result.outputs);
   if (outputs.length > 0) {
-    const rows = outputs.map(([name, { path, size }]) => [`  ${name}`, path ?? "", style("quiet", bytes(size))]);
+    const rows = outputs.map(([name, { path, size }]) => [
+      `  ${name}`,
+      path ?? "",
+      style("quiet", bytes(size)),
+    ]);
     lines.push("", style("strong", "outputs"), ...columns(rows));
   }
   return lines;
@@ -73,7 +84,8 @@ function metricRows(steps: readonly StepOutcome[], manifest: Manifest): readonly
   for (const { id, outputs } of manifest.steps) {
     for (const kind of Object.values(outputs)) {
       if (kind.kind !== "metrics") continue;
-      for (const [name, direction] of Object.entries(kind.directions)) directions.set(`${id}.${name}`, direction);
+      for (const [name, direction] of Object.entries(kind.directions))
+        directions.set(`${id}.${name}`, direction);
     }
   }
   return steps.flatMap(({ id, metrics = {} }) =>

@@ -49,7 +49,10 @@ export function get(named: string, options: GetOptions): number {
     mkdirSync(dirname(target), { recursive: true });
     store.objects.copyOut(content, target);
     if (options.json === true) printJson({ schemaVersion: 1, run: found.run, path: target, ...content });
-    else say(`${relative(process.cwd(), target) || target}  ${bytes(content.size)}, from run ${shortId(found.run)}`);
+    else
+      say(
+        `${relative(process.cwd(), target) || target}  ${bytes(content.size)}, from run ${shortId(found.run)}`,
+      );
     return 0;
   } finally {
     store.close();
@@ -59,10 +62,16 @@ export function get(named: string, options: GetOptions): number {
 /** How many runs back an output is looked for. */
 const runsBack = 100;
 
-function find(store: Store, named: string, id: string | undefined): { readonly run: string; readonly content: Content } {
+function find(
+  store: Store,
+  named: string,
+  id: string | undefined,
+): { readonly run: string; readonly content: Content } {
   const dot = named.lastIndexOf(".");
   if (dot < 1) {
-    throw new MlpipeError("MLP6014", `${named} names no output.`, { hint: "Write STEP.PORT: mlpipe get fit.model -o model" });
+    throw new MlpipeError("MLP6014", `${named} names no output.`, {
+      hint: "Write STEP.PORT: mlpipe get fit.model -o model",
+    });
   }
   const step = named.slice(0, dot);
   const port = named.slice(dot + 1);
@@ -76,13 +85,21 @@ function find(store: Store, named: string, id: string | undefined): { readonly r
       return { run: run.id, content: { type: output.type, digest: output.digest, size: output.size } };
     }
   }
-  throw new MlpipeError("MLP6014", `${id === undefined ? "No run" : `The run ${id}`} has an output ${named}.`, {
-    hint: hintFor(named, runs),
-  });
+  throw new MlpipeError(
+    "MLP6014",
+    `${id === undefined ? "No run" : `The run ${id}`} has an output ${named}.`,
+    {
+      hint: hintFor(named, runs),
+    },
+  );
 }
 
 function hintFor(named: string, runs: readonly Run[]): string {
-  const known = new Set(runs.flatMap(({ steps }) => steps.flatMap(({ id, outputs }) => Object.keys(outputs).map((port) => `${id}.${port}`))));
+  const known = new Set(
+    runs.flatMap(({ steps }) =>
+      steps.flatMap(({ id, outputs }) => Object.keys(outputs).map((port) => `${id}.${port}`)),
+    ),
+  );
   const similar = nearest(named, known);
   if (similar !== undefined) return `Did you mean ${similar}?`;
   return known.size === 0 ? "mlpipe run makes some." : `There is: ${[...known].slice(0, 12).join(", ")}.`;

@@ -83,7 +83,9 @@ function printText(manifest: Manifest): void {
   const style = styleFor(process.stdout);
   print(style("strong", manifest.pipeline));
   const rows = manifest.steps.map((step) => {
-    const sources = Object.values(step.inputs).flatMap(({ from }) => (from.type === "source" ? [from.path] : []));
+    const sources = Object.values(step.inputs).flatMap(({ from }) =>
+      from.type === "source" ? [from.path] : [],
+    );
     const needs = [...upstreamOf(step), ...sources.map((path) => style("name", path))];
     return [`  ${step.id}`, style("quiet", step.kind), needs.length === 0 ? "" : `← ${needs.join(", ")}`];
   });

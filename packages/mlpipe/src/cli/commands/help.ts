@@ -22,10 +22,17 @@ export async function help(program: Command, topic: string | undefined): Promise
     return 0;
   }
   const isCode = /^MLP\d*$/.test(code);
-  const similar = nearest(topic, isCode ? Object.keys(errorPages) : program.commands.map((each) => each.name()));
-  throw new MlpipeError(isCode ? "MLP6017" : "MLP6010", `There is no ${isCode ? "error" : "command"} ${topic}.`, {
-    hint: similar === undefined ? "mlpipe --help lists the commands." : `Did you mean ${similar}?`,
-  });
+  const similar = nearest(
+    topic,
+    isCode ? Object.keys(errorPages) : program.commands.map((each) => each.name()),
+  );
+  throw new MlpipeError(
+    isCode ? "MLP6017" : "MLP6010",
+    `There is no ${isCode ? "error" : "command"} ${topic}.`,
+    {
+      hint: similar === undefined ? "mlpipe --help lists the commands." : `Did you mean ${similar}?`,
+    },
+  );
 }
 
 function wrap(text: string, width: number): string {

@@ -25,9 +25,13 @@ export function init(given: string | undefined, options: InitOptions): number {
   ]);
   const taken = [...files.keys()].filter((name) => !kept.has(name) && existsSync(join(folder, name)));
   if (taken.length > 0) {
-    throw new MlpipeError("MLP6015", `${relative(process.cwd(), folder) || "This folder"} has ${taken.join(", ")} already.`, {
-      hint: "Nothing was written. Name a new folder: mlpipe init my-project",
-    });
+    throw new MlpipeError(
+      "MLP6015",
+      `${relative(process.cwd(), folder) || "This folder"} has ${taken.join(", ")} already.`,
+      {
+        hint: "Nothing was written. Name a new folder: mlpipe init my-project",
+      },
+    );
   }
   const made: string[] = [];
   for (const [name, source] of files) {
@@ -38,7 +42,10 @@ export function init(given: string | undefined, options: InitOptions): number {
     made.push(name);
   }
   if (!existsSync(join(folder, "package.json"))) {
-    writeFileSync(join(folder, "package.json"), `${JSON.stringify(packageJson(basename(folder)), null, 2)}\n`);
+    writeFileSync(
+      join(folder, "package.json"),
+      `${JSON.stringify(packageJson(basename(folder)), null, 2)}\n`,
+    );
     made.push("package.json");
   }
   const ready = canRun(folder);
@@ -66,7 +73,11 @@ function filesOf(template: string): readonly (readonly [string, string])[] {
 
 function packageJson(name: string): Record<string, unknown> {
   return {
-    name: name.toLowerCase().replaceAll(/[^a-z0-9._-]+/g, "-").replace(/^[._-]+/, "") || "homes",
+    name:
+      name
+        .toLowerCase()
+        .replaceAll(/[^a-z0-9._-]+/g, "-")
+        .replace(/^[._-]+/, "") || "homes",
     private: true,
     type: "module",
     scripts: { start: "mlpipe run" },

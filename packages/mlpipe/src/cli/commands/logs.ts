@@ -48,8 +48,13 @@ export function logs(id: string, step: string | undefined, options: { readonly j
 
 function filesOf({ step, attempts }: StepRun, storeRoot: string): readonly LogFile[] {
   return attempts.flatMap(({ n, stdout, stderr }) =>
-    [{ stream: "stdout" as const, log: stdout }, { stream: "stderr" as const, log: stderr }].flatMap(({ stream, log }) =>
-      log === null ? [] : [{ step: step.id, attempt: n, stream, path: join(storeRoot, log.path), size: log.size }],
+    [
+      { stream: "stdout" as const, log: stdout },
+      { stream: "stderr" as const, log: stderr },
+    ].flatMap(({ stream, log }) =>
+      log === null
+        ? []
+        : [{ step: step.id, attempt: n, stream, path: join(storeRoot, log.path), size: log.size }],
     ),
   );
 }
@@ -61,12 +66,20 @@ function noLog(
 ): MlpipeError {
   const found = steps.find(({ id }) => id === step);
   if (found === undefined) {
-    const similar = nearest(step, steps.map(({ id }) => id));
+    const similar = nearest(
+      step,
+      steps.map(({ id }) => id),
+    );
     return new MlpipeError("MLP2003", `The run ${shortId(run)} has no step "${step}".`, {
-      hint: similar === undefined ? `mlpipe show ${shortId(run)} lists its steps.` : `Did you mean ${similar}?`,
+      hint:
+        similar === undefined ? `mlpipe show ${shortId(run)} lists its steps.` : `Did you mean ${similar}?`,
     });
   }
-  return new MlpipeError("MLP6016", `"${step}" was not executed in run ${shortId(run)}: it was ${found.status}.`, {
-    hint: "mlpipe runs lists the runs; the log is with the one that executed it.",
-  });
+  return new MlpipeError(
+    "MLP6016",
+    `"${step}" was not executed in run ${shortId(run)}: it was ${found.status}.`,
+    {
+      hint: "mlpipe runs lists the runs; the log is with the one that executed it.",
+    },
+  );
 }

@@ -32,10 +32,13 @@ export async function plan(named: string | undefined, options: PipelineOptions):
     const parts = [
       `${counts.run?.length ?? 0} to run`,
       `${counts.cached?.length ?? 0} cached`,
-      ...(counts.unknown === undefined ? [] : [`${counts.unknown.length} known once the steps before have run`]),
+      ...(counts.unknown === undefined
+        ? []
+        : [`${counts.unknown.length} known once the steps before have run`]),
     ];
     print(`${count(planned.steps.length, "step")}: ${parts.join(", ")}`);
-    for (const warning of planned.warnings ?? []) say(`${styleFor(process.stderr)("warning", "warning")}  ${warning}`);
+    for (const warning of planned.warnings ?? [])
+      say(`${styleFor(process.stderr)("warning", "warning")}  ${warning}`);
     return 0;
   } finally {
     store.close();

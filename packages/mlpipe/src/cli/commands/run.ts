@@ -112,7 +112,8 @@ function jobsOf(given: string | undefined): number {
 async function reporterFor(options: RunOptions): Promise<Reporter> {
   if (options.ndjson === true) return new NdjsonReporter(print);
   const style = styleFor(process.stderr);
-  const live = process.stderr.isTTY && options.json !== true && !isCi(process.env) && process.env["TERM"] !== "dumb";
+  const live =
+    process.stderr.isTTY && options.json !== true && !isCi(process.env) && process.env["TERM"] !== "dumb";
   if (!live) return new PlainReporter(say, style);
   const { LiveReporter } = await import("../../report/live.ts");
   return new LiveReporter(process.stderr, style);

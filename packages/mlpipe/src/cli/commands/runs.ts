@@ -6,10 +6,17 @@ import { styleFor, type Look } from "../style.ts";
 import { openRecords } from "./session.ts";
 
 /** `mlpipe runs`: the runs, newest first. */
-export function runs(options: { readonly limit: string; readonly pipeline?: string; readonly json?: true }): number {
+export function runs(options: {
+  readonly limit: string;
+  readonly pipeline?: string;
+  readonly json?: true;
+}): number {
   const limit = Number(options.limit);
   if (!Number.isInteger(limit) || limit < 1) {
-    throw new MlpipeError("MLP6010", `--limit takes a whole number from 1 up, and was given ${options.limit}.`);
+    throw new MlpipeError(
+      "MLP6010",
+      `--limit takes a whole number from 1 up, and was given ${options.limit}.`,
+    );
   }
   const { store } = openRecords();
   try {
@@ -58,7 +65,9 @@ function metricsOf(run: Run): readonly string[] {
 function inShort(run: Run): Record<string, unknown> {
   const { id, pipeline, status, startedAt, endedAt, durationMs, params, git, trigger, by } = run;
   const metrics = Object.fromEntries(
-    run.steps.flatMap((step) => Object.entries(step.metrics ?? {}).map(([name, value]) => [`${step.id}.${name}`, value])),
+    run.steps.flatMap((step) =>
+      Object.entries(step.metrics ?? {}).map(([name, value]) => [`${step.id}.${name}`, value]),
+    ),
   );
   const steps = Object.fromEntries(run.steps.map((step) => [step.id, step.status]));
   const commit = git?.commit ?? null;

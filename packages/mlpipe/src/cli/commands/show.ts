@@ -56,7 +56,10 @@ function runLines(run: Run, stepRuns: readonly StepRun[], style: Style): readonl
     ["run", run.id],
     ["pipeline", `${run.pipeline.name} (${run.pipeline.file})`],
     ["status", style(lookOf(run.status), run.status)],
-    ["started", `${localTime(run.startedAt)}${run.durationMs === null ? "" : `, took ${duration(run.durationMs)}`}`],
+    [
+      "started",
+      `${localTime(run.startedAt)}${run.durationMs === null ? "" : `, took ${duration(run.durationMs)}`}`,
+    ],
     ["by", `${run.by.user} on ${run.by.host}, ${triggerText(run)}`],
     ["command", run.argv.join(" ")],
     ["git", gitText(run)],
@@ -94,8 +97,13 @@ function runLines(run: Run, stepRuns: readonly StepRun[], style: Style): readonl
     ...section("errors", errors),
     ...section("metrics", columns(metrics)),
     ...section("outputs", columns(outputs)),
-    ...section("warnings", run.warnings.map((warning) => `  ${warning}`)),
-    ...(run.status === "crashed" ? ["", `mlpipe itself ended without a word; run ${shortId(run.id)} shows what it got done.`] : []),
+    ...section(
+      "warnings",
+      run.warnings.map((warning) => `  ${warning}`),
+    ),
+    ...(run.status === "crashed"
+      ? ["", `mlpipe itself ended without a word; run ${shortId(run.id)} shows what it got done.`]
+      : []),
   ];
 
   function section(title: string, lines: readonly string[]): readonly string[] {
@@ -110,6 +118,8 @@ function triggerText({ trigger }: Run): string {
 
 function gitText({ git }: Run): string {
   if (git === null) return "not recorded: no step was executed, or no git";
-  const where = [git.commit?.slice(0, 12) ?? "no commit yet", git.ref?.replace("refs/heads/", "") ?? null].filter((part) => part !== null).join(" on ");
+  const where = [git.commit?.slice(0, 12) ?? "no commit yet", git.ref?.replace("refs/heads/", "") ?? null]
+    .filter((part) => part !== null)
+    .join(" on ");
   return git.dirty === null ? where : `${where}, with changes`;
 }

@@ -12,7 +12,8 @@ export async function status(named: string | undefined, options: PipelineOptions
     const { steps } = new Planner({ manifest, store, root: project.root, env: process.env }).plan();
     const [last] = store.runs.list({ pipeline: manifest.pipeline, limit: 1 });
     const stale = steps.filter(({ decision }) => decision !== "cached");
-    const lastRun = last === undefined ? null : { id: last.id, status: last.status, startedAt: last.startedAt };
+    const lastRun =
+      last === undefined ? null : { id: last.id, status: last.status, startedAt: last.startedAt };
     if (options.json === true) {
       printJson({
         schemaVersion: 1,

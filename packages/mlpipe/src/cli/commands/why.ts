@@ -34,7 +34,9 @@ export async function why(step: string, options: WhyOptions): Promise<number> {
     if (found.reasons.length === 0) print("  every part of its key is the same");
     const compared = found.against === null ? undefined : store.runs.stepRun(found.against);
     if (compared !== undefined) {
-      print(style("quiet", `  compared with run ${shortId(compared.run)} of ${localTime(compared.startedAt)}`));
+      print(
+        style("quiet", `  compared with run ${shortId(compared.run)} of ${localTime(compared.startedAt)}`),
+      );
     }
     return 0;
   } finally {
@@ -45,7 +47,11 @@ export async function why(step: string, options: WhyOptions): Promise<number> {
 type Store = Awaited<ReturnType<typeof openSession>>["store"];
 
 /** The step run whose result a run used: its own, or the one its hit names. */
-function stepRunIn(store: Store, run: string, step: string): NonNullable<ReturnType<Store["runs"]["stepRun"]>> {
+function stepRunIn(
+  store: Store,
+  run: string,
+  step: string,
+): NonNullable<ReturnType<Store["runs"]["stepRun"]>> {
   const row = store.runs.get(run);
   if (row === undefined) {
     const ids = store.runs.list({ limit: 50 }).map(({ id }) => id);
@@ -54,7 +60,9 @@ function stepRunIn(store: Store, run: string, step: string): NonNullable<ReturnT
     });
   }
   // Documents of runs are written by the recorder alone.
-  const { steps } = row.document as { readonly steps: readonly { readonly id: string; readonly stepRun: string | null }[] };
+  const { steps } = row.document as {
+    readonly steps: readonly { readonly id: string; readonly stepRun: string | null }[];
+  };
   const used = steps.find(({ id }) => id === step)?.stepRun ?? undefined;
   const found = used === undefined ? undefined : store.runs.stepRun(used);
   if (found !== undefined) return found;
