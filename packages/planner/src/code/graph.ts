@@ -114,7 +114,7 @@ export class CodeGraph {
       const isData = attribute !== null || (target.type === "file" && target.path.endsWith(".json"));
       if (target.type === "file" && isData) continue;
       if (target.type === "module") node.edges.push(this.load(target.path));
-      else this.#add(node, target, specifier, () => module.siteAt(start));
+      else if (target.type !== "builtin") this.#add(node, target, specifier, () => module.siteAt(start));
     }
     const effectful = this.#effectfulOf(module);
     node.edges.push(...effectful.map((item) => this.#item(item)));
