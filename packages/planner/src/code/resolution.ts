@@ -49,12 +49,14 @@ export class Resolution {
 
   constructor(root: string) {
     this.#root = root;
-    const node = new ResolverFactory({ conditionNames: conditions.import, extensions: [], nodePath: false });
-    // Packages without `exports` may leave out extensions even for `import`.
-    const legacy = { extensions: [".js", ".json", ".node"], nodePath: false };
+    const make = (how: "import" | "require", extensions: string[]): ResolverFactory =>
+      // Each has a cache of its own: clones share what one of them found under other conditions.
+      new ResolverFactory({ conditionNames: [...conditions[how]], extensions, nodePath: false });
+    const legacy = [".js", ".json", ".node"];
     this.#resolvers = {
-      import: [node, node.cloneWithOptions({ conditionNames: conditions.import, ...legacy })],
-      require: [node.cloneWithOptions({ conditionNames: conditions.require, ...legacy })],
+      // Packages without `exports` may leave out extensions even for `import`.
+      import: [make("import", []), make("import", legacy)],
+      require: [make("require", legacy)],
     };
   }
 
