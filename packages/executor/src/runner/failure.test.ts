@@ -143,9 +143,9 @@ describe("a module that cannot be imported", () => {
     project.write({ "step.ts": '\nimport { x } from "./gone";\nexport const step = x;\n' });
     expect(await project.failure()).toMatchObject({
       code: "MLP3011",
-      message: "step.ts imports gone, and there is no such file.",
+      message: "step.ts imports ./gone, and there is no such file.",
       hint: "A path in an import needs the file's ending: ./rows.ts.",
-      at: [{ file: "step.ts", line: 2, column: 22 }],
+      at: [{ file: "step.ts", line: 2, column: 20 }],
     });
     project.write({ "step.ts": 'import "left-pad/sub";\n' });
     expect(await project.failure()).toMatchObject({

@@ -78,37 +78,45 @@ function notFound(message: string, module: string, root: string): StepError {
   const match = /^Cannot find (package|module) '(.*)' imported from (.*)$/s.exec(message);
   if (match === null) return { code: "MLP3011", message: `${module} cannot be imported: ${message}.` };
   const [, what, wanted = "", importer = ""] = match;
-  if (what === "package") {
-    return {
-      code: "MLP3011",
-      message: `${shownPath(importer, root)} imports the package ${wanted}, which is not installed.`,
-      hint: `npm install ${wanted}`,
-      ...importSite(importer, wanted, root),
-    };
-  }
   if (wanted === resolve(root, module)) {
     return { code: "MLP3011", message: `The module ${module} of the step is not there.` };
   }
-  const hint = /\.[cm]?[jt]s$/.test(wanted)
-    ? "Was it moved or renamed?"
-    : "A path in an import needs the file's ending: ./rows.ts.";
+  const file = shownPath(importer, root);
+  const found = findImport(importer, wanted.slice(wanted.lastIndexOf("/") + 1));
+  const at = found === undefined ? {} : { at: [{ file, line: found.line, column: found.column }] };
+  if (what === "package") {
+    const message = `${file} imports the package ${wanted}, which is not installed.`;
+    return { code: "MLP3011", message, hint: `npm install ${wanted}`, ...at };
+  }
   return {
     code: "MLP3011",
-    message: `${shownPath(importer, root)} imports ${shownPath(wanted, root)}, and there is no such file.`,
-    hint,
-    ...importSite(importer, wanted.slice(wanted.lastIndexOf("/") + 1), root),
+    message: `${file} imports ${found?.specifier ?? shownPath(wanted, root)}, and there is no such file.`,
+    hint: /\.[cm]?[jt]s$/.test(wanted)
+      ? "Was it moved or renamed?"
+      : "A path in an import needs the file's ending: ./rows.ts.",
+    ...at,
   };
 }
 
-/** The line of the importer that names what is missing. */
-function importSite(importer: string, wanted: string, root: string): Pick<StepError, "at"> {
+/** The import in a file whose specifier names something. */
+function findImport(
+  importer: string,
+  wanted: string,
+): { readonly specifier: string; readonly line: number; readonly column: number } | undefined {
+  let text: string;
   try {
-    const lines = readFileSync(importer, "utf8").split("\n");
-    const index = lines.findIndex((line) => /\b(?:import|from)\b/.test(line) && line.includes(wanted));
-    if (index === -1) return {};
-    const column = (lines[index]?.indexOf(wanted) ?? 0) + 1;
-    return { at: [{ file: shownPath(importer, root), line: index + 1, column }] };
+    text = readFileSync(importer, "utf8");
   } catch {
-    return {};
+    return undefined;
   }
+  for (const [index, line] of text.split("\n").entries()) {
+    for (const { 1: specifier = "", index: start } of line.matchAll(
+      /\b(?:import|from)\b[\s(]*["']([^"']+)["']/g,
+    )) {
+      if (specifier.includes(wanted)) {
+        return { specifier, line: index + 1, column: line.indexOf(specifier, start) + 1 };
+      }
+    }
+  }
+  return undefined;
 }
