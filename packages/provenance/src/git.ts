@@ -83,5 +83,7 @@ function untrackedRefs(root: string, names: readonly string[]): { untracked: Ref
       left++;
     }
   }
-  return left === 0 ? { untracked: refs } : { untracked: refs, note: `${left} more untracked files were not looked at` };
+  return left === 0
+    ? { untracked: refs }
+    : { untracked: refs, note: `${left} more untracked files were not looked at` };
 }

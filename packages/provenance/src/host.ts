@@ -18,7 +18,12 @@ const lockfiles = [
 
 /** What is recorded of a host. */
 export interface HostDocument {
-  readonly os: { readonly platform: string; readonly release: string; readonly version: string; readonly arch: string };
+  readonly os: {
+    readonly platform: string;
+    readonly release: string;
+    readonly version: string;
+    readonly arch: string;
+  };
   readonly cpu: { readonly model: string; readonly count: number };
   readonly memoryBytes: number;
   readonly node: string;

@@ -91,13 +91,17 @@ export class RunRecorder {
 
   #gathered(): Promise<{ readonly git: Run["git"]; readonly env: Digest }> {
     const { store, root, env } = this.#options;
-    return (this.#facts ??= Promise.all([gitState(root, store), hostFacts(root, env)]).then(([git, host]) => ({
-      git,
-      env: store.parts.put(host),
-    })));
+    return (this.#facts ??= Promise.all([gitState(root, store), hostFacts(root, env)]).then(
+      ([git, host]) => ({
+        git,
+        env: store.parts.put(host),
+      }),
+    ));
   }
 
-  #document(end: Partial<Omit<RunEnd, "status">> & { status: Run["status"]; git?: Run["git"]; env?: string | null }): Run {
+  #document(
+    end: Partial<Omit<RunEnd, "status">> & { status: Run["status"]; git?: Run["git"]; env?: string | null },
+  ): Run {
     const { manifest, run, startedAt, argv, toolVersion, env, root } = this.#options;
     const document: Run = {
       schema: "mlpipe/run/v1",

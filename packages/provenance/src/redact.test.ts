@@ -38,7 +38,11 @@ describe("redaction", () => {
 
   it("passes on bytes that are no text, and what looked like a beginning at the end", () => {
     const stream = new RedactedStream(["secret"]);
-    const said = [stream.write(Buffer.from([0xff, 0, 0x73])), stream.write(Buffer.from("ecre")), stream.end()];
+    const said = [
+      stream.write(Buffer.from([0xff, 0, 0x73])),
+      stream.write(Buffer.from("ecre")),
+      stream.end(),
+    ];
     expect(Buffer.concat(said)).toEqual(Buffer.from([0xff, 0, ...Buffer.from("secre")]));
   });
 });

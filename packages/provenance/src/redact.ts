@@ -8,14 +8,18 @@ const shortest = 4;
 
 /** The values worth looking for, longest first: one may begin with another. */
 export function secretValues(values: readonly string[]): readonly string[] {
-  return [...new Set(values)].filter(({ length }) => length >= shortest).toSorted((a, b) => b.length - a.length);
+  return [...new Set(values)]
+    .filter(({ length }) => length >= shortest)
+    .toSorted((a, b) => b.length - a.length);
 }
 
 /** A document without the secrets: in every string of it they are replaced. */
 export function redactDocument<Document>(document: Document, secrets: readonly string[]): Document {
   if (secrets.length === 0) return document;
   const text = JSON.stringify(document, (_name, value: unknown) =>
-    typeof value === "string" ? secrets.reduce((rest, secret) => rest.replaceAll(secret, redacted), value) : value,
+    typeof value === "string"
+      ? secrets.reduce((rest, secret) => rest.replaceAll(secret, redacted), value)
+      : value,
   );
   // Strings alone were replaced, by strings.
   return JSON.parse(text) as Document;

@@ -6,7 +6,8 @@ export function triggerOf(env: NodeJS.ProcessEnv): Run["trigger"] {
   if (env["GITHUB_ACTIONS"] === "true") return github(env);
   if (env["GITLAB_CI"] === "true") {
     const merge = env["CI_MERGE_REQUEST_IID"];
-    const isMain = env["CI_COMMIT_BRANCH"] !== undefined && env["CI_COMMIT_BRANCH"] === env["CI_DEFAULT_BRANCH"];
+    const isMain =
+      env["CI_COMMIT_BRANCH"] !== undefined && env["CI_COMMIT_BRANCH"] === env["CI_DEFAULT_BRANCH"];
     return known({
       kind: env["CI_PIPELINE_SOURCE"] === "schedule" ? "schedule" : "ci",
       provider: "gitlab",
