@@ -73,7 +73,8 @@ describe("a step that fails", () => {
         The last it said:
         | reading
         | no such table
-          mlpipe logs <id> shows everything that was said.
+
+        → mlpipe logs <id> load shows everything it said.
       ▸ load  started  never ran before
         load  | reading
         load  | no such table
@@ -105,7 +106,7 @@ describe("a step that fails", () => {
             |                     ^
 
         → Is it installed, and on PATH? A program of the project needs its path: ./tool.
-      ▸ load  started  not cached: command not found: no-such-tool (PATH /work/main/node_modules/.bin:/usr/local/go/bin:/root/go/bin:/root/.cargo/bin:/root/.cargo/bin:/root/.pyenv/plugins/pyenv-virtualenv/shims:/root/.pyenv/shims:/root/.pyenv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
+      ▸ load  started  not cached: command not found: no-such-tool
       ✗ load  failed  "load" starts "no-such-tool", and there is no such program.
       "
     `);
@@ -131,7 +132,7 @@ describe("a step that fails", () => {
 
         ✗ load  failed  <time>  TypeError: the table is empty
 
-      MLP3010  TypeError: the table is empty
+      MLP3010  load: TypeError: the table is empty
 
         steps.ts:7:11
           5 |   async run() {
@@ -140,6 +141,8 @@ describe("a step that fails", () => {
             |           ^
           8 |   },
           9 | });
+
+        → Nothing of the step was kept. Mend it and run again: what succeeded before it is not run again.
       ▸ load  started  never ran before
       ✗ load  failed  TypeError: the table is empty
       "
@@ -203,7 +206,7 @@ export const days = source("days.csv", csv(Row));`,
 
         ✗ load  failed  <time>  Row 2 (line 3) of the input days (days.csv) does not fit its schema: rain is "wet": Invalid input: expected number, received string.
 
-      MLP3021  Row 2 (line 3) of the input days (days.csv) does not fit its schema: rain is "wet": Invalid input: expected number, received string.
+      MLP3021  load: Row 2 (line 3) of the input days (days.csv) does not fit its schema: rain is "wet": Invalid input: expected number, received string.
 
         days.csv:3:1
           1 | day,rain
@@ -236,7 +239,17 @@ export const days = source("days.csv", csv(Row));`,
 
         ✗ score  failed  <time>  The returned metrics has NaN as mae, and a metric is a finite number.
 
-      MLP3025  The returned metrics has NaN as mae, and a metric is a finite number.
+      MLP3025  score: The returned metrics has NaN as mae, and a metric is a finite number.
+
+        steps.ts:3:22
+          1 | import { cmd, csv, data, file, metrics, evaluate, source } from "mlpipe";
+          2 | import { z } from "zod";
+        > 3 | export const score = evaluate("score", {
+            |                      ^
+          4 |   outputs: { metrics: metrics({ mae: "min" }) },
+          5 |   run: () => ({ metrics: { mae: 0 / 0 } }),
+
+        → Nothing of the step was kept. Mend it and run again: what succeeded before it is not run again.
       ▸ score  started  never ran before
       ✗ score  failed  The returned metrics has NaN as mae, and a metric is a finite number.
       "
@@ -389,7 +402,7 @@ export const loaded = () => load({});`,
     );
     expect(exit).toBe(2);
     expect(text).toMatchInlineSnapshot(`
-      "MLP6004  one.pipeline.ts could not be loaded: it imports helper, which is not there.
+      "MLP6004  one.pipeline.ts could not be loaded: it imports ./helper, which is not there.
 
         steps.ts:3:9
           1 | import { cmd, csv, data, file, metrics, evaluate, source } from "mlpipe";

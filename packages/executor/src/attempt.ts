@@ -14,6 +14,10 @@ import { type Ended, StepProcess } from "./process.ts";
 import { type Task, type TaskInput, type TaskResult, taskVersion } from "./task.ts";
 import { TextLog } from "./text-log.ts";
 
+/** What to do about an error that is the step's own. */
+const keptNothing =
+  "Nothing of the step was kept. Mend it and run again: what succeeded before it is not run again.";
+
 /** A decision to run. */
 export type RunDecision = Decision & { readonly decision: "run" };
 
@@ -121,7 +125,7 @@ export class Attempt {
       endedAt: new Date(),
       argv: step.body.type === "command" ? argv : [],
       ended,
-      usage: (result !== undefined && "usage" in result ? result.usage : undefined) ?? ended.usage,
+      usage: wholeUsage(result?.usage, ended.usage),
       stdout,
       stderr,
       outcome,
@@ -200,8 +204,8 @@ export class Attempt {
     }
     if (result?.status === "error") {
       const { defined } = this.#step;
-      const placed = (result.error.at?.length ?? 0) > 0 || defined === undefined;
-      return withTail(placed ? result.error : { ...result.error, at: [defined] });
+      const { at = [], hint = keptNothing } = result.error;
+      return withTail({ ...result.error, hint, at: at.length > 0 || defined === undefined ? at : [defined] });
     }
     if (ended.signal !== null) {
       const hint =
@@ -350,6 +354,22 @@ export class Attempt {
     }
     return undefined;
   }
+}
+
+/**
+ * The system accounts exactly for the step's own process, and sampling sees the processes below it:
+ * each is a lower bound, so the larger one is nearer to the truth.
+ */
+function wholeUsage(exact: Usage | undefined, sampled: Usage | null): Usage | null {
+  if (exact === undefined || sampled === null) return exact ?? sampled;
+  const larger = (a: number | null, b: number | null): number | null =>
+    a === null || b === null ? (a ?? b) : Math.max(a, b);
+  return {
+    cpuUserMs: larger(exact.cpuUserMs, sampled.cpuUserMs),
+    cpuSystemMs: larger(exact.cpuSystemMs, sampled.cpuSystemMs),
+    maxRssBytes: larger(exact.maxRssBytes, sampled.maxRssBytes),
+    source: `${exact.source}; ${sampled.source}`,
+  };
 }
 
 function taskInput(input: PreparedInput): TaskInput {

@@ -27,6 +27,8 @@ if (process.argv.length === 3 && (process.argv[2] === "--version" || process.arg
         next(specifier, { ...context, conditions: [...context.conditions, "@mlpipe/source"] }),
     });
   }
-  const { main } = await import(fromSource ? source.href : new URL("../dist/cli/main.js", import.meta.url).href);
+  const { main } = await import(
+    fromSource ? source.href : new URL("../dist/cli/main.js", import.meta.url).href
+  );
   await main(process.argv.slice(2));
 }

@@ -1,6 +1,6 @@
 /** Every error code there is, with what it means. */
 import { dslErrors } from "@mlpipe/dsl";
-import { executorErrors } from "@mlpipe/executor";
+import { executorErrors, runnerErrors } from "@mlpipe/executor";
 import { plannerErrors } from "@mlpipe/planner";
 import { provenanceErrors } from "@mlpipe/provenance";
 import { storeErrors } from "@mlpipe/store";
@@ -18,6 +18,7 @@ export const errorPages: Readonly<Record<string, ErrorPage>> = {
   ...dslErrors,
   ...plannerErrors,
   ...executorErrors,
+  ...runnerErrors,
   ...storeErrors,
   ...provenanceErrors,
   ...projectErrors,

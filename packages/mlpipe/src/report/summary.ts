@@ -40,7 +40,8 @@ export function summary(
     const whole =
       error.logTail !== undefined && `mlpipe logs ${shortId(result.run)} ${id} shows everything it said.`;
     const hint = [error.hint, whole].filter((text) => typeof text === "string").join("\n");
-    lines.push("", ...renderError({ ...error, ...(hint !== "" && { hint }) }, root, style));
+    const message = error.message.includes(`"${id}"`) ? error.message : `${id}: ${error.message}`;
+    lines.push("", ...renderError({ ...error, message, ...(hint !== "" && { hint }) }, root, style));
   }
   const metrics = metricRows(result.steps, manifest);
   if (metrics.length > 0) lines.push("", style("strong", "metrics"), ...columns(metrics));
