@@ -1,6 +1,14 @@
 /** The example as its README tells it, on the real data, through the real command line. */
 import { execFileSync } from "node:child_process";
-import { cpSync, readdirSync, readFileSync, readlinkSync, realpathSync, symlinkSync, utimesSync } from "node:fs";
+import {
+  cpSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  symlinkSync,
+  utimesSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { Project } from "../e2e/project.ts";
@@ -43,7 +51,8 @@ it("runs nothing the second time, and plan says why", async () => {
   expect([run.exit, run.status]).toEqual([0, "succeeded"]);
   expect(run.steps.map(({ status }) => status)).toEqual(all.map(() => "cached"));
   const { stdout } = await project.mlpipe("plan");
-  for (const id of all) expect(stdout).toMatch(new RegExp(`${id} +cached +(?:nothing changed since|deployed is as deployed)`));
+  for (const id of all)
+    expect(stdout).toMatch(new RegExp(`${id} +cached +(?:nothing changed since|deployed is as deployed)`));
 });
 
 it("with another hyperparameter runs the training and what depends on it; back again only the deployment", async () => {
@@ -53,7 +62,10 @@ it("with another hyperparameter runs the training and what depends on it; back a
     cached: ["features", "split", "baseline"],
   });
   expect(deployed()).not.toBe(first);
-  expect(await project.statuses()).toEqual({ ran: ["publish"], cached: all.filter((id) => id !== "publish") });
+  expect(await project.statuses()).toEqual({
+    ran: ["publish"],
+    cached: all.filter((id) => id !== "publish"),
+  });
   expect(deployed()).toBe(first);
 });
 
@@ -88,6 +100,9 @@ it("with another split runs its dependants whose inputs changed, and why names t
 });
 
 it("is put to use", () => {
-  const said = execFileSync(process.execPath, ["predict.ts", "days.json"], { cwd: project.root, encoding: "utf8" });
+  const said = execFileSync(process.execPath, ["predict.ts", "days.json"], {
+    cwd: project.root,
+    encoding: "utf8",
+  });
   expect(said).toMatch(/^2016-01-01: \d+ % chance of rain$/m);
 });
