@@ -203,9 +203,7 @@ export class CodeGraph {
   }
 
   #effectsBefore(item: Item): number {
-    const { items } = item.module;
-    const position = items.indexOf(item);
-    return this.#effectfulOf(item.module).filter((each) => items.indexOf(each) < position).length;
+    return this.#effectfulOf(item.module).filter(({ position }) => position < item.position).length;
   }
 
   #targetOf(module: SourceModule, { how, specifier }: Load): Target {

@@ -22,8 +22,6 @@ const ignored = new Set([
   "abstract",
   "importKind",
   "exportKind",
-  // Of functions: whether the body is an expression, which the body itself says.
-  "expression:boolean",
 ]);
 
 /** The normal form of a node, as text. */
@@ -65,25 +63,35 @@ function write(wrapped: Node, out: string[]): void {
 }
 
 function writeProperties(node: Node, out: string[]): void {
-  for (const [name, value] of Object.entries(node) as [string, unknown][]) {
-    if (ignored.has(name) || ignored.has(`${name}:${typeof value}`)) continue;
-    if (value === null || value === undefined || value === false) continue;
-    // `a?.b` is code, `a?: T` is a type.
-    if (name === "optional" && node.type !== "MemberExpression" && node.type !== "CallExpression") continue;
-    if (name === "key" && isNode(value) && "computed" in node && node.computed !== true) {
-      out.push("key=", keyOf(value, node), " ");
+  // Every node of every module comes by here: no arrays of entries.
+  const fields = node as unknown as Readonly<Record<string, unknown>>;
+  for (const name in fields) {
+    const value = fields[name];
+    if (value === null || value === undefined || value === false || ignored.has(name)) continue;
+    if (typeof value !== "object") {
+      if (isMeaningful(name, value, node)) out.push(name, "=", JSON.stringify(value), " ");
     } else if (Array.isArray(value)) {
       if (value.length === 0) continue;
       out.push(name, "=[");
       // A hole of an array is a place of its own.
       for (const each of value) if (isNode(each)) write(each, out); else out.push("_ ");
       out.push("]");
-    } else if (isNode(value)) {
-      if (isErased(value)) continue;
+    } else if (!isNode(value)) {
+      out.push(name, "=", JSON.stringify(value), " ");
+    } else if (name === "key" && fields["computed"] !== true) {
+      out.push("key=", keyOf(value, node), " ");
+    } else if (!isErased(value)) {
       out.push(name, "=");
       write(value, out);
-    } else out.push(name, "=", JSON.stringify(value), " ");
+    }
   }
+}
+
+function isMeaningful(name: string, value: unknown, { type }: Node): boolean {
+  // `a?.b` is code, `a?: T` is a type.
+  if (name === "optional") return type === "MemberExpression" || type === "CallExpression";
+  // Of functions: whether the body is an expression, which the body itself says.
+  return name !== "expression" || typeof value !== "boolean";
 }
 
 /** A key is the same with and without quotes. */

@@ -19,20 +19,17 @@ export type Target =
   | { readonly type: "inline" }
   | { readonly type: "nowhere"; readonly why: string };
 
-/** Node's conditions for `import` and `require`, with those it was started with. */
-const conditions = {
-  import: ["node", "import", "module-sync", "node-addons", ...startedWith()],
-  require: ["node", "require", "module-sync", "node-addons", ...startedWith()],
-};
+/** Node's own conditions, apart from the one that says how a module is loaded. */
+const nodeConditions = ["node", "module-sync", "node-addons", "default"];
 
-function startedWith(): readonly string[] {
-  const { execArgv } = process;
+/** Conditions that a process was started with, which Node adds to its own. */
+function addedConditions(execArgv: readonly string[]): readonly string[] {
   const given = execArgv.flatMap((arg, index) => {
-    const found = /^(?:--conditions|-C)(?:=(.+))?$/.exec(arg);
-    return found === null ? [] : [found[1] ?? execArgv[index + 1] ?? ""];
+    const match = /^(?:--conditions|-C)(?:=(.+))?$/.exec(arg);
+    return match === null ? [] : [match[1] ?? execArgv[index + 1] ?? ""];
   });
-  // Run from source, mlpipe starts its steps under this condition: nothing may have been built.
-  return import.meta.url.endsWith(".ts") ? [...given, "@mlpipe/source"] : given;
+  // A test runner adds `import`, which no step's process would take for a `require`.
+  return given.filter((each) => each !== "import" && each !== "require" && !nodeConditions.includes(each));
 }
 
 /** mlpipe and what it consists of: packages even where they are linked, since their versions say what they do. */
@@ -49,9 +46,9 @@ export class Resolution {
 
   constructor(root: string) {
     this.#root = root;
+    const added = addedConditions(process.execArgv);
     const make = (how: "import" | "require", extensions: string[]): ResolverFactory =>
-      // Each has a cache of its own: clones share what one of them found under other conditions.
-      new ResolverFactory({ conditionNames: [...conditions[how]], extensions, nodePath: false });
+      new ResolverFactory({ conditionNames: [how, ...nodeConditions, ...added], extensions, nodePath: false });
     const legacy = [".js", ".json", ".node"];
     this.#resolvers = {
       // Packages without `exports` may leave out extensions even for `import`.

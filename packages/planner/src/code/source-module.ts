@@ -22,6 +22,8 @@ export interface Use {
 /** One declaration or statement of a module's top level. */
 export interface Item {
   readonly module: SourceModule;
+  /** Its place among the pieces of its module. */
+  readonly position: number;
   readonly names: readonly string[];
   /** What reasons call it; null for a statement, or for a module that is one piece. */
   readonly label: string | null;
@@ -150,6 +152,7 @@ function analyse(path: string, name: string, { program, module: { hasModuleSynta
     const declared = statement.names ?? [...names.declared];
     const item: Item = {
       module: source,
+      position: items.length,
       names: isOnePiece ? [] : declared,
       label: isOnePiece ? null : (statement.label ?? (declared.length === 0 ? null : declared.join(","))),
       form: digestOf(`${statement.keyword} ${normalForm(statement.node)}`),
@@ -185,7 +188,7 @@ function brokenModule(path: string, name: string, text: string, broken: Finding)
     broken,
     siteAt: () => site,
   };
-  const item = { module, names: [], label: null, form: digestOf(text), uses: [], loads: [], findings: [], isRequire: false };
+  const item = { module, position: 0, names: [], label: null, form: digestOf(text), uses: [], loads: [], findings: [], isRequire: false };
   return Object.assign(module, { items: [{ ...item, effect: wholeEffect, mutable: false }] });
 }
 

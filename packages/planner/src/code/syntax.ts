@@ -61,7 +61,10 @@ export function isErased(node: Node): boolean {
 
 /** Calls `visit` for each child that exists at run time, unwrapped. */
 export function forEachChild(node: Node, visit: (child: Node) => void): void {
-  for (const value of Object.values(node)) {
+  const fields = node as unknown as Readonly<Record<string, unknown>>;
+  for (const name in fields) {
+    const value = fields[name];
+    if (typeof value !== "object" || value === null) continue;
     if (Array.isArray(value)) {
       for (const each of value) if (isNode(each) && !isErased(each)) visit(unwrap(each));
     } else if (isNode(value) && !isErased(value)) visit(unwrap(value));

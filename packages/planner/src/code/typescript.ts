@@ -24,6 +24,7 @@ export interface IdentifyOptions {
 export class TypeScriptCode {
   readonly #root: string;
   readonly #modules = new Map<string, SourceModule>();
+  readonly #realPaths = new Map<string, string>();
   readonly #names = new Map<string, string>();
   readonly #resolution: Resolution;
   readonly #packages: InstalledPackages;
@@ -42,7 +43,7 @@ export class TypeScriptCode {
 
   /** The identity of an exported step. */
   identify(modulePath: string, exportName: string, options: IdentifyOptions = {}): CodeIdentity {
-    const path = realPath(modulePath);
+    const path = this.#realPath(modulePath);
     const exported = this.#graph.export(path, exportName);
     if (exported !== null) return this.#identityOf([this.#graph.load(path), ...exported], options, []);
     const missing = { message: `${this.#nameOf(path)} has no export ${exportName}`, site: { file: path, line: 1, column: 1 } };
@@ -51,7 +52,7 @@ export class TypeScriptCode {
 
   /** The identity of a module that is started as a program. */
   identifyModule(modulePath: string, options: IdentifyOptions = {}): CodeIdentity {
-    const path = realPath(modulePath);
+    const path = this.#realPath(modulePath);
     const isScript = scriptExtensions.has(extname(path));
     return this.#identityOf([isScript ? this.#graph.exports(path) : this.#graph.file(path)], options, []);
   }
@@ -74,6 +75,15 @@ export class TypeScriptCode {
     const { packages, findings } = this.#packages.withDependencies(folders);
     uncacheable.push(...findings);
     return { parts, packages, uncacheable, warnings: [] };
+  }
+
+  #realPath(path: string): string {
+    let real = this.#realPaths.get(path);
+    if (real === undefined) {
+      real = realPath(path);
+      this.#realPaths.set(path, real);
+    }
+    return real;
   }
 
   #moduleAt(path: string): SourceModule {
