@@ -44,7 +44,8 @@ beforeAll(async () => {
   base = realpathSync(mkdtempSync(join(tmpdir(), "mlpipe-install-")));
   project = join(base, "project");
   mkdirSync(project);
-  await exec(join(repository, "node_modules/.bin/tsc"), ["-b"], { cwd: repository, env });
+  const built = await run("npx", ["-y", "pnpm@12.21.0", "run", "build"], repository);
+  expect(built.exit, built.stdout + built.stderr).toBe(0);
   for (const name of packages) {
     const folder = join(repository, "packages", name);
     const packed = await run("npx", ["-y", "pnpm@12.21.0", "pack", "--pack-destination", base], folder);
@@ -102,6 +103,22 @@ describe("installed from tarballs", () => {
       (JSON.parse(text) as { steps: { status: string }[] }).steps.map(({ status }) => status);
     expect(statuses(first.stdout)).toEqual(smallSteps.map(() => "ran"));
     expect(statuses((await mlpipe("run", "--json")).stdout)).toEqual(smallSteps.map(() => "cached"));
+  });
+
+  it("init makes a project from the templates, .gitignore included", async () => {
+    const made = await mlpipe("init", "homes", "--json");
+    expect(made.exit, made.stderr).toBe(0);
+    expect((JSON.parse(made.stdout) as { files: string[] }).files).toEqual(
+      expect.arrayContaining([
+        ".gitignore",
+        "data/homes.csv",
+        "homes.pipeline.ts",
+        "package.json",
+        "steps.ts",
+      ]),
+    );
+    const first = await mlpipe("-C", "homes", "run", "--json");
+    expect(first.exit, first.stderr).toBe(0);
   });
 
   it("the user's pipeline type-checks against the published types", async () => {

@@ -1,8 +1,8 @@
 /** The entry of the command line: reads it, does it, and ends with the right exit code. */
-import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
 import type { CommanderError } from "commander";
 import { MlpipeError } from "@mlpipe/dsl";
+import { version } from "../package-files.ts";
 import { findProject } from "../project/project.ts";
 import { print, printJson, say, tolerateClosedOutput } from "./output.ts";
 import { createProgram } from "./program.ts";
@@ -90,12 +90,4 @@ function reported(error: unknown, json: boolean): number {
   );
   say(text);
   return bugExit;
-}
-
-/** The version of the package. */
-export function version(): string {
-  // In the source and in what is published, package.json is two folders above.
-  const file = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  // Its shape is that of our own package.json.
-  return (JSON.parse(file) as { version: string }).version;
 }

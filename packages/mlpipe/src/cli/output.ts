@@ -1,5 +1,6 @@
 /** Where commands write to: data to stdout, everything else to stderr. */
-import stringWidth from "string-width";
+import { stripVTControlCharacters } from "node:util";
+import { textWidth } from "./text-width.ts";
 
 /** Prints a line of data. */
 export function print(line = ""): void {
@@ -33,15 +34,19 @@ export function columns(rows: readonly (readonly string[])[], gap = 2): readonly
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, index) => {
-      widths[index] = Math.max(widths[index] ?? 0, stringWidth(cell));
+      widths[index] = Math.max(widths[index] ?? 0, widthOf(cell));
     });
   }
   return rows.map((row) =>
     row
       .map((cell, index) =>
-        index === row.length - 1 ? cell : cell + " ".repeat((widths[index] ?? 0) - stringWidth(cell) + gap),
+        index === row.length - 1 ? cell : cell + " ".repeat((widths[index] ?? 0) - widthOf(cell) + gap),
       )
       .join("")
       .trimEnd(),
   );
+}
+
+function widthOf(cell: string): number {
+  return textWidth(stripVTControlCharacters(cell));
 }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MlpipeError, type Site } from "@mlpipe/dsl";
+import { ownFolder } from "../package-files.ts";
 import { findProject, projectPath } from "./project.ts";
 
 /** What an import that failed means to the user whose module it was. */
@@ -85,10 +86,8 @@ function siteOf(error: Error): Site | undefined {
   for (const { path, line, column } of places) {
     if (path === undefined || path.includes("/node_modules/")) continue;
     const file = path.startsWith("file:") ? fileURLToPath(path) : path;
-    if (!existsSync(file) || file.startsWith(ownPackages)) continue;
+    if (!existsSync(file) || file.startsWith(ownFolder)) continue;
     return { file, line: Number(line), column: Number(column) };
   }
   return undefined;
 }
-
-const ownPackages = fileURLToPath(new URL("../../..", import.meta.url));

@@ -1,9 +1,9 @@
 /** The live view as a picture: the state of a run, drawn for a terminal of a given size. */
 import { stripVTControlCharacters } from "node:util";
 import type { ExecutorEvent, StepStatus } from "@mlpipe/executor";
-import stringWidth from "string-width";
 import { count, duration } from "../cli/format.ts";
 import type { Style } from "../cli/style.ts";
+import { textWidth } from "../cli/text-width.ts";
 import { symbols } from "./symbols.ts";
 
 interface LiveStep {
@@ -68,7 +68,7 @@ export class LiveState {
     const head = `${style("strong", this.#pipeline)}  ${done} of ${count(steps.length, "step")}  ${style("quiet", clock(now - this.#started))}`;
     const room = Math.max(1, rows - 2);
     const shown = steps.length <= room ? steps : mostTelling(steps, room - 1);
-    const width = Math.min(28, Math.max(...shown.map(({ id }) => stringWidth(id)), 0));
+    const width = Math.min(28, Math.max(...shown.map(({ id }) => textWidth(id)), 0));
     const lines = shown.map((step) => line(step, width, now, style));
     const left = steps.length - shown.length;
     if (left > 0) lines.push(style("quiet", `  … ${count(left, "more step")}`));
@@ -114,13 +114,13 @@ function clock(ms: number): string {
 }
 
 function padded(text: string, width: number): string {
-  return text + " ".repeat(Math.max(0, width - stringWidth(text)));
+  return text + " ".repeat(Math.max(0, width - textWidth(text)));
 }
 
 /** Cuts a line to the width of the terminal: a line that wraps would be taken for two and leave traces. */
 function cut(text: string, columns: number): string {
   const bare = stripVTControlCharacters(text);
-  if (stringWidth(bare) < columns) return text;
+  if (textWidth(bare) < columns) return text;
   let kept = "";
   let width = 0;
   let escape = "";
@@ -131,7 +131,7 @@ function cut(text: string, columns: number): string {
       escape = part;
       continue;
     }
-    width += stringWidth(part);
+    width += textWidth(part);
     if (width > columns - 2) break;
     kept += part;
   }

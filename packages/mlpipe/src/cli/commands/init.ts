@@ -1,9 +1,8 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { MlpipeError } from "@mlpipe/dsl";
-import { version } from "../main.ts";
+import { packageFile, version } from "../../package-files.ts";
 import { print, printJson } from "../output.ts";
 import { styleFor } from "../style.ts";
 
@@ -18,7 +17,7 @@ const kept = new Set(["package.json", "tsconfig.json", ".gitignore"]);
 /** `mlpipe init`: a new project that runs at once. */
 export function init(given: string | undefined, options: InitOptions): number {
   const folder = resolve(given ?? ".");
-  const templates = fileURLToPath(new URL("../../../templates", import.meta.url));
+  const templates = packageFile("templates");
   const files = new Map([
     ...filesOf(join(templates, "common")),
     ...filesOf(join(templates, options.python === true ? "python" : "typescript")),
