@@ -9,9 +9,14 @@ export type Bound =
   | { readonly type: "item"; readonly item: Item }
   /** All exports of a module as one object. */
   | { readonly type: "namespace"; readonly path: string }
-  | { readonly type: "package"; readonly folder: string; readonly specifier: string; readonly imported: string }
+  | {
+      readonly type: "package";
+      readonly folder: string;
+      readonly specifier: string;
+      readonly imported: string;
+    }
   | { readonly type: "builtin"; readonly specifier: string; readonly imported: string }
-  | { readonly type: "file"; readonly path: string }
+  | { readonly type: "file"; readonly path: string; readonly attribute: string | null }
   /** A module that does not say where the export comes from, or does not have it. */
   | { readonly type: "unknown"; readonly path: string; readonly imported: string }
   | { readonly type: "nowhere"; readonly specifier: string };
@@ -39,15 +44,20 @@ export class Bindings {
   ofPath(module: SourceModule, { name, member }: Path): readonly Bound[] | null {
     const bounds = this.ofName(module, name);
     if (bounds === null || member === null) return bounds;
-    return bounds.flatMap((bound) => (bound.type === "namespace" ? this.ofExport(bound.path, member) : [bound]));
+    return bounds.flatMap((bound) =>
+      bound.type === "namespace" ? this.ofExport(bound.path, member) : [bound],
+    );
   }
 
-  #ofImport(module: SourceModule, { specifier, imported }: ImportedName): readonly Bound[] {
+  #ofImport(module: SourceModule, name: ImportedName): readonly Bound[] {
+    const { specifier, imported } = name;
     const target = this.#resolution.resolve(module.path, specifier, "import");
     if (target.type === "module") {
-      return imported === "*" ? [{ type: "namespace", path: target.path }] : this.ofExport(target.path, imported);
+      return imported === "*"
+        ? [{ type: "namespace", path: target.path }]
+        : this.ofExport(target.path, imported);
     }
-    return [outside(target, specifier, imported)];
+    return [outside(target, name)];
   }
 
   /** What an export of a module is bound to. */
@@ -68,9 +78,10 @@ export class Bindings {
     const possible: Bound[] = [];
     const waiting: (readonly [path: string, name: string])[] = [[start, startName]];
     const seen = new Set<string>();
-    const follow = (from: string, { specifier, imported }: ImportedName, into: Bound[]): void => {
+    const follow = (from: string, to: ImportedName, into: Bound[]): void => {
+      const { specifier, imported } = to;
       const target = this.#resolution.resolve(from, specifier, "import");
-      if (target.type !== "module") into.push(outside(target, specifier, imported));
+      if (target.type !== "module") into.push(outside(target, to));
       else if (imported === "*") into.push({ type: "namespace", path: target.path });
       else waiting.push([target.path, imported]);
     };
@@ -88,7 +99,8 @@ export class Bindings {
       const exported = module.exports.get(name);
       if (module.isOnePiece) found.push(...module.items.map((item) => ({ type: "item", item }) as const));
       else if (exported === undefined) {
-        if (name !== "default") for (const star of module.stars) follow(path, { specifier: star, imported: name }, possible);
+        if (name !== "default")
+          for (const star of module.stars) follow(path, { specifier: star, imported: name }, possible);
       } else if (exported.specifier !== null) {
         follow(path, { specifier: exported.specifier, imported: exported.name }, found);
       } else {
@@ -105,12 +117,12 @@ export class Bindings {
 
 type Outside = Exclude<ReturnType<Resolution["resolve"]>, { readonly type: "module" }>;
 
-function outside(target: Outside, specifier: string, imported: string): Bound {
+function outside(target: Outside, { specifier, imported, attribute = null }: ImportedName): Bound {
   switch (target.type) {
     case "package":
       return { type: "package", folder: target.folder, specifier, imported };
     case "file":
-      return target;
+      return { ...target, attribute };
     case "builtin":
     case "inline":
       return { type: "builtin", specifier, imported };

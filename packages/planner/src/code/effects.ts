@@ -39,20 +39,31 @@ export interface Effect {
   /** What it makes, if `needs` and `valueNeeds` hold: of this kind, or like what is at the path. */
   readonly value: ValueKind | Path;
   readonly valueNeeds: readonly Need[];
+  /** Names whose values are taken, and perhaps looked into: statements before it may have changed these. */
+  readonly takes: ReadonlySet<string>;
 }
 
 /** Constructors of the language that only make a value of plain arguments. */
 const plainConstructors = new Set([
-  ..."Set Map WeakSet WeakMap Date RegExp URL Error TypeError RangeError ArrayBuffer TextEncoder TextDecoder".split(" "),
-  ..."Int8Array Uint8Array Int16Array Uint16Array Int32Array Uint32Array Float32Array Float64Array".split(" "),
+  ..."Set Map WeakSet WeakMap Date RegExp URL Error TypeError RangeError ArrayBuffer TextEncoder TextDecoder".split(
+    " ",
+  ),
+  ..."Int8Array Uint8Array Int16Array Uint16Array Int32Array Uint32Array Float32Array Float64Array".split(
+    " ",
+  ),
 ]);
 
 const plainGlobals = new Set(["undefined", "NaN", "Infinity"]);
 const plainNamespaces = new Set(["Math", "Number", "Symbol", "process", "BigInt", "Date"]);
 
-/** Methods of mlpipe's and zod's values that run the functions they were given, or change something shared. */
+/** Functions and methods of mlpipe's and zod's that run what they were given, or change something shared. */
 const running =
-  /^(?:(?:safe)?(?:parse|encode|decode)(?:async)?|spa|validate|~standard|_zod|implement(?:async)?|isoptional|isnullable|apply|call|config|seterrormap|register|add|remove|clear|tojsonschema)$/i;
+  /^(?:each|(?:safe)?(?:parse|encode|decode)(?:async)?|spa|validate|~standard|_zod|implement(?:async)?|isoptional|isnullable|apply|call|config|seterrormap|register|add|remove|clear|tojsonschema)$/i;
+
+/** Whether calling a function or method of mlpipe's or zod's may run code of the user's. */
+export function runsItsArguments(name: string): boolean {
+  return running.test(name);
+}
 
 /** Keys that make reading or converting an object run code. */
 const hooks = new Set(["toString", "valueOf", "toJSON", "then", "__proto__"]);
@@ -69,6 +80,7 @@ class Evaluation {
   readonly #isBound: (name: string) => boolean;
   readonly #needs: Need[] = [];
   readonly #valueNeeds: Need[] = [];
+  readonly #takes = new Set<string>();
   #certain = false;
 
   constructor(isBound: (name: string) => boolean) {
@@ -82,6 +94,7 @@ class Evaluation {
       needs: this.#needs,
       value: this.#certain ? "opaque" : value,
       valueNeeds: this.#valueNeeds,
+      takes: this.#takes,
     };
   }
 
@@ -114,10 +127,13 @@ class Evaluation {
       case "ExpressionStatement":
         return this.#value(node.expression);
       case "TSEnumDeclaration":
-        for (const { initializer } of node.body.members) if (initializer) this.#read(this.#value(initializer));
+        for (const { initializer } of node.body.members)
+          if (initializer) this.#read(this.#value(initializer));
         return "data";
       default:
-        return node.type.endsWith("Statement") || node.type.endsWith("Declaration") || node.type.startsWith("TS")
+        return node.type.endsWith("Statement") ||
+          node.type.endsWith("Declaration") ||
+          node.type.startsWith("TS")
           ? this.#effect()
           : this.#value(node);
     }
@@ -165,7 +181,10 @@ class Evaluation {
         for (const each of node.expressions) this.#read(this.#value(each));
         return "data";
       case "Identifier":
-        if (this.#isBound(node.name)) return { name: node.name, member: null };
+        if (this.#isBound(node.name)) {
+          this.#takes.add(node.name);
+          return { name: node.name, member: null };
+        }
         return plainGlobals.has(node.name) ? "data" : this.#effect();
       case "ArrayExpression":
         return this.#array(node.elements);
@@ -277,7 +296,7 @@ class Evaluation {
     }
     if (callee.type !== "MemberExpression") return this.#effect();
     const method = staticName(callee.property, callee.computed);
-    if (method === null || running.test(method)) return this.#effect();
+    if (method === null || runsItsArguments(method)) return this.#effect();
     const object = unwrap(callee.object);
     if (object.type === "Identifier" && this.#isBound(object.name)) {
       this.#needs.push({ path: { name: object.name, member: method }, as: "call" });
@@ -311,8 +330,14 @@ class Evaluation {
       if ("decorators" in member && member.decorators.length > 0) return this.#effect();
       if (member.computed) this.#read(this.#value(member.key));
       if (member.type !== "MethodDefinition" && member.static && member.value) this.#value(member.value);
-      // Static members may be getters.
-      if (member.static) plain = false;
+      // What is read of it may be a getter's.
+      if (
+        member.static ||
+        member.type === "AccessorProperty" ||
+        ("kind" in member && (member.kind === "get" || member.kind === "set"))
+      ) {
+        plain = false;
+      }
     }
     return plain ? "data" : "opaque";
   }

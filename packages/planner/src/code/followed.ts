@@ -29,6 +29,8 @@ export interface ImportedName {
   readonly specifier: string;
   /** The name in that module; `*` for all of it. */
   readonly imported: string;
+  /** The `type` of the import's attributes: as what a file is read. */
+  readonly attribute?: string | null;
 }
 
 /** What the following of one piece of code found. */
@@ -81,7 +83,10 @@ export class Follower {
     for (const reference of names.required) followRequire(reference, into);
     for (const { name, node, call } of names.hidden) {
       if (call?.arguments.some((each) => isImportMeta(each, "url", "filename"))) {
-        dead.push({ message: `${name} is not Node's here, and its use cannot be followed`, start: node.start });
+        dead.push({
+          message: `${name} is not Node's here, and its use cannot be followed`,
+          start: node.start,
+        });
       }
     }
     for (const reference of names.free) this.#followName(reference, into);
@@ -101,13 +106,19 @@ export class Follower {
 /** Whether an expression is `createRequire(import.meta.url)`, with Node's `createRequire`. */
 export function makesRequire(node: Node, imports: ReadonlyMap<string, ImportedName>): boolean {
   const call = unwrap(node);
-  return call.type === "CallExpression" && isImportMeta(call.arguments[0], "url", "filename") && isCreateRequire(call.callee, imports);
+  return (
+    call.type === "CallExpression" &&
+    isImportMeta(call.arguments[0], "url", "filename") &&
+    isCreateRequire(call.callee, imports)
+  );
 }
 
 function isCreateRequire(callee: Node, imports: ReadonlyMap<string, ImportedName>): boolean {
   const inner = unwrap(callee);
   const [object, member] =
-    inner.type === "MemberExpression" ? [unwrap(inner.object), staticName(inner.property, inner.computed)] : [inner, null];
+    inner.type === "MemberExpression"
+      ? [unwrap(inner.object), staticName(inner.property, inner.computed)]
+      : [inner, null];
   if (object.type !== "Identifier") return false;
   const imported = imports.get(object.name);
   if (imported === undefined || builtinName(imported.specifier) !== "module") return false;
@@ -117,7 +128,11 @@ function isCreateRequire(callee: Node, imports: ReadonlyMap<string, ImportedName
 
 type Found = { readonly loads: Load[]; readonly dead: Dead[] };
 
-function followOddity({ node, above }: Oddity, imports: ReadonlyMap<string, ImportedName>, { loads, dead }: Found): void {
+function followOddity(
+  { node, above }: Oddity,
+  imports: ReadonlyMap<string, ImportedName>,
+  { loads, dead }: Found,
+): void {
   const { start } = node;
   if (node.type === "ImportExpression") {
     const specifier = literalText(node.source);
@@ -134,18 +149,29 @@ function followOddity({ node, above }: Oddity, imports: ReadonlyMap<string, Impo
   }
 }
 
-function followMeta(meta: Node, above: readonly Node[], imports: ReadonlyMap<string, ImportedName>, { loads, dead }: Found): void {
+function followMeta(
+  meta: Node,
+  above: readonly Node[],
+  imports: ReadonlyMap<string, ImportedName>,
+  { loads, dead }: Found,
+): void {
   const { start } = meta;
   const [member, call] = above;
   const name =
-    member?.type === "MemberExpression" && unwrap(member.object) === meta ? staticName(member.property, member.computed) : null;
+    member?.type === "MemberExpression" && unwrap(member.object) === meta
+      ? staticName(member.property, member.computed)
+      : null;
   switch (name) {
     case null:
       dead.push({ message: "import.meta is passed on, and what becomes of it cannot be followed", start });
       return;
     case "resolve": {
-      const specifier = call?.type === "CallExpression" && unwrap(call.callee) === member ? literalText(call.arguments[0]) : null;
-      if (specifier === null) dead.push({ message: "a computed import.meta.resolve() cannot be followed", start });
+      const specifier =
+        call?.type === "CallExpression" && unwrap(call.callee) === member
+          ? literalText(call.arguments[0])
+          : null;
+      if (specifier === null)
+        dead.push({ message: "a computed import.meta.resolve() cannot be followed", start });
       else loads.push({ how: "import", specifier, start });
       return;
     }
@@ -156,7 +182,13 @@ function followMeta(meta: Node, above: readonly Node[], imports: ReadonlyMap<str
         (call?.type === "CallExpression" || call?.type === "NewExpression") &&
         call.arguments[index] !== undefined &&
         unwrap(call.arguments[index]) === member;
-      if (isArgument(0) && call?.type === "CallExpression" && name !== "dirname" && isCreateRequire(call.callee, imports)) return;
+      if (
+        isArgument(0) &&
+        call?.type === "CallExpression" &&
+        name !== "dirname" &&
+        isCreateRequire(call.callee, imports)
+      )
+        return;
       if (name === "url" && isArgument(1) && call?.type === "NewExpression" && isUrl(call.callee, imports)) {
         const specifier = literalText(call.arguments[0]);
         if (specifier !== null) {
@@ -189,14 +221,18 @@ function followRequire({ node: { start }, member, call, above }: Reference, { lo
   // Questions that load nothing: `typeof require`, `require.main === module`.
   if (outer?.type === "UnaryExpression" && outer.operator === "typeof") return;
   if (member === "main" && around?.type === "BinaryExpression") return;
-  const message = call === null ? "require is passed on, and what it loads cannot be followed" : "a computed require() cannot be followed";
+  const message =
+    call === null
+      ? "require is passed on, and what it loads cannot be followed"
+      : "a computed require() cannot be followed";
   dead.push({ message, start });
 }
 
 function followBuiltin(imported: ImportedName, reference: Reference, found: Found): void {
   const module = builtinName(imported.specifier);
   if (!codeLoaders.has(module)) {
-    if (module === "process") followGlobal({ ...reference, name: "process" }, found);
+    const member = builtinUse(imported, reference);
+    if (module === "process") followGlobal({ ...reference, name: "process", member }, found);
     return;
   }
   const name = builtinUse(imported, reference);
@@ -216,7 +252,8 @@ function followBuiltin(imported: ImportedName, reference: Reference, found: Foun
       return;
     case "module":
       if (name === "createRequire") {
-        if (call === null || !isImportMeta(call.arguments[0], "url", "filename")) dead("a computed createRequire() cannot be followed");
+        if (call === null || !isImportMeta(call.arguments[0], "url", "filename"))
+          dead("a computed createRequire() cannot be followed");
         else followMadeRequire(reference, call, found);
       } else if (!harmlessOfModule.has(name)) dead("what node:module loads cannot be followed");
       return;
@@ -237,13 +274,21 @@ function followMadeRequire({ node: { start }, above }: Reference, made: Node, { 
     index += 1;
     outer = above[index];
   }
-  const specifier = outer?.type === "CallExpression" && unwrap(outer.callee) === callee ? literalText(outer.arguments[0]) : null;
+  const specifier =
+    outer?.type === "CallExpression" && unwrap(outer.callee) === callee
+      ? literalText(outer.arguments[0])
+      : null;
   if (specifier !== null) loads.push({ how: "require", specifier, start });
   else dead.push({ message: "the require made by createRequire() cannot be followed", start });
 }
 
 /** A module started in a thread or process of its own. */
-function followStart(reference: Reference, type: "NewExpression" | "CallExpression", what: string, { loads, dead }: Found): void {
+function followStart(
+  reference: Reference,
+  type: "NewExpression" | "CallExpression",
+  what: string,
+  { loads, dead }: Found,
+): void {
   const { start } = reference.node;
   const target = reference.call?.type === type ? reference.call.arguments[0] : undefined;
   const path = literalText(target);
@@ -253,7 +298,12 @@ function followStart(reference: Reference, type: "NewExpression" | "CallExpressi
   }
   const inner = target === undefined ? undefined : unwrap(target);
   // Its literal is followed where `import.meta` is.
-  if (inner?.type === "NewExpression" && isImportMeta(inner.arguments[1], "url") && literalText(inner.arguments[0]) !== null) return;
+  if (
+    inner?.type === "NewExpression" &&
+    isImportMeta(inner.arguments[1], "url") &&
+    literalText(inner.arguments[0]) !== null
+  )
+    return;
   dead.push({ message: `${what} whose module is computed cannot be followed`, start });
 }
 
@@ -268,7 +318,8 @@ function followGlobal(reference: Reference, found: Found): void {
       dead("eval cannot be followed");
       return;
     case "Function": {
-      const asks = member !== null || (above[0]?.type === "BinaryExpression" && above[0].operator === "instanceof");
+      const asks =
+        member !== null || (above[0]?.type === "BinaryExpression" && above[0].operator === "instanceof");
       if (!asks) dead("new Function() cannot be followed");
       return;
     }
@@ -277,7 +328,12 @@ function followGlobal(reference: Reference, found: Found): void {
       if (member === "eval" || member === "Function") dead(`${member} cannot be followed`);
       return;
     case "process":
-      if (member === "dlopen" || member === "mainModule" || member === "getBuiltinModule" || member === "binding") {
+      if (
+        member === "dlopen" ||
+        member === "mainModule" ||
+        member === "getBuiltinModule" ||
+        member === "binding"
+      ) {
         dead(`process.${member} cannot be followed`);
       }
       return;

@@ -9,7 +9,7 @@ import type { Bindings, Bound } from "./bindings.ts";
 import { builtinName, codeLoaders, type Load } from "./followed.ts";
 import type { Purity } from "./purity.ts";
 import type { Resolution, Target } from "./resolution.ts";
-import type { Item, SourceModule } from "./source-module.ts";
+import type { Item, SourceModule, Use } from "./source-module.ts";
 
 /** Something that code reaches. */
 export interface CodeNode {
@@ -87,7 +87,9 @@ export class CodeGraph {
   /** What an export of a module leads to; null if it has no such export. */
   export(path: string, name: string): readonly CodeNode[] | null {
     const bounds = this.#from.bindings.ofExport(path, name);
-    return bounds.some(({ type }) => type === "unknown") ? null : bounds.flatMap((bound) => this.#nodesOf(bound));
+    return bounds.some(({ type }) => type === "unknown")
+      ? null
+      : bounds.flatMap((bound) => this.#nodesOf(bound));
   }
 
   /** A file by its content. */
@@ -142,7 +144,9 @@ export class CodeGraph {
 
   #item(item: Item): CodeNode {
     if (item.mutable) return this.#whole(item.module);
-    return remember(this.#items, item, () => newNode({ module: item.module, open: (node) => this.#openItem(node, item) }));
+    return remember(this.#items, item, () =>
+      newNode({ module: item.module, open: (node) => this.#openItem(node, item) }),
+    );
   }
 
   /** A module whose state changes: what any of it does may depend on all of it. */
@@ -180,12 +184,17 @@ export class CodeGraph {
         continue;
       }
       for (const bound of bounds) {
-        const isMember = use.member !== null && this.#from.bindings.ofName(module, use.name)?.[0]?.type === "namespace";
+        const isMember =
+          use.member !== null && this.#from.bindings.ofName(module, use.name)?.[0]?.type === "namespace";
         lines.add(`${use.name}${isMember ? `.${use.member}` : ""} ${this.#describe(bound)}`);
         node.edges.push(...this.#nodesOf(bound));
         if (bound.type === "package") node.packages.push(bound.folder);
-        if (bound.type === "item" && bound.item.isRequire && bound.item.module !== module) {
-          node.findings.push({ message: "a require of another module cannot be followed", site: module.siteAt(use.start) });
+        if (isPassedOn(bound, use, module)) {
+          const what = bound.type === "builtin" ? bound.specifier : "a require";
+          node.findings.push({
+            message: `${what} of another module cannot be followed`,
+            site: module.siteAt(use.start),
+          });
         }
       }
     }
@@ -199,7 +208,9 @@ export class CodeGraph {
   }
 
   #effectfulOf(module: SourceModule): readonly Item[] {
-    return remember(this.#effectful, module, () => module.items.filter((item) => this.#from.purity.isEffectful(item)));
+    return remember(this.#effectful, module, () =>
+      module.items.filter((item) => this.#from.purity.isEffectful(item)),
+    );
   }
 
   #effectsBefore(item: Item): number {
@@ -226,10 +237,13 @@ export class CodeGraph {
         return;
       case "builtin":
         if (!codeLoaders.has(builtinName(target.name))) return;
-        node.findings.push({ message: `${specifier} must be imported by its name to be followed`, site: siteAt() });
+        node.findings.push({
+          message: `${specifier} must be imported by its name to be followed`,
+          site: siteAt(),
+        });
         return;
       case "nowhere":
-        node.findings.push({ message: `${specifier} leads nowhere`, site: siteAt() });
+        node.findings.push({ message: `${specifier} ${target.why}`, site: siteAt() });
         return;
       case "inline":
     }
@@ -261,7 +275,7 @@ export class CodeGraph {
       case "unknown":
         return `${nameOf(bound.path)}#?${bound.imported}`;
       case "file":
-        return nameOf(bound.path);
+        return `${nameOf(bound.path)} ${bound.attribute ?? ""}`;
       case "package":
       case "builtin":
         return `${bound.specifier}#${bound.imported}`;
@@ -276,7 +290,21 @@ export class CodeGraph {
   }
 }
 
-function newNode({ open, ...more }: { readonly module?: SourceModule; readonly whole?: SourceModule; readonly open?: (node: CodeNode) => void }): CodeNode {
+/** Whether a module got from another one of the project what loads code, so that its uses are not known. */
+function isPassedOn(bound: Bound, { name }: Use, module: SourceModule): boolean {
+  if (bound.type === "item") return bound.item.isRequire && bound.item.module !== module;
+  if (bound.type !== "builtin" || !codeLoaders.has(builtinName(bound.specifier))) return false;
+  return module.imports.get(name)?.specifier !== bound.specifier;
+}
+
+function newNode({
+  open,
+  ...more
+}: {
+  readonly module?: SourceModule;
+  readonly whole?: SourceModule;
+  readonly open?: (node: CodeNode) => void;
+}): CodeNode {
   const node: CodeNode = {
     part: null,
     edges: [],

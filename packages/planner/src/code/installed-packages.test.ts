@@ -14,7 +14,12 @@ export const step = data("step", { inputs: {}, outputs: {}, run() { grow(); } })
 });
 afterEach(() => project[Symbol.dispose]());
 
-function install(place: string, name: string, version: string, more: Readonly<Record<string, unknown>> = {}): void {
+function install(
+  place: string,
+  name: string,
+  version: string,
+  more: Readonly<Record<string, unknown>> = {},
+): void {
   project.write({
     [`${place}/package.json`]: JSON.stringify({ name, version, type: "module", main: "index.js", ...more }),
     [`${place}/index.js`]: "export const grow = () => 1;\n",
@@ -78,7 +83,8 @@ export const step = data("step", { inputs: {}, outputs: {}, run() {} });
   });
 
   it("count when they are loaded on the way: a subpath, require, import()", () => {
-    for (const name of ["forest", "lazy", "old"]) install(`node_modules/${name}`, name, "1.0.0", { exports: { "./sub": "./index.js" } });
+    for (const name of ["forest", "lazy", "old"])
+      install(`node_modules/${name}`, name, "1.0.0", { exports: { "./sub": "./index.js" } });
     project.write({
       "step.ts": `import { createRequire } from "node:module";
 import { grow } from "forest/sub";
@@ -99,11 +105,16 @@ export const step = async () => [grow, await import("lazy/sub"), require("old/su
   });
 
   it("that are not installed are said", () => {
-    expect(project.identify("step.ts#step").uncacheable.map(({ message }) => message)).toEqual(["forest leads nowhere"]);
+    expect(project.identify("step.ts#step").uncacheable.map(({ message }) => message)).toEqual([
+      "forest leads nowhere",
+    ]);
   });
 
   it("of Node itself do not count", () => {
-    project.write({ "step.ts": 'import fs from "fs";\nimport { join } from "node:path";\nexport const step = () => [fs, join];\n' });
+    project.write({
+      "step.ts":
+        'import fs from "fs";\nimport { join } from "node:path";\nexport const step = () => [fs, join];\n',
+    });
     expect(packages()).toEqual({});
   });
 });
@@ -128,7 +139,10 @@ describe("the digest of what is installed", () => {
     [
       "package-lock.json",
       (version: string, sha: string) =>
-        JSON.stringify({ lockfileVersion: 3, packages: { "": {}, "node_modules/forest": { version, integrity: `sha512-${sha}==` } } }),
+        JSON.stringify({
+          lockfileVersion: 3,
+          packages: { "": {}, "node_modules/forest": { version, integrity: `sha512-${sha}==` } },
+        }),
     ],
     [
       "yarn.lock",
@@ -172,12 +186,19 @@ describe("the digest of what is installed", () => {
 describe("packages linked from a workspace", () => {
   it("count by their source, named by the project", () => {
     install("packages/forest", "forest", "1.0.0", { exports: "./src/grow.ts" });
-    project.write({ "packages/forest/src/grow.ts": "export const grow = () => 1;\nexport const fell = () => 2;\n" });
+    project.write({
+      "packages/forest/src/grow.ts": "export const grow = () => 1;\nexport const fell = () => 2;\n",
+    });
     project.link("node_modules/forest", "packages/forest");
     const before = project.identify("step.ts#step");
-    expect(Object.keys(before.parts).toSorted()).toEqual(["packages/forest/src/grow.ts#grow", "step.ts#step"]);
+    expect(Object.keys(before.parts).toSorted()).toEqual([
+      "packages/forest/src/grow.ts#grow",
+      "step.ts#step",
+    ]);
     expect(packages()).toEqual({});
-    project.write({ "packages/forest/src/grow.ts": "export const grow = () => 1;\nexport const fell = () => 3;\n" });
+    project.write({
+      "packages/forest/src/grow.ts": "export const grow = () => 1;\nexport const fell = () => 3;\n",
+    });
     expect(project.identify("step.ts#step").parts).toEqual(before.parts);
   });
 
@@ -206,7 +227,12 @@ describe("packages linked from a workspace", () => {
 describe("conditions of exports", () => {
   it("are Node's, for import and for require", () => {
     install("packages/forest", "forest", "1.0.0", {
-      exports: { browser: "./browser.ts", import: "./import.ts", require: "./require.cjs", default: "./default.ts" },
+      exports: {
+        browser: "./browser.ts",
+        import: "./import.ts",
+        require: "./require.cjs",
+        default: "./default.ts",
+      },
     });
     project.write({
       "packages/forest/import.ts": "export const grow = () => 1;\n",
@@ -215,15 +241,17 @@ describe("conditions of exports", () => {
     });
     project.link("node_modules/forest", "packages/forest");
     expect(Object.keys(project.identify("step.ts#step").parts)).toContain("packages/forest/import.ts#grow");
-    expect(Object.keys(project.session().identifyModule(join(project.root, "step.cjs")).parts).toSorted()).toEqual([
-      "packages/forest/require.cjs",
-      "step.cjs",
-    ]);
+    expect(
+      Object.keys(project.session().identifyModule(join(project.root, "step.cjs")).parts).toSorted(),
+    ).toEqual(["packages/forest/require.cjs", "step.cjs"]);
   });
 
   it("changed so that another file is loaded: another code", () => {
     install("packages/forest", "forest", "1.0.0", { exports: { import: "./a.ts" } });
-    project.write({ "packages/forest/a.ts": "export const grow = () => 1;\n", "packages/forest/b.ts": "export const grow = () => 1;\n" });
+    project.write({
+      "packages/forest/a.ts": "export const grow = () => 1;\n",
+      "packages/forest/b.ts": "export const grow = () => 1;\n",
+    });
     project.link("node_modules/forest", "packages/forest");
     const before = project.identify("step.ts#step").parts;
     install("packages/forest", "forest", "1.0.0", { exports: { import: "./b.ts" } });

@@ -74,7 +74,9 @@ export class InstalledPackages {
       if (finding !== null) findings.push(finding);
       for (const each of needs) reached.add(each);
     }
-    const packages = Object.fromEntries([...versions].map(([name, all]) => [name, [...all].toSorted().join(", ")]));
+    const packages = Object.fromEntries(
+      [...versions].map(([name, all]) => [name, [...all].toSorted().join(", ")]),
+    );
     return { packages, findings };
   }
 
@@ -114,7 +116,12 @@ export class InstalledPackages {
       const content = this.#integrity(folder, name, version) ?? this.#treeDigest(folder);
       return { name, identity: `${version}+${digestOf(content).slice(0, 16)}`, needs, finding: null };
     } catch {
-      return { name, identity: version, needs, finding: { message: `the package ${name} in ${folder} cannot be read` } };
+      return {
+        name,
+        identity: version,
+        needs,
+        finding: { message: `the package ${name} in ${folder} cannot be read` },
+      };
     }
   }
 
@@ -124,7 +131,9 @@ export class InstalledPackages {
     if (folder.includes("patch_hash")) return undefined;
     const at = folder.indexOf(`${sep}node_modules${sep}`);
     const home = at === -1 ? folder : folder.slice(0, at);
-    return this.#lockfiles.integrity(home, name, version) ?? this.#lockfiles.integrity(this.#root, name, version);
+    return (
+      this.#lockfiles.integrity(home, name, version) ?? this.#lockfiles.integrity(this.#root, name, version)
+    );
   }
 
   /** What is on the disk, without the packages nested inside, which count for themselves. */

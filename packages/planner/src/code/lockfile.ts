@@ -2,7 +2,10 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-const readers: readonly (readonly [file: string, read: (text: string) => Iterable<readonly [string, string]>])[] = [
+const readers: readonly (readonly [
+  file: string,
+  read: (text: string) => Iterable<readonly [string, string]>,
+])[] = [
   ["pnpm-lock.yaml", readPnpm],
   ["package-lock.json", readNpm],
   ["npm-shrinkwrap.json", readNpm],
@@ -53,14 +56,17 @@ function readLockfile(folder: string): ReadonlyMap<string, string> | undefined {
 
 /** `  'name@1.0.0':` and below it `resolution: {integrity: sha512-…}`. A YAML parser would take longer than all else. */
 function* readPnpm(text: string): Generator<readonly [string, string]> {
-  const entry = /^ {2}['"]?\/?(@?[^@'"\s()]+@[^'"\s()]+)[^\n]*:\r?\n {4}resolution: \{[^}\n]*integrity: ([^,}\s]+)/gm;
+  const entry =
+    /^ {2}['"]?\/?(@?[^@'"\s()]+@[^'"\s()]+)[^\n]*:\r?\n {4}resolution: \{[^}\n]*integrity: ([^,}\s]+)/gm;
   for (const [, key = "", integrity = ""] of text.matchAll(entry)) yield [key.replace(/:$/, ""), integrity];
 }
 
 function* readNpm(text: string): Generator<readonly [string, string]> {
   // Of the form that npm writes since version 7; anything else gives no entries.
   const { packages = {} } = JSON.parse(text) as {
-    readonly packages?: Readonly<Record<string, { readonly name?: string; readonly version?: string; readonly integrity?: string }>>;
+    readonly packages?: Readonly<
+      Record<string, { readonly name?: string; readonly version?: string; readonly integrity?: string }>
+    >;
   };
   for (const [path, { name, version, integrity }] of Object.entries(packages)) {
     const place = path.split("node_modules/").at(-1) ?? path;
@@ -76,7 +82,8 @@ function* readYarn(text: string): Generator<readonly [string, string]> {
     const name = resolved?.[1] ?? header?.[1];
     const version = resolved?.[2] ?? /^ {2}version:? "?([^"\s]+)"?/m.exec(block)?.[1];
     const integrity = /^ {2}(?:integrity|checksum):? "?([^"\s]+)"?/m.exec(block)?.[1];
-    if (name !== undefined && version !== undefined && integrity !== undefined) yield [`${name}@${version}`, integrity];
+    if (name !== undefined && version !== undefined && integrity !== undefined)
+      yield [`${name}@${version}`, integrity];
   }
 }
 

@@ -35,15 +35,30 @@ function render(values: readonly string[], gaps: readonly string[]): string {
 }
 
 const gap = fc
-  .array(fc.constantFrom(" ", "\n", "\t", "\r\n", "/* x; */", "// y {\n", "/**\n * @param z\n */", "  "), { minLength: 1, maxLength: 4 })
+  .array(fc.constantFrom(" ", "\n", "\t", "\r\n", "/* x; */", "// y {\n", "/**\n * @param z\n */", "  "), {
+    minLength: 1,
+    maxLength: 4,
+  })
   .map((pieces) => ` ${pieces.join("")} `);
 
 const literal = {
-  number: fc.oneof(fc.nat().map(String), fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }).map(String)),
+  number: fc.oneof(
+    fc.nat().map(String),
+    fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }).map(String),
+  ),
   text: fc.string().map((text) => JSON.stringify(text)),
   pattern: fc.stringMatching(/^[a-z0-9]{1,6}$/),
 };
-const slots = [literal.number, literal.text, literal.number, literal.number, literal.pattern, literal.number, fc.bigInt({ min: 0n }).map((n) => `${n}n`), literal.text];
+const slots = [
+  literal.number,
+  literal.text,
+  literal.number,
+  literal.number,
+  literal.pattern,
+  literal.number,
+  fc.bigInt({ min: 0n }).map((n) => `${n}n`),
+  literal.text,
+];
 
 describe("over random edits of a step and all it reaches", () => {
   let project: Project;
@@ -70,7 +85,9 @@ describe("over random edits of a step and all it reaches", () => {
 
   it("a literal of another value always counts", () => {
     const before = digests(render(initial, [" "]));
-    const change = fc.nat(slots.length - 1).chain((slot) => fc.tuple(fc.constant(slot), slots[slot] ?? fc.constant("0")));
+    const change = fc
+      .nat(slots.length - 1)
+      .chain((slot) => fc.tuple(fc.constant(slot), slots[slot] ?? fc.constant("0")));
     fc.assert(
       fc.property(change, ([slot, value]) => {
         const isSame = slot === 4 ? value === initial[4] : evaluate(value) === evaluate(initial[slot] ?? "");
@@ -83,11 +100,15 @@ describe("over random edits of a step and all it reaches", () => {
   });
 
   it("of literals of one value each spelling is the same", () => {
-    const spell = fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }).chain((n) => fc.tuple(fc.constant(String(n)), fc.constant(n.toExponential())));
+    const spell = fc
+      .double({ noNaN: true, noDefaultInfinity: true, min: 0 })
+      .chain((n) => fc.tuple(fc.constant(String(n)), fc.constant(n.toExponential())));
     fc.assert(
       fc.property(spell, ([plain, exponential]) => {
         const same = Number(plain) === Number(exponential);
-        const [left, right] = [plain, exponential].map((value) => digests(render(initial.with(0, value), [" "])));
+        const [left, right] = [plain, exponential].map((value) =>
+          digests(render(initial.with(0, value), [" "])),
+        );
         expect(left === right).toBe(same);
       }),
       { numRuns: 100 },

@@ -74,7 +74,9 @@ function writeProperties(node: Node, out: string[]): void {
       if (value.length === 0) continue;
       out.push(name, "=[");
       // A hole of an array is a place of its own.
-      for (const each of value) if (isNode(each)) write(each, out); else out.push("_ ");
+      for (const each of value)
+        if (isNode(each)) write(each, out);
+        else out.push("_ ");
       out.push("]");
     } else if (!isNode(value)) {
       out.push(name, "=", JSON.stringify(value), " ");

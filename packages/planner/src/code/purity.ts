@@ -1,6 +1,6 @@
 /** Whether evaluating a top-level piece is free of effects, now that bindings are known. */
 import type { Bindings, Bound } from "./bindings.ts";
-import type { Need, ValueKind } from "./effects.ts";
+import { type Need, runsItsArguments, type ValueKind } from "./effects.ts";
 import type { Item, SourceModule } from "./source-module.ts";
 
 /** Judges pieces, each once. */
@@ -17,15 +17,20 @@ export class Purity {
 
   /** Whether evaluating it may do more than make a value. */
   isEffectful({ module, effect }: Item): boolean {
-    return effect.certain || !effect.needs.every((need) => this.#holds(module, need, (item) => this.#kindOf(item)));
+    return (
+      effect.certain || !effect.needs.every((need) => this.#holds(module, need, (item) => this.#kindOf(item)))
+    );
   }
 
-  /** Whether it looks into values that an effect before it may have changed. */
+  /** Whether it may look into values that an effect before it may have changed. */
   dependsOnOrder({ module, effect }: Item): boolean {
-    return effect.needs.some(
-      ({ path, as }) =>
-        (as === "data" || as === "members") &&
-        this.#bindings.ofPath(module, path)?.some((bound) => bound.type === "item" && this.#kindOf(bound.item) !== "trusted"),
+    return [...effect.takes].some((name) =>
+      this.#bindings
+        .ofName(module, name)
+        ?.some(
+          (bound) =>
+            bound.type === "namespace" || (bound.type === "item" && this.#kindOf(bound.item) !== "trusted"),
+        ),
     );
   }
 
@@ -39,11 +44,13 @@ export class Purity {
     const open = new Set(stack);
     for (let item = stack.at(-1); item !== undefined; item = stack.at(-1)) {
       let missing: Item | undefined;
-      const kind = this.#kinds.get(item) ?? this.#evaluate(item, (needed) => {
-        const known = this.#kinds.get(needed);
-        if (known === undefined && !open.has(needed)) missing ??= needed;
-        return known ?? "opaque";
-      });
+      const kind =
+        this.#kinds.get(item) ??
+        this.#evaluate(item, (needed) => {
+          const known = this.#kinds.get(needed);
+          if (known === undefined && !open.has(needed)) missing ??= needed;
+          return known ?? "opaque";
+        });
       if (missing !== undefined) {
         stack.push(missing);
         open.add(missing);
@@ -58,7 +65,8 @@ export class Purity {
 
   #evaluate({ module, effect, mutable }: Item, kindOf: (item: Item) => ValueKind): ValueKind {
     if (effect.certain || mutable) return "opaque";
-    if (![...effect.needs, ...effect.valueNeeds].every((need) => this.#holds(module, need, kindOf))) return "opaque";
+    if (![...effect.needs, ...effect.valueNeeds].every((need) => this.#holds(module, need, kindOf)))
+      return "opaque";
     if (typeof effect.value === "string") return effect.value;
     return this.#kind(this.#bindings.ofPath(module, effect.value), kindOf);
   }
@@ -69,7 +77,9 @@ export class Purity {
       case "data":
         return this.#kind(bounds, kindOf) !== "opaque";
       case "members":
-        return bounds?.every((bound) => isNamespace(bound) || this.#kind([bound], kindOf) !== "opaque") ?? false;
+        return (
+          bounds?.every((bound) => isNamespace(bound) || this.#kind([bound], kindOf) !== "opaque") ?? false
+        );
       case "trusted":
         return this.#kind(bounds, kindOf) === "trusted";
       case "call":
@@ -79,7 +89,7 @@ export class Purity {
 
   /** Functions of trusted packages, and methods of what these made. */
   #isCallable(bound: Bound, isMethod: boolean, kindOf: (item: Item) => ValueKind): boolean {
-    if (bound.type === "package") return this.#isTrusted(bound.folder);
+    if (bound.type === "package") return this.#isTrusted(bound.folder) && !runsItsArguments(bound.imported);
     return isMethod && bound.type === "item" && kindOf(bound.item) === "trusted";
   }
 
@@ -109,5 +119,9 @@ export class Purity {
 
 /** Reading a member of a module's namespace runs nothing; Node's own modules are as good. */
 function isNamespace(bound: Bound): boolean {
-  return bound.type === "namespace" || bound.type === "builtin" || (bound.type === "package" && bound.imported === "*");
+  return (
+    bound.type === "namespace" ||
+    bound.type === "builtin" ||
+    (bound.type === "package" && bound.imported === "*")
+  );
 }

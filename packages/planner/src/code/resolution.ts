@@ -48,7 +48,11 @@ export class Resolution {
     this.#root = root;
     const added = addedConditions(process.execArgv);
     const make = (how: "import" | "require", extensions: string[]): ResolverFactory =>
-      new ResolverFactory({ conditionNames: [how, ...nodeConditions, ...added], extensions, nodePath: false });
+      new ResolverFactory({
+        conditionNames: [how, ...nodeConditions, ...added],
+        extensions,
+        nodePath: false,
+      });
     const legacy = [".js", ".json", ".node"];
     this.#resolvers = {
       // Packages without `exports` may leave out extensions even for `import`.
@@ -80,8 +84,10 @@ export class Resolution {
   resolvePath(path: string): Target {
     const full = join(path.startsWith(sep) ? "" : this.#root, path);
     const found = statSync(full, { throwIfNoEntry: false });
-    if (found === undefined) return { type: "nowhere", why: "does not exist" };
-    return found.isFile() ? fileTarget(full) : { type: "nowhere", why: "is no file" };
+    if (found === undefined) return { type: "nowhere", why: "leads nowhere" };
+    return found.isFile()
+      ? fileTarget(full)
+      : { type: "nowhere", why: "is a folder, and what is read of it cannot be followed" };
   }
 
   /** The package that a folder belongs to, if one with a name is around it. */
@@ -111,13 +117,13 @@ export class Resolution {
     const isRelative = /^\.{0,2}\//.test(given);
     // Relative specifiers of `import` are URLs.
     const specifier = isRelative && how === "import" ? asPath(given) : given;
-    let why = "leads nowhere";
-    for (const resolver of isRelative && how === "import" ? this.#resolvers.import.slice(0, 1) : this.#resolvers[how]) {
-      const { path, error } = resolver.sync(folder, specifier);
+    for (const resolver of isRelative && how === "import"
+      ? this.#resolvers.import.slice(0, 1)
+      : this.#resolvers[how]) {
+      const { path } = resolver.sync(folder, specifier);
       if (path !== undefined) return this.#classify(path, !isRelative && !given.startsWith("#"));
-      why = error ?? why;
     }
-    return { type: "nowhere", why };
+    return { type: "nowhere", why: "leads nowhere" };
   }
 
   #classify(path: string, isBare: boolean): Target {

@@ -19,11 +19,20 @@ function chain(length: number, link: (next: string) => string, end: string): voi
 
 describe("a project of thousands of modules in a row", () => {
   it.each([
-    ["that call each other", (next: string) => `import { f as g } from "${next}";\nexport const f = () => g();\n`],
+    [
+      "that call each other",
+      (next: string) => `import { f as g } from "${next}";\nexport const f = () => g();\n`,
+    ],
     ["that pass a name on", (next: string) => `export { f } from "${next}";\n`],
     ["that pass everything on", (next: string) => `export * from "${next}";\n`],
-    ["whose values are made of each other", (next: string) => `import { f as g } from "${next}";\nexport const f = { g, h: \`\${g.a}\` };\n`],
-    ["that use each other as a whole", (next: string) => `import * as all from "${next}";\nexport const f = () => all;\n`],
+    [
+      "whose values are made of each other",
+      (next: string) => `import { f as g } from "${next}";\nexport const f = { g, h: \`\${g.a}\` };\n`,
+    ],
+    [
+      "that use each other as a whole",
+      (next: string) => `import * as all from "${next}";\nexport const f = () => all;\n`,
+    ],
     ["that load each other on the way", (next: string) => `export const f = () => import("${next}");\n`],
   ])("%s", (_what, link) => {
     chain(3_000, link, "export const f = { a: 1 };\n");

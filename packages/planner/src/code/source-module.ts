@@ -73,7 +73,16 @@ export interface SourceModule {
 }
 
 /** Extensions of modules that Node runs as JavaScript or TypeScript. */
-export const scriptExtensions: ReadonlySet<string> = new Set([".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs", ".jsx"]);
+export const scriptExtensions: ReadonlySet<string> = new Set([
+  ".ts",
+  ".mts",
+  ".cts",
+  ".tsx",
+  ".js",
+  ".mjs",
+  ".cjs",
+  ".jsx",
+]);
 
 /** Reads a module. One that cannot be read or parsed comes back broken. */
 export function readModule(path: string, name: string): SourceModule {
@@ -88,20 +97,32 @@ export function readModule(path: string, name: string): SourceModule {
   const error = parsed.errors.find(({ severity }) => String(severity) === "Error");
   if (error !== undefined) {
     const offset = error.labels[0]?.start ?? 0;
-    return brokenModule(path, name, text, { message: `it cannot be parsed: ${error.message}`, site: siteAt(offset) });
+    return brokenModule(path, name, text, {
+      message: `it cannot be parsed: ${error.message}`,
+      site: siteAt(offset),
+    });
   }
   try {
     return analyse(path, name, parsed, siteAt);
   } catch (thrown) {
     // A sum of ten thousand terms is nested ten thousand deep.
     if (!(thrown instanceof RangeError)) throw thrown;
-    return brokenModule(path, name, text, { message: "its code is nested too deeply to be followed", site: siteAt(0) });
+    return brokenModule(path, name, text, {
+      message: "its code is nested too deeply to be followed",
+      site: siteAt(0),
+    });
   }
 }
 
 function parse(path: string, text: string): ParseResult {
   const extension = extname(path);
-  const lang = extension.endsWith("x") ? (extension === ".tsx" ? "tsx" : "jsx") : extension.endsWith("ts") ? "ts" : "js";
+  const lang = extension.endsWith("x")
+    ? extension === ".tsx"
+      ? "tsx"
+      : "jsx"
+    : extension.endsWith("ts")
+      ? "ts"
+      : "js";
   const options = { lang, preserveParens: false } as const;
   if (extension.startsWith(".c")) return parseSync(path, text, { ...options, sourceType: "commonjs" });
   const parsed = parseSync(path, text, { ...options, sourceType: "module" });
@@ -109,12 +130,20 @@ function parse(path: string, text: string): ParseResult {
   return parseSync(path, text, { ...options, sourceType: "commonjs" });
 }
 
-function analyse(path: string, name: string, { program, module: { hasModuleSyntax } }: ParseResult, siteAt: (offset: number) => Site): SourceModule {
+function analyse(
+  path: string,
+  name: string,
+  { program, module: { hasModuleSyntax } }: ParseResult,
+  siteAt: (offset: number) => Site,
+): SourceModule {
   const isOnePiece = extname(path).startsWith(".c") || !hasModuleSyntax;
   const { statements, imports, exports, requests, stars } = splitModule(program, isOnePiece);
   const watched = new Set(["URL"]);
   for (const [local, { specifier }] of imports) if (/^(?:node:)?module$/.test(specifier)) watched.add(local);
-  const surroundings = { watched, makesRequire: (node: Statement["node"]): boolean => makesRequire(node, imports) };
+  const surroundings = {
+    watched,
+    makesRequire: (node: Statement["node"]): boolean => makesRequire(node, imports),
+  };
   const found = statements.map((statement) => ({ statement, names: namesOf(statement.node, surroundings) }));
 
   const bound = new Set(imports.keys());
@@ -159,7 +188,9 @@ function analyse(path: string, name: string, { program, module: { hasModuleSynta
       uses: [...uses.values()],
       loads,
       findings: dead.map(({ message, start }) => ({ message, site: siteAt(start), hint: filesHint })),
-      effect: isOnePiece ? wholeEffect : effectOf(statement.node, isBound),
+      // What `using` holds is disposed of when the module has run.
+      effect:
+        isOnePiece || statement.keyword.endsWith("using") ? wholeEffect : effectOf(statement.node, isBound),
       isRequire: names.requirers.size > 0,
       mutable: statement.keyword === "var",
     };
@@ -171,7 +202,7 @@ function analyse(path: string, name: string, { program, module: { hasModuleSynta
 }
 
 const filesHint = "Name what it loads in the step's `files`.";
-const wholeEffect: Effect = { certain: true, needs: [], value: "opaque", valueNeeds: [] };
+const wholeEffect: Effect = { certain: true, needs: [], value: "opaque", valueNeeds: [], takes: new Set() };
 
 function brokenModule(path: string, name: string, text: string, broken: Finding): SourceModule {
   const site: Site = { file: path, line: 1, column: 1 };
@@ -188,7 +219,17 @@ function brokenModule(path: string, name: string, text: string, broken: Finding)
     broken,
     siteAt: () => site,
   };
-  const item = { module, position: 0, names: [], label: null, form: digestOf(text), uses: [], loads: [], findings: [], isRequire: false };
+  const item = {
+    module,
+    position: 0,
+    names: [],
+    label: null,
+    form: digestOf(text),
+    uses: [],
+    loads: [],
+    findings: [],
+    isRequire: false,
+  };
   return Object.assign(module, { items: [{ ...item, effect: wholeEffect, mutable: false }] });
 }
 
@@ -196,7 +237,10 @@ function brokenModule(path: string, name: string, text: string, broken: Finding)
 function siteFinder(file: string, text: string): (offset: number) => Site {
   let starts: number[] | undefined;
   return (offset) => {
-    starts ??= [0, ...[...text.matchAll(/\r\n|[\n\r\u2028\u2029]/g)].map(({ index, 0: end }) => index + end.length)];
+    starts ??= [
+      0,
+      ...[...text.matchAll(/\r\n|[\n\r\u2028\u2029]/g)].map(({ index, 0: end }) => index + end.length),
+    ];
     const line = starts.findLastIndex((start) => start <= offset);
     return { file, line: line + 1, column: offset - (starts[line] ?? 0) + 1 };
   };

@@ -31,7 +31,8 @@ const lasting = new Set([
 /** The expression inside of type assertions and parentheses. */
 export function unwrap(node: Node): Node {
   let inner = node;
-  while (wrappers.has(inner.type) && "expression" in inner && isNode(inner.expression)) inner = inner.expression;
+  while (wrappers.has(inner.type) && "expression" in inner && isNode(inner.expression))
+    inner = inner.expression;
   return inner;
 }
 
@@ -80,7 +81,8 @@ export function literalText(node: Node | null | undefined): string | null {
   if (node == null) return null;
   const inner = unwrap(node);
   if (inner.type === "Literal" && typeof inner.value === "string" && !("bigint" in inner)) return inner.value;
-  if (inner.type === "TemplateLiteral" && inner.expressions.length === 0) return inner.quasis[0]?.value.cooked ?? null;
+  if (inner.type === "TemplateLiteral" && inner.expressions.length === 0)
+    return inner.quasis[0]?.value.cooked ?? null;
   return null;
 }
 

@@ -65,23 +65,29 @@ class Split implements TopLevel {
     }
   }
 
-  #request(node: Node & { readonly type: "ImportDeclaration" | "ExportAllDeclaration" | "ExportNamedDeclaration" }): void {
-    if (node.source === null) return;
-    const type = node.attributes.find(({ key }) => (key.type === "Identifier" ? key.name : key.value) === "type");
-    this.requests.push({ specifier: node.source.value, attribute: type?.value.value ?? null, start: node.source.start });
+  #request(
+    node: Node & { readonly type: "ImportDeclaration" | "ExportAllDeclaration" | "ExportNamedDeclaration" },
+  ): string | null {
+    if (node.source === null) return null;
+    const type = node.attributes.find(
+      ({ key }) => (key.type === "Identifier" ? key.name : key.value) === "type",
+    );
+    const attribute = type?.value.value ?? null;
+    this.requests.push({ specifier: node.source.value, attribute, start: node.source.start });
+    return attribute;
   }
 
   /** Node's type stripping leaves `import {} from` of an import of types only: it loads all the same. */
   #import(node: Node & { readonly type: "ImportDeclaration" }): void {
-    this.#request(node);
+    const attribute = this.#request(node);
     const specifier = node.source.value;
     for (const each of node.specifiers) {
       if (each.type === "ImportSpecifier") {
         if (each.importKind === "type") continue;
-        this.imports.set(each.local.name, { specifier, imported: exportedName(each.imported) });
+        this.imports.set(each.local.name, { specifier, imported: exportedName(each.imported), attribute });
       } else {
         const imported = each.type === "ImportDefaultSpecifier" ? "default" : "*";
-        this.imports.set(each.local.name, { specifier, imported });
+        this.imports.set(each.local.name, { specifier, imported, attribute });
       }
     }
   }
@@ -134,7 +140,9 @@ function patternNames(wrapped: Node): readonly string[] {
     case "Identifier":
       return [node.name];
     case "ObjectPattern":
-      return node.properties.flatMap((each) => patternNames(each.type === "Property" ? each.value : each.argument));
+      return node.properties.flatMap((each) =>
+        patternNames(each.type === "Property" ? each.value : each.argument),
+      );
     case "ArrayPattern":
       return node.elements.flatMap((each) => (each === null ? [] : patternNames(each)));
     case "AssignmentPattern":

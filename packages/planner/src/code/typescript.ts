@@ -30,7 +30,13 @@ export class TypeScriptCode {
   readonly #packages: InstalledPackages;
   readonly #graph: CodeGraph;
 
-  constructor({ projectRoot, hash }: { readonly projectRoot: string; readonly hash: (path: string) => Digest }) {
+  constructor({
+    projectRoot,
+    hash,
+  }: {
+    readonly projectRoot: string;
+    readonly hash: (path: string) => Digest;
+  }) {
     this.#root = realPath(projectRoot);
     this.#resolution = new Resolution(this.#root);
     this.#packages = new InstalledPackages(this.#root, hash);
@@ -46,7 +52,10 @@ export class TypeScriptCode {
     const path = this.#realPath(modulePath);
     const exported = this.#graph.export(path, exportName);
     if (exported !== null) return this.#identityOf([this.#graph.load(path), ...exported], options, []);
-    const missing = { message: `${this.#nameOf(path)} has no export ${exportName}`, site: { file: path, line: 1, column: 1 } };
+    const missing = {
+      message: `${this.#nameOf(path)} has no export ${exportName}`,
+      site: { file: path, line: 1, column: 1 },
+    };
     return this.#identityOf([this.#graph.exports(path)], options, [missing]);
   }
 
@@ -57,7 +66,11 @@ export class TypeScriptCode {
     return this.#identityOf([isScript ? this.#graph.exports(path) : this.#graph.file(path)], options, []);
   }
 
-  #identityOf(roots: readonly CodeNode[], { files }: IdentifyOptions, missing: readonly Finding[]): CodeIdentity {
+  #identityOf(
+    roots: readonly CodeNode[],
+    { files }: IdentifyOptions,
+    missing: readonly Finding[],
+  ): CodeIdentity {
     const reached = this.#graph.reached(roots);
     const wholes = new Set(reached.map(({ whole }) => whole));
     const parts: Record<string, Digest> = {};
@@ -70,7 +83,8 @@ export class TypeScriptCode {
       if (part === null || (module !== null && wholes.has(module))) continue;
       const other = parts[part.name];
       // Pieces of one name: merged namespaces, or modules of two packages of one name.
-      parts[part.name] = other === undefined ? part.digest : digestOf([other, part.digest].toSorted().join(" "));
+      parts[part.name] =
+        other === undefined ? part.digest : digestOf([other, part.digest].toSorted().join(" "));
     }
     const { packages, findings } = this.#packages.withDependencies(folders);
     uncacheable.push(...findings);
@@ -101,7 +115,9 @@ export class TypeScriptCode {
     if (name === undefined) {
       const inside = relative(this.#root, path);
       const around = inside.startsWith("..") ? this.#resolution.packageAround(dirname(path)) : null;
-      name = (around === null ? inside : `${around.name}/${relative(around.folder, path)}`).split(sep).join("/");
+      name = (around === null ? inside : `${around.name}/${relative(around.folder, path)}`)
+        .split(sep)
+        .join("/");
       this.#names.set(path, name);
     }
     return name;
