@@ -2,6 +2,7 @@
  * What evaluating a top-level statement may do. Where that depends on what a name is bound to, it
  * is left as a need, to be answered once the bindings of all modules are known.
  */
+import { hooks, plainConstructors, plainGlobals, plainNamespaces, runsItsArguments } from "./known-values.ts";
 import { forEachChild, isErased, type Node, staticName, unwrap } from "./syntax.ts";
 
 /** A name of the module, or a member of a namespace that the name may be. */
@@ -42,31 +43,6 @@ export interface Effect {
   /** Names whose values are taken, and perhaps looked into: statements before it may have changed these. */
   readonly takes: ReadonlySet<string>;
 }
-
-/** Constructors of the language that only make a value of plain arguments. */
-const plainConstructors = new Set([
-  ..."Set Map WeakSet WeakMap Date RegExp URL Error TypeError RangeError ArrayBuffer TextEncoder TextDecoder".split(
-    " ",
-  ),
-  ..."Int8Array Uint8Array Int16Array Uint16Array Int32Array Uint32Array Float32Array Float64Array".split(
-    " ",
-  ),
-]);
-
-const plainGlobals = new Set(["undefined", "NaN", "Infinity"]);
-const plainNamespaces = new Set(["Math", "Number", "Symbol", "process", "BigInt", "Date"]);
-
-/** Functions and methods of mlpipe's and zod's that run what they were given, or change something shared. */
-const running =
-  /^(?:each|(?:safe)?(?:parse|encode|decode)(?:async)?|spa|validate|~standard|_zod|implement(?:async)?|isoptional|isnullable|apply|call|config|seterrormap|register|add|remove|clear|tojsonschema)$/i;
-
-/** Whether calling a function or method of mlpipe's or zod's may run code of the user's. */
-export function runsItsArguments(name: string): boolean {
-  return running.test(name);
-}
-
-/** Keys that make reading or converting an object run code. */
-const hooks = new Set(["toString", "valueOf", "toJSON", "then", "__proto__"]);
 
 /**
  * What evaluating a statement, declarator or expression of a module's top level may do.

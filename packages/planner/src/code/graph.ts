@@ -4,30 +4,13 @@
  */
 import type { Site } from "@mlpipe/dsl";
 import { type Digest, digestOf } from "@mlpipe/store";
-import type { Finding } from "../command/findings.ts";
 import type { Bindings, Bound } from "./bindings.ts";
-import { builtinName, codeLoaders, type Load } from "./followed.ts";
+import { builtinName, codeLoaders } from "./code-loaders.ts";
+import { type CodeNode, newNode, open } from "./code-node.ts";
+import type { Load } from "./followed.ts";
 import type { Purity } from "./purity.ts";
 import type { Resolution, Target } from "./resolution.ts";
 import type { Item, SourceModule, Use } from "./source-module.ts";
-
-/** Something that code reaches. */
-export interface CodeNode {
-  /** What it adds to the identity. */
-  part: { readonly name: string; readonly digest: Digest } | null;
-  readonly edges: CodeNode[];
-  /** Folders of packages. */
-  readonly packages: string[];
-  readonly findings: Finding[];
-  /** Findings that no list of files can make up for. */
-  readonly fatal: Finding[];
-  /** The module that it stands for as a whole, so that its declarations need not be named. */
-  readonly whole: SourceModule | null;
-  readonly module: SourceModule | null;
-  /** The walk that saw it last: cheaper than a set for every step. */
-  seen: number;
-  open: (() => void) | null;
-}
 
 /** What the graph is made from. */
 export interface CodeGraphSources {
@@ -65,7 +48,7 @@ export class CodeGraph {
     for (const root of roots) add(root);
     // The list grows while it is walked.
     for (const node of reached) {
-      opened(node);
+      open(node);
       for (const edge of node.edges) add(edge);
     }
     return reached;
@@ -295,36 +278,6 @@ function isPassedOn(bound: Bound, { name }: Use, module: SourceModule): boolean 
   if (bound.type === "item") return bound.item.isRequire && bound.item.module !== module;
   if (bound.type !== "builtin" || !codeLoaders.has(builtinName(bound.specifier))) return false;
   return module.imports.get(name)?.specifier !== bound.specifier;
-}
-
-function newNode({
-  open,
-  ...more
-}: {
-  readonly module?: SourceModule;
-  readonly whole?: SourceModule;
-  readonly open?: (node: CodeNode) => void;
-}): CodeNode {
-  const node: CodeNode = {
-    part: null,
-    edges: [],
-    packages: [],
-    findings: [],
-    fatal: [],
-    whole: null,
-    module: null,
-    ...more,
-    seen: 0,
-    open: null,
-  };
-  if (open !== undefined) node.open = () => open(node);
-  return node;
-}
-
-function opened(node: CodeNode): void {
-  const { open } = node;
-  node.open = null;
-  open?.();
 }
 
 function remember<Key, Value>(known: Map<Key, Value>, key: Key, make: () => Value): Value {

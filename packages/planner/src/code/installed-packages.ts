@@ -171,9 +171,8 @@ export class InstalledPackages {
 
 function readDocument(folder: string): PackageDocument | null {
   try {
-    const document: unknown = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-    // What installs it has read these fields by their meaning too.
-    return typeof document === "object" ? (document as PackageDocument) : null;
+    // What installed it has read these fields by their meaning too.
+    return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as PackageDocument;
   } catch {
     return null;
   }

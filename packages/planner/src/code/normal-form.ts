@@ -105,7 +105,7 @@ function keyOf(key: Node, owner: Node): string {
 }
 
 function literal(node: Node & { readonly type: "Literal" }): string {
-  if ("regex" in node) return `/${node.regex.pattern}/${[...node.regex.flags].sort().join("")}`;
+  if ("regex" in node) return `/${node.regex.pattern}/${node.regex.flags}`;
   if ("bigint" in node) return `${node.bigint}n`;
   if (node.value === null) return node.raw ?? "null";
   return JSON.stringify(node.value) + (node.value === Infinity ? "Infinity" : "");

@@ -1,6 +1,7 @@
 /** Whether evaluating a top-level piece is free of effects, now that bindings are known. */
 import type { Bindings, Bound } from "./bindings.ts";
-import { type Need, runsItsArguments, type ValueKind } from "./effects.ts";
+import type { Need, ValueKind } from "./effects.ts";
+import { runsItsArguments } from "./known-values.ts";
 import type { Item, SourceModule } from "./source-module.ts";
 
 /** Judges pieces, each once. */

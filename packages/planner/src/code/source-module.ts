@@ -94,7 +94,7 @@ export function readModule(path: string, name: string): SourceModule {
   }
   const siteAt = siteFinder(path, text);
   const parsed = parse(path, text);
-  const error = parsed.errors.find(({ severity }) => String(severity) === "Error");
+  const error = parsed.errors[0];
   if (error !== undefined) {
     const offset = error.labels[0]?.start ?? 0;
     return brokenModule(path, name, text, {

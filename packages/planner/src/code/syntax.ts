@@ -38,7 +38,7 @@ export function unwrap(node: Node): Node {
 
 /** Whether nothing of it is left at run time. */
 export function isErased(node: Node): boolean {
-  if ("declare" in node && node.declare === true) return true;
+  if ("declare" in node && node.declare) return true;
   switch (node.type) {
     case "EmptyStatement":
       return true;

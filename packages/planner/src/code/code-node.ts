@@ -1,0 +1,54 @@
+/** A node of the graph of what code reaches: a declaration, a loaded module, a file. */
+import type { Digest } from "@mlpipe/store";
+import type { Finding } from "../command/findings.ts";
+import type { SourceModule } from "./source-module.ts";
+
+/** Something that code reaches. */
+export interface CodeNode {
+  /** What it adds to the identity. */
+  part: { readonly name: string; readonly digest: Digest } | null;
+  readonly edges: CodeNode[];
+  /** Folders of packages. */
+  readonly packages: string[];
+  readonly findings: Finding[];
+  /** Findings that no list of files can make up for. */
+  readonly fatal: Finding[];
+  /** The module that it stands for as a whole, so that its declarations need not be named. */
+  readonly whole: SourceModule | null;
+  readonly module: SourceModule | null;
+  /** The walk that saw it last: cheaper than a set for every step. */
+  seen: number;
+  open: (() => void) | null;
+}
+
+/** A node, and how it finds out what it leads to when it is first reached. */
+export function newNode({
+  open,
+  ...more
+}: {
+  readonly module?: SourceModule;
+  readonly whole?: SourceModule;
+  readonly open?: (node: CodeNode) => void;
+}): CodeNode {
+  const node: CodeNode = {
+    part: null,
+    edges: [],
+    packages: [],
+    findings: [],
+    fatal: [],
+    whole: null,
+    module: null,
+    ...more,
+    seen: 0,
+    open: null,
+  };
+  if (open !== undefined) node.open = () => open(node);
+  return node;
+}
+
+/** Opens a node that was not yet. */
+export function open(node: CodeNode): void {
+  const { open } = node;
+  node.open = null;
+  open?.();
+}
