@@ -39,6 +39,7 @@ export interface RunJson {
     readonly outputs: Readonly<Record<string, { readonly digest: string }>>;
     readonly metrics?: Readonly<Record<string, number>>;
     readonly error?: { readonly code: string; readonly message: string };
+    readonly check?: unknown;
   }[];
 }
 

@@ -63,4 +63,12 @@ export const executorErrors = {
     explain:
       "The store refused the outputs: the disk is full, or not writable. Nothing of the step was kept.",
   },
+  MLP3033: {
+    title: "A step that is not deterministic",
+    explain:
+      "Run again with everything its key knows of unchanged, the step made other outputs. Either it depends on " +
+      "something that is not declared (the clock, randomness without a seed, a file or variable that no port names), " +
+      "or its tool is not deterministic (threads, hashing order). The cache keeps the first result. `mlpipe check` " +
+      "finds many of the causes.",
+  },
 } as const;

@@ -68,6 +68,16 @@ export const StepOutcomeSchema = z
       .readonly(),
     metrics: z.record(z.string(), z.number()).readonly().optional(),
     error: StepErrorSchema.optional(),
+    check: z
+      .strictObject({
+        stepRun: z.string().describe("the execution beside the cache"),
+        same: z.boolean(),
+        differences: z.array(z.string()).readonly().describe("each names a port, and what differs in it"),
+        error: StepErrorSchema.optional(),
+      })
+      .readonly()
+      .describe("with --check: whether the step, run again, gave the outputs that are kept")
+      .optional(),
   })
   .readonly();
 
@@ -109,6 +119,7 @@ export const EventSchema = z
       error: StepErrorSchema,
     }),
     z.strictObject({ type: z.literal("step-finished"), at: Time, outcome: StepOutcomeSchema }),
+    z.strictObject({ type: z.literal("step-checked"), at: Time, outcome: StepOutcomeSchema }),
     z.strictObject({
       type: z.literal("warning"),
       step: z.string().optional(),

@@ -1,15 +1,15 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type Manifest, type ManifestStep, MlpipeError } from "@mlpipe/dsl";
 import { absoluteSite, type Planner } from "@mlpipe/planner";
-import type { RunRecorder } from "@mlpipe/provenance";
-import { type Content, type Store, uuid7 } from "@mlpipe/store";
+import { type RunRecorder, type StepRun, timestamp } from "@mlpipe/provenance";
+import { type CacheEntry, type Content, type Store, uuid7 } from "@mlpipe/store";
 import { copyArtifacts, type ReturnedOutput } from "./artifacts-folder.ts";
 import { Attempt, type AttemptResult, publishable, type RunDecision } from "./attempt.ts";
+import { differenceOf } from "./differences.ts";
 import type { ExecutorEvent, RunStatus, StepError, StepOutcome } from "./events.ts";
 import { Publisher } from "./publisher.ts";
 import { Schedule } from "./schedule.ts";
-import { stepRecord } from "./step-record.ts";
-import { timestamp } from "@mlpipe/provenance";
+import { outcomeRecord, type StepFacts, stepRecord } from "./step-record.ts";
 
 /** What to execute, and how. */
 export interface ExecuteOptions {
@@ -25,6 +25,8 @@ export interface ExecuteOptions {
   readonly selected?: ReadonlySet<string> | undefined;
   /** How many steps run at once. */
   readonly jobs: number;
+  /** Steps to run again beside their kept results, to compare; a deploy never is. @default none */
+  readonly check?: ReadonlySet<string> | undefined;
   /** Go on with everything that does not depend on a step that failed. */
   readonly keepGoing: boolean;
   /** Asks to stop: running steps may put their things away. */
@@ -73,6 +75,8 @@ class Execution {
   readonly #open = new Map<string, number>();
   readonly #dependants = new Map<string, string[]>();
   readonly #attempts = new Set<Attempt>();
+  /** What is kept of the steps that are to be compared with it. */
+  readonly #kept = new Map<string, CacheEntry>();
   /** Steps whose needs are settled and that nobody has decided yet. */
   #undecided: string[] = [];
   #running = 0;
@@ -172,7 +176,7 @@ class Execution {
       status,
       endedAt,
       durationMs,
-      steps: steps.map((step) => recordedOutcome(step)),
+      steps: steps.map((step) => outcomeRecord(step)),
       outputs: { ...outputs },
       warnings,
     });
@@ -231,6 +235,7 @@ class Execution {
         outputs: entry.outputs,
         ...(entry.metrics !== undefined && { metrics: entry.metrics }),
       });
+      if (chosen) this.#checkBeside(step, entry);
       return;
     }
     if (!chosen) {
@@ -258,6 +263,18 @@ class Execution {
       return;
     }
     this.#decisions.set(step.id, decision);
+    this.#schedule.add(step);
+  }
+
+  /** Has a step whose kept result holds run again; what comes after it goes on with what is kept. */
+  #checkBeside(step: ManifestStep, entry: CacheEntry): void {
+    const { check, planner } = this.#options;
+    if (check?.has(step.id) !== true || step.kind === "deploy" || this.#halted !== undefined) return;
+    this.#kept.set(step.id, entry);
+    this.#decisions.set(
+      step.id,
+      planner.again(step.id, (from, port) => this.#outputs.get(from)?.[port]),
+    );
     this.#schedule.add(step);
   }
 
@@ -307,25 +324,34 @@ class Execution {
 
   async #execute(step: ManifestStep, decision: RunDecision): Promise<void> {
     const { store, run } = this.#options;
-    if (await this.#claimed(step, decision)) {
+    const kept = this.#kept.get(step.id);
+    if (kept === undefined ? await this.#claimed(step, decision) : await this.#claimKey(decision)) {
       try {
-        await this.#attemptAll(step, decision);
+        const tried = await this.#attemptAll(step, decision);
+        if (kept === undefined) await this.#conclude(step, decision, tried);
+        else await this.#compare(step, decision, tried, kept);
       } finally {
         store.claims.release(decision.key, run);
       }
     }
   }
 
+  /** Claims a key, waiting while another run has it; false if this run is to start nothing more. */
+  async #claimKey({ key }: RunDecision): Promise<boolean> {
+    const { store, run } = this.#options;
+    for (let tries = 0; this.#halted === undefined; tries++) {
+      if (store.claims.claim(key, run).mine) return true;
+      await pause(claimPausesMs[Math.min(tries, claimPausesMs.length - 1)]);
+    }
+    return false;
+  }
+
   /** Claims the key. While another run executes it, waits; what that run made is then a hit. */
   async #claimed(step: ManifestStep, decision: RunDecision): Promise<boolean> {
     const { store, run } = this.#options;
-    for (let tries = 0; ; tries++) {
-      if (this.#halted !== undefined) {
-        this.#settle(step, this.#notStarted());
-        return false;
-      }
-      if (store.claims.claim(decision.key, run).mine) break;
-      await pause(claimPausesMs[Math.min(tries, claimPausesMs.length - 1)]);
+    if (!(await this.#claimKey(decision))) {
+      this.#settle(step, this.#notStarted());
+      return false;
     }
     // Forced steps and those that are never kept run in every run that wants them.
     const entry = decision.cacheable && !isForced(decision) ? store.cache.get(decision.key) : undefined;
@@ -345,7 +371,7 @@ class Execution {
     return false;
   }
 
-  async #attemptAll(step: ManifestStep, decision: RunDecision): Promise<void> {
+  async #attemptAll(step: ManifestStep, decision: RunDecision): Promise<Tried> {
     const { emit, recorder, root, store, run } = this.#options;
     const stepRun = uuid7();
     // What is gathered of the machine is gathered beside the step, not before it.
@@ -388,34 +414,15 @@ class Execution {
         continue;
       }
       await facts;
-      await this.#conclude(step, decision, stepRun, attempts, attempt, Math.round(performance.now() - since));
-      return;
+      return { stepRun, attempts, attempt, outcome, durationMs: Math.round(performance.now() - since) };
     }
   }
 
   /** Keeps what the last attempt made, or the record that it made nothing. */
-  async #conclude(
-    step: ManifestStep,
-    decision: RunDecision,
-    stepRun: string,
-    attempts: readonly AttemptResult[],
-    attempt: Attempt,
-    durationMs: number,
-  ): Promise<void> {
-    const { manifest, planner, recorder, run, store } = this.#options;
-    const last = attempts.at(-1);
-    if (last === undefined) throw new Error(`${step.id} ended without an attempt`);
-    const { outcome } = last;
-    const record = stepRecord({
-      id: stepRun,
-      run,
-      pipeline: manifest.pipeline,
-      step,
-      decision,
-      attempts,
-      storeRoot: store.root,
-      makerOf: (upstream) => this.#outcomes.get(upstream)?.stepRun ?? null,
-    });
+  async #conclude(step: ManifestStep, decision: RunDecision, tried: Tried): Promise<void> {
+    const { planner, recorder, run, store } = this.#options;
+    const { attempt, outcome, stepRun, durationMs } = tried;
+    const record = this.#recordOf(step, decision, tried);
     const base = { key: decision.key, stepRun, reasons: decision.reasons, durationMs };
     if (outcome.type !== "made") {
       if (process.env["MLPIPE_KEEP_ATTEMPTS"] === undefined) attempt.folder.remove();
@@ -471,6 +478,63 @@ class Execution {
     this.#settle(step, { ...base, status: "ran", outputs, ...(hasMetrics && { metrics }) });
   }
 
+  /** Compares what a step made when it was run again with what is kept. The cache keeps what it has. */
+  async #compare(step: ManifestStep, decision: RunDecision, tried: Tried, kept: CacheEntry): Promise<void> {
+    const { planner, recorder, store, emit } = this.#options;
+    const { attempt, outcome, stepRun } = tried;
+    const made = outcome.type === "made" ? outcome.outputs : {};
+    const differing = Object.keys(kept.outputs).filter(
+      (port) => made[port]?.content.digest !== kept.outputs[port]?.digest,
+    );
+    const same = outcome.type === "made" && differing.length === 0;
+    const record = this.#recordOf(step, decision, tried, { against: kept.stepRun, same });
+    try {
+      await this.#publisher.publish({
+        // What differs is kept as evidence; what is equal is there already.
+        objects: outcome.type === "made" ? publishable(outcome.outputs) : [],
+        rows: () => {
+          planner.keep(decision);
+          recorder.add(record);
+        },
+      });
+    } finally {
+      attempt.folder.remove();
+    }
+    const outcomeBefore = this.#outcomes.get(step.id);
+    if (outcome.type === "cancelled" || outcomeBefore === undefined) return;
+    const differences = differing.flatMap((port) => {
+      const [before, after] = [kept.outputs[port], made[port]?.content];
+      return before === undefined || after === undefined
+        ? []
+        : (differenceOf(store, port, before, after) ?? []);
+    });
+    const error = same ? undefined : "error" in outcome ? outcome.error : notDeterministic(step, differences);
+    const check = { stepRun, same, differences, ...(error !== undefined && { error }) };
+    const checked = { ...outcomeBefore, check };
+    this.#outcomes.set(step.id, checked);
+    emit({ type: "step-checked", at: timestamp(new Date()), outcome: checked });
+  }
+
+  #recordOf(
+    step: ManifestStep,
+    decision: RunDecision,
+    { stepRun, attempts }: Tried,
+    checked?: StepFacts["checked"],
+  ): StepRun {
+    const { manifest, run, store } = this.#options;
+    return stepRecord({
+      id: stepRun,
+      run,
+      pipeline: manifest.pipeline,
+      step,
+      decision,
+      attempts,
+      checked,
+      storeRoot: store.root,
+      makerOf: (upstream) => this.#outcomes.get(upstream)?.stepRun ?? null,
+    });
+  }
+
   /** Copies of the sources that are to outlive their files. */
   #keptSources(decision: RunDecision, attempt: Attempt): readonly { path: string; content: Content }[] {
     return Object.entries(decision.inputs).flatMap(([port, input]) => {
@@ -509,7 +573,10 @@ class Execution {
   #halt(because: string): void {
     if (this.#halted !== undefined) return;
     this.#halted = { status: "cancelled", because };
-    for (const step of this.#schedule.clear()) this.#settle(step, this.#notStarted());
+    for (const step of this.#schedule.clear()) {
+      // A step that was only to be compared has its outcome.
+      if (!this.#kept.has(step.id)) this.#settle(step, this.#notStarted());
+    }
     this.#wake?.();
   }
 
@@ -534,10 +601,11 @@ class Execution {
   }
 
   #status(): RunStatus {
-    const statuses = new Set([...this.#outcomes.values()].map(({ status }) => status));
+    const outcomes = [...this.#outcomes.values()];
+    const statuses = new Set(outcomes.map(({ status }) => status));
     if (statuses.has("failed")) return "failed";
     if (this.#halted !== undefined) return "cancelled";
-    if (statuses.has("rejected")) return "rejected";
+    if (statuses.has("rejected") || outcomes.some(({ check }) => check?.same === false)) return "rejected";
     return statuses.has("waiting") ? "waiting" : "succeeded";
   }
 
@@ -546,6 +614,16 @@ class Execution {
     if (step === undefined) throw new Error(`there is no step ${id}`);
     return step;
   }
+}
+
+/** A step that was executed, with all its attempts. */
+interface Tried {
+  readonly stepRun: string;
+  readonly attempts: readonly AttemptResult[];
+  /** The last one. */
+  readonly attempt: Attempt;
+  readonly outcome: AttemptResult["outcome"];
+  readonly durationMs: number;
 }
 
 type Settled = Pick<StepOutcome, "status" | "key" | "reasons"> &
@@ -565,27 +643,13 @@ function keepingFailure(step: ManifestStep, error: Error): StepError {
   };
 }
 
-/** An outcome as the run's record holds it. */
-function recordedOutcome({
-  error,
-  reasons,
-  outputs,
-  metrics,
-  ...outcome
-}: StepOutcome): Parameters<RunRecorder["end"]>[0]["steps"][number] {
+function notDeterministic(step: ManifestStep, differences: readonly string[]): StepError {
   return {
-    ...outcome,
-    reasons: [...reasons],
-    outputs: { ...outputs },
-    ...(metrics !== undefined && { metrics: { ...metrics } }),
-    ...(error !== undefined && {
-      error: {
-        code: error.code,
-        message: error.message,
-        ...(error.hint !== undefined && { hint: error.hint }),
-        ...(error.stack !== undefined && { stack: error.stack }),
-        ...(error.at !== undefined && { at: [...error.at] }),
-      },
-    }),
+    code: "MLP3033",
+    message: `"${step.id}" made other outputs when it was run again: ${differences.join("; ")}.`,
+    hint:
+      "Nothing that its key knows of has changed. Look for the clock, randomness without a seed, or something read\n" +
+      "that no port declares; mlpipe check finds many of them. The cache keeps the first result.",
+    ...(step.defined !== undefined && { at: [step.defined] }),
   };
 }

@@ -2,11 +2,11 @@
 import { relative, sep } from "node:path";
 import type { KindSpec, ManifestStep } from "@mlpipe/dsl";
 import type { ResolvedInput } from "@mlpipe/planner";
-import type { Attempt as AttemptRecord, StepRun } from "@mlpipe/provenance";
+import type { Attempt as AttemptRecord, Run, StepRun } from "@mlpipe/provenance";
 import { canonicalJson, type Content, digestOfJson } from "@mlpipe/store";
 import type { AttemptResult, RunDecision } from "./attempt.ts";
 import { innerKind } from "./attempt-folder.ts";
-import type { StepError } from "./events.ts";
+import type { StepError, StepOutcome } from "./events.ts";
 import type { TextLog } from "./text-log.ts";
 import { timestamp } from "@mlpipe/provenance";
 
@@ -18,6 +18,8 @@ export interface StepFacts {
   readonly step: ManifestStep;
   readonly decision: RunDecision;
   readonly attempts: readonly AttemptResult[];
+  /** Of a step that was run again beside its kept result: which step run made that, and whether it came out the same. */
+  readonly checked?: { readonly against: string; readonly same: boolean } | undefined;
   readonly storeRoot: string;
   /** The step run that made an upstream output. */
   makerOf(step: string): string | null;
@@ -25,7 +27,7 @@ export interface StepFacts {
 
 /** Builds the record. */
 export function stepRecord(facts: StepFacts): StepRun {
-  const { step, decision, attempts } = facts;
+  const { step, decision, attempts, checked } = facts;
   const last = attempts.at(-1);
   const first = attempts[0];
   if (first === undefined || last === undefined)
@@ -33,7 +35,6 @@ export function stepRecord(facts: StepFacts): StepRun {
   const { outcome } = last;
   const status = outcome.type === "made" ? "ran" : outcome.type;
   const made = outcome.type === "made" ? outcome.outputs : {};
-  const forced = decision.reasons.some(({ part }) => part === "forced");
   return {
     schema: "mlpipe/step-run/v1",
     id: facts.id,
@@ -61,7 +62,7 @@ export function stepRecord(facts: StepFacts): StepRun {
       ),
     },
     cache: {
-      decision: forced ? "forced" : decision.cacheable ? "miss" : "off",
+      decision: decisionOf(facts),
       reasons: [...decision.reasons],
     },
     inputs: Object.fromEntries(
@@ -104,7 +105,10 @@ export function stepRecord(facts: StepFacts): StepRun {
             },
           ]
         : [],
-    determinism: { samples: 1, distinct: 1, evidence: [] },
+    determinism:
+      checked === undefined || status !== "ran"
+        ? { samples: 1, distinct: 1, evidence: [] }
+        : { samples: 2, distinct: checked.same ? 1 : 2, evidence: [checked.against, facts.id] },
     ...(step.target !== undefined && {
       target: {
         path: step.target,
@@ -207,4 +211,36 @@ function metricsOf(port: string, kind: KindSpec | undefined, value: unknown): St
       ? [{ name, value: number, port, direction }]
       : [];
   });
+}
+
+function decisionOf({ decision, checked }: StepFacts): StepRun["cache"]["decision"] {
+  if (checked !== undefined) return "check";
+  if (decision.reasons.some(({ part }) => part === "forced")) return "forced";
+  return decision.cacheable ? "miss" : "off";
+}
+
+/** An outcome as the run's record holds it. */
+export function outcomeRecord({
+  error,
+  reasons,
+  outputs,
+  metrics,
+  check,
+  ...outcome
+}: StepOutcome): Run["steps"][number] {
+  return {
+    ...outcome,
+    reasons: [...reasons],
+    outputs: { ...outputs },
+    ...(metrics !== undefined && { metrics: { ...metrics } }),
+    ...(error !== undefined && { error: failureRecord(error) }),
+    ...(check !== undefined && {
+      check: {
+        stepRun: check.stepRun,
+        same: check.same,
+        differences: [...check.differences],
+        ...(check.error !== undefined && { error: failureRecord(check.error) }),
+      },
+    }),
+  };
 }

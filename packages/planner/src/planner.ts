@@ -117,6 +117,28 @@ export class Planner {
       : this.#decideByCache(step, key, parts, inputs, run);
   }
 
+  /**
+   * A decision to run a step whose kept result holds, to see whether it comes out the same again.
+   * @param outputOf knows all outputs that the step needs
+   */
+  again(id: string, outputOf: OutputOf): Decision & { decision: "run" } {
+    const step = this.#step(id);
+    const { inputs, parts, waiting, identity } = this.#see(step, outputOf);
+    if (waiting.size > 0) throw new Error(`${id} was kept, so what it needs must be known`);
+    const key = keyOf(parts);
+    this.#documents.set(key, parts);
+    return {
+      decision: "run",
+      key,
+      preimage: key,
+      parts,
+      cacheable: false,
+      inputs,
+      environment: identity.childEnv,
+      reasons: [{ part: "forced", name: id, message: "run again to compare (--check)" }],
+    };
+  }
+
   /** The whole plan. Nothing is executed, so what lies behind a step that must run stays unknown. */
   plan(): Plan {
     const outputs = new Map<string, Readonly<Record<string, Content>>>();

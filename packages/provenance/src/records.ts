@@ -103,7 +103,7 @@ export const StepRunSchema = z
     key: Digest,
     preimage: Digest,
     keyParts: z.record(z.string(), Digest),
-    cache: z.object({ decision: z.enum(["miss", "off", "forced"]), reasons: z.array(ReasonSchema) }),
+    cache: z.object({ decision: z.enum(["miss", "off", "forced", "check"]), reasons: z.array(ReasonSchema) }),
     inputs: z.record(z.string(), InputRef),
     outputs: z.record(z.string(), RefSchema.extend({ value: z.unknown().optional() })),
     /** The value inputs, by port. */
@@ -125,6 +125,7 @@ export const StepRunSchema = z
         message: z.string().optional(),
       }),
     ),
+    /** How often the key was executed and compared, how many results there were, and by which step runs. */
     determinism: z.object({ samples: z.int(), distinct: z.int(), evidence: z.array(Id) }),
     /** Where a deploy wrote, and what was there afterwards. */
     target: z.object({ path: z.string(), digest: Digest.nullable() }).optional(),
@@ -193,6 +194,10 @@ export const RunSchema = z
         ),
         metrics: z.record(z.string(), z.number()).optional(),
         error: Failure.optional(),
+        /** With `--check`: whether the step, run again, gave the outputs that are kept. */
+        check: z
+          .object({ stepRun: Id, same: z.boolean(), differences: z.array(z.string()), error: Failure.optional() })
+          .optional(),
       }),
     ),
     outputs: z.record(z.string(), z.object({ digest: Digest, size: z.int(), path: z.string().nullable() })),

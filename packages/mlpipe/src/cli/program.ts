@@ -43,6 +43,7 @@ export function createProgram(finish: (exit: number) => void): Command {
     .option("--only <STEP...>", "run these steps alone, on the kept results of those before them")
     .option("--from <STEP...>", "run these steps and everything after them")
     .option("--force [STEP...]", "run these steps, or all, whatever is kept")
+    .option("--check [STEP...]", "run cached steps again beside the cache and compare; 20% takes a sample")
     .option("-j, --jobs <N>", "how many steps run at once (default: one a core)")
     .option("--keep-going", "after a failure, go on with what does not depend on it")
     .option("--dry-run", "print the plan and run nothing")

@@ -51,6 +51,13 @@ export class LiveState {
         this.#change(id, { state: status, durationMs, note });
         break;
       }
+      case "step-checked": {
+        const { id, status, check } = event.outcome;
+        if (check?.same === true)
+          this.#change(id, { state: status, note: "run again, it gave the same outputs" });
+        else this.#change(id, { state: "failed", note: check?.error?.message ?? "" });
+        break;
+      }
       default:
     }
   }

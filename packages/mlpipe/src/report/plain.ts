@@ -47,6 +47,12 @@ export class PlainReporter implements Reporter {
       case "step-finished":
         this.#finished(event.outcome);
         break;
+      case "step-checked": {
+        const { id, check } = event.outcome;
+        if (check?.same === true) this.#line("ran", id, "checked", "run again, it gave the same outputs");
+        else this.#line("failed", id, "differs", check?.error?.message ?? "");
+        break;
+      }
       case "warning": {
         const where = event.at === undefined ? "" : ` (${event.at.file}:${event.at.line})`;
         this.#say(

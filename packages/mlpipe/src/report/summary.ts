@@ -35,7 +35,10 @@ export function summary(
   const shown =
     result.steps.length <= listed ? result.steps : result.steps.filter(({ status }) => isNews(status));
   if (shown.length > 0) lines.push("", ...columns(shown.map((step) => stepRow(step, style))));
-  for (const { id, error } of result.steps) {
+  lines.push(...checkLines(result.steps, style));
+  for (const step of result.steps) {
+    const { id } = step;
+    const error = step.error ?? step.check?.error;
     if (error === undefined) continue;
     const whole =
       error.logTail !== undefined && `mlpipe logs ${shortId(result.run)} ${id} shows everything it said.`;
@@ -62,6 +65,15 @@ function countsOf(steps: readonly StepOutcome[]): string {
   for (const { status } of steps) amounts.set(status, (amounts.get(status) ?? 0) + 1);
   const parts = [...amounts].map(([status, amount]) => `${amount} ${status}`);
   return parts.length === 0 ? "no steps" : `${count(steps.length, "step")}: ${parts.join(", ")}`;
+}
+
+/** What `--check` found. */
+function checkLines(steps: readonly StepOutcome[], style: Style): readonly string[] {
+  const checks = steps.flatMap(({ check }) => check ?? []);
+  if (checks.length === 0) return [];
+  const same = checks.filter((check) => check.same).length;
+  const text = `${same} of ${count(checks.length, "step")} gave the same outputs when run again`;
+  return ["", `${style("strong", "checked")}  ${style(same === checks.length ? "good" : "bad", text)}`];
 }
 
 function isNews(status: StepOutcome["status"]): boolean {

@@ -17,6 +17,8 @@ import { StopRequests } from "./stop-requests.ts";
 export interface RunOptions extends PipelineOptions {
   readonly only?: readonly string[];
   readonly from?: readonly string[];
+  /** `true` for all steps; else steps, or a share of them as a percentage. */
+  readonly check?: true | readonly string[];
   readonly jobs?: string;
   readonly keepGoing?: true;
   readonly dryRun?: true;
@@ -60,6 +62,7 @@ export async function run(named: string | undefined, options: RunOptions): Promi
       planner,
       recorder: recorderFor(session, id),
       selected,
+      check: checkedSteps(manifest, options.check),
       keepGoing: options.keepGoing === true,
       signal: stop.gently,
       kill: stop.now,
@@ -121,6 +124,20 @@ async function reporterFor(options: RunOptions): Promise<Reporter> {
 
 function isCi({ CI: ci }: NodeJS.ProcessEnv): boolean {
   return ci !== undefined && ci !== "" && ci !== "false" && ci !== "0";
+}
+
+/** The steps that `--check` compares with what is kept of them; nothing if it was not given. */
+function checkedSteps(manifest: Manifest, check: RunOptions["check"]): ReadonlySet<string> | undefined {
+  if (check === undefined) return undefined;
+  const ids = manifest.steps.filter(({ kind }) => kind !== "deploy").map(({ id }) => id);
+  if (check === true) return new Set(ids);
+  const [share] = check;
+  const percent = /^(\d+(?:\.\d+)?)%$/.exec(share ?? "")?.[1];
+  if (percent === undefined) return stepsNamed(manifest, check);
+  // Another sample each time: over the runs every step has its turn. At least one, or nothing would be proved.
+  const shuffled = ids.map((id) => ({ id, at: Math.random() })).toSorted((a, b) => a.at - b.at);
+  const amount = Math.max(1, Math.ceil((ids.length * Math.min(100, Number(percent))) / 100));
+  return new Set(shuffled.slice(0, amount).map(({ id }) => id));
 }
 
 /** The steps that `--only` and `--from` select; nothing if neither is given. */
