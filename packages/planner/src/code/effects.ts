@@ -41,7 +41,7 @@ export interface Effect {
   readonly value: ValueKind | Path;
   readonly valueNeeds: readonly Need[];
   /** Names whose values are taken, and perhaps looked into: statements before it may have changed these. */
-  readonly takes: ReadonlySet<string>;
+  readonly takes: readonly string[];
 }
 
 /**
@@ -70,7 +70,7 @@ class Evaluation {
       needs: this.#needs,
       value: this.#certain ? "opaque" : value,
       valueNeeds: this.#valueNeeds,
-      takes: this.#takes,
+      takes: [...this.#takes],
     };
   }
 

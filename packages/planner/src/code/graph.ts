@@ -10,7 +10,8 @@ import { type CodeNode, newNode, open } from "./code-node.ts";
 import type { Load } from "./followed.ts";
 import type { Purity } from "./purity.ts";
 import type { Resolution, Target } from "./resolution.ts";
-import type { Item, SourceModule, Use } from "./source-module.ts";
+import type { Use } from "./module-facts.ts";
+import type { Item, SourceModule } from "./source-module.ts";
 
 /** What the graph is made from. */
 export interface CodeGraphSources {
@@ -92,7 +93,9 @@ export class CodeGraph {
   }
 
   #openLoad(node: CodeNode, module: SourceModule): void {
-    if (module.broken !== null) node.fatal.push(module.broken);
+    if (module.broken !== null) {
+      node.fatal.push({ message: module.broken.message, site: module.siteAt(module.broken.start) });
+    }
     for (const { specifier, attribute, start } of module.requests) {
       const target = this.#from.resolution.resolve(module.path, specifier, "import");
       // Data does nothing when it is loaded, and counts where its name is used.
@@ -159,7 +162,7 @@ export class CodeGraph {
   #digest(item: Item, node: CodeNode = newNode({})): Digest {
     const { module } = item;
     const lines = new Set<string>();
-    node.findings.push(...item.findings);
+    node.findings.push(...item.dead.map((dead) => module.findingOf(dead)));
     for (const use of item.uses) {
       const bounds = this.#from.bindings.ofPath(module, use);
       if (bounds === null) {

@@ -25,7 +25,7 @@ export class Purity {
 
   /** Whether it may look into values that an effect before it may have changed. */
   dependsOnOrder({ module, effect }: Item): boolean {
-    return [...effect.takes].some((name) =>
+    return effect.takes.some((name) =>
       this.#bindings
         .ofName(module, name)
         ?.some(

@@ -1,7 +1,7 @@
 /** The top level of a module in pieces: what it imports, exports, declares and does. */
 import type { Program } from "oxc-parser";
 import type { ImportedName } from "./followed.ts";
-import type { Export, Request } from "./source-module.ts";
+import type { Export, Request } from "./module-facts.ts";
 import { isErased, type Node, unwrap } from "./syntax.ts";
 
 /** A declaration, or a statement that is none. */

@@ -3,7 +3,7 @@
  * happens when the modules around them are loaded. One digest for each declaration, so that a
  * reason can name it.
  */
-import { realpathSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { dirname, extname, relative, sep } from "node:path";
 import { type Digest, digestOf } from "@mlpipe/store";
 import type { CodeIdentity, Finding } from "../command/findings.ts";
@@ -11,9 +11,10 @@ import { Bindings } from "./bindings.ts";
 import type { CodeNode } from "./code-node.ts";
 import { CodeGraph } from "./graph.ts";
 import { InstalledPackages } from "./installed-packages.ts";
+import { brokenFacts, factsFormat, factsOf, type ModuleFacts } from "./module-facts.ts";
 import { Purity } from "./purity.ts";
 import { isMlpipe, Resolution } from "./resolution.ts";
-import { readModule, scriptExtensions, type SourceModule } from "./source-module.ts";
+import { scriptExtensions, SourceModule } from "./source-module.ts";
 
 /** How a module is looked at. */
 export interface IdentifyOptions {
@@ -21,9 +22,26 @@ export interface IdentifyOptions {
   readonly files?: readonly string[];
 }
 
+/** Keeps what was found out about modules from one session to the next. What it loses is found out anew. */
+export interface FactsMemory {
+  get(key: string): ModuleFacts | undefined;
+  set(key: string, facts: ModuleFacts): void;
+}
+
+/** What a session is told. */
+export interface TypeScriptCodeOptions {
+  readonly projectRoot: string;
+  /** The digest of a file or folder. */
+  readonly hash: (path: string) => Digest;
+  /** Where parsing is most of the time: modules that did not change are not parsed again. @default none */
+  readonly memory?: FactsMemory;
+}
+
 /** One planning session's knowledge of the code of a project: each module is read once. */
 export class TypeScriptCode {
   readonly #root: string;
+  readonly #hash: (path: string) => Digest;
+  readonly #memory: FactsMemory | undefined;
   readonly #modules = new Map<string, SourceModule>();
   readonly #realPaths = new Map<string, string>();
   readonly #names = new Map<string, string>();
@@ -31,14 +49,10 @@ export class TypeScriptCode {
   readonly #packages: InstalledPackages;
   readonly #graph: CodeGraph;
 
-  constructor({
-    projectRoot,
-    hash,
-  }: {
-    readonly projectRoot: string;
-    readonly hash: (path: string) => Digest;
-  }) {
+  constructor({ projectRoot, hash, memory }: TypeScriptCodeOptions) {
     this.#root = realPath(projectRoot);
+    this.#hash = hash;
+    this.#memory = memory;
     this.#resolution = new Resolution(this.#root);
     this.#packages = new InstalledPackages(this.#root, hash);
     const moduleAt = (path: string): SourceModule => this.#moduleAt(path);
@@ -104,10 +118,27 @@ export class TypeScriptCode {
   #moduleAt(path: string): SourceModule {
     let module = this.#modules.get(path);
     if (module === undefined) {
-      module = readModule(path, this.#nameOf(path));
+      module = new SourceModule(path, this.#nameOf(path), this.#factsOf(path));
       this.#modules.set(path, module);
     }
     return module;
+  }
+
+  #factsOf(path: string): ModuleFacts {
+    let digest: Digest | undefined;
+    let bytes: Buffer;
+    try {
+      if (this.#memory !== undefined) digest = this.#hash(path);
+      const known = digest === undefined ? undefined : this.#memory?.get(factsKey(path, digest));
+      if (known !== undefined) return known;
+      bytes = readFileSync(path);
+    } catch {
+      return brokenFacts("", { message: `${this.#nameOf(path)} cannot be read`, start: 0 });
+    }
+    const facts = factsOf(path, bytes.toString("utf8"));
+    // A file that was written to in between would be remembered under what it was.
+    if (digest !== undefined && digest === digestOf(bytes)) this.#memory?.set(factsKey(path, digest), facts);
+    return facts;
   }
 
   /** Relative to the project, or for a linked package outside of it by the package's name. */
@@ -128,6 +159,10 @@ export class TypeScriptCode {
     const name = this.#packages.nameOf(packageFolder);
     return name === "zod" || isMlpipe(name);
   }
+}
+
+function factsKey(path: string, digest: Digest): string {
+  return `code facts ${factsFormat} ${extname(path)} ${digest}`;
 }
 
 function realPath(path: string): string {
