@@ -25,7 +25,7 @@ export type Bound =
 export class Bindings {
   readonly #moduleAt: (path: string) => SourceModule;
   readonly #resolution: Resolution;
-  readonly #exports = new Map<string, readonly Bound[]>();
+  readonly #exports = new Map<string, Answer>();
 
   constructor(moduleAt: (path: string) => SourceModule, resolution: Resolution) {
     this.#moduleAt = moduleAt;
@@ -63,18 +63,18 @@ export class Bindings {
   /** What an export of a module is bound to. */
   ofExport(path: string, name: string): readonly Bound[] {
     const key = `${path}\0${name}`;
-    let bounds = this.#exports.get(key);
-    if (bounds === undefined) {
-      bounds = this.#follow(path, name);
-      this.#exports.set(key, bounds);
+    let answer = this.#exports.get(key);
+    if (answer === undefined) {
+      answer = this.#follow(path, name);
+      this.#exports.set(key, answer);
     }
-    return bounds;
+    if (answer.found.length > 0) return answer.found;
+    return answer.possible.length > 0 ? answer.possible : [{ type: "unknown", path, imported: name }];
   }
 
   /** Chains of re-exports may be as long as a project has modules, so they are walked without recursion. */
-  #follow(start: string, startName: string): readonly Bound[] {
+  #follow(start: string, startName: string): Answer {
     const found: Bound[] = [];
-    /** What `export *` from a package may give, if nothing else does. */
     const possible: Bound[] = [];
     const waiting: (readonly [path: string, name: string])[] = [[start, startName]];
     const seen = new Set<string>();
@@ -92,7 +92,8 @@ export class Bindings {
       seen.add(key);
       const known = this.#exports.get(key);
       if (known !== undefined) {
-        found.push(...known.filter(({ type }) => type !== "unknown"));
+        found.push(...known.found);
+        possible.push(...known.possible);
         continue;
       }
       const module = this.#moduleAt(path);
@@ -110,9 +111,14 @@ export class Bindings {
         else if (imported !== undefined) follow(path, imported, found);
       }
     }
-    if (found.length > 0) return found;
-    return possible.length > 0 ? possible : [{ type: "unknown", path: start, imported: startName }];
+    return { found, possible };
   }
+}
+
+interface Answer {
+  readonly found: readonly Bound[];
+  /** What `export *` from a package may give, if nothing else does. */
+  readonly possible: readonly Bound[];
 }
 
 type Outside = Exclude<ReturnType<Resolution["resolve"]>, { readonly type: "module" }>;

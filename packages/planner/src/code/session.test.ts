@@ -1,5 +1,6 @@
-/** What was found out about a module is kept by its content, as text that another session reads. */
+/** Sessions: what one remembers changes nothing of what it says, and what is kept serves the next. */
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { editedProject, editedSteps } from "./fixtures/edited-project.ts";
 import { Project } from "./fixtures/project.ts";
@@ -34,6 +35,33 @@ function identities(code: TypeScriptCode): readonly unknown[] {
     steps.map((step) => code.identify(join(project.root, module), step)),
   );
 }
+
+it("whatever was asked about before, a step's identity is the same", () => {
+  project.write({
+    // Cycles, and names that may come from several places: where an answer could depend on the way to it.
+    "cycle/a.ts":
+      'export * from "./b.ts";\nexport * from "./c.ts";\nimport { b } from "./b.ts";\nexport const a = { b };\n',
+    "cycle/b.ts":
+      'export * from "zod";\nexport * from "./a.ts";\nimport { a, x } from "./a.ts";\nexport const b = { a };\nexport const y = `${x}${a.b}`;\n',
+    "cycle/c.ts": 'import { b } from "./b.ts";\nexport const x = { b: b.a };\nexport const z = [x, b.a.b];\n',
+  });
+  const asked = [
+    ...["a", "b", "x", "y", "z"].map((name) => ["cycle/a.ts", name] as const),
+    ...["a", "b", "x", "y", "z"].map((name) => ["cycle/b.ts", name] as const),
+    ...["x", "z"].map((name) => ["cycle/c.ts", name] as const),
+    ...Object.entries(editedSteps).flatMap(([module, steps]) => steps.map((step) => [module, step] as const)),
+  ];
+  const identity = (code: TypeScriptCode, [module, name]: readonly [string, string]): unknown =>
+    code.identify(join(project.root, module), name);
+  const alone = new Map(asked.map((each) => [each, identity(project.session(), each)]));
+  fc.assert(
+    fc.property(fc.shuffledSubarray(asked, { minLength: 2 }), (some) => {
+      const code = project.session();
+      for (const each of some) expect(identity(code, each)).toEqual(alone.get(each));
+    }),
+    { numRuns: 40 },
+  );
+});
 
 it("a second session parses nothing, and says the same as one that remembers nothing", () => {
   const first = identities(project.session(kept));
