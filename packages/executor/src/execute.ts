@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type Manifest, type ManifestStep, MlpipeError } from "@mlpipe/dsl";
-import { absoluteSite, type Planner } from "@mlpipe/planner";
+import { absoluteSite, type Planner, type Reason } from "@mlpipe/planner";
 import { type RunRecorder, type StepRun, timestamp } from "@mlpipe/provenance";
 import { type CacheEntry, type Content, type Store, uuid7 } from "@mlpipe/store";
 import { copyArtifacts, type ReturnedOutput } from "./artifacts-folder.ts";
@@ -225,13 +225,13 @@ class Execution {
     }
     const decision = planner.decide(step.id, (from, port) => this.#outputs.get(from)?.[port]);
     if (decision.decision === "cached") {
-      const { entry, key, reasons } = decision;
+      const { entry, key } = decision;
       this.#outputs.set(step.id, entry.outputs);
       this.#settle(step, {
         status: chosen ? "cached" : "skipped",
         key,
         stepRun: entry.stepRun,
-        reasons,
+        reasons: this.#cutoffs(step) ?? decision.reasons,
         outputs: entry.outputs,
         ...(entry.metrics !== undefined && { metrics: entry.metrics }),
       });
@@ -264,6 +264,16 @@ class Execution {
     }
     this.#decisions.set(step.id, decision);
     this.#schedule.add(step);
+  }
+
+  /** The steps before this one that ran and changed nothing for it: the wave stops here. */
+  #cutoffs(step: ManifestStep): readonly Reason[] | undefined {
+    const ran = this.#options.planner
+      .needs(step.id)
+      .filter((need) => this.#outcomes.get(need)?.status === "ran");
+    if (ran.length === 0) return undefined;
+    const message = `${ran.join(" and ")} made the same output again: stopped here`;
+    return [{ part: "unchanged", name: ran[0] ?? step.id, message }];
   }
 
   /** Has a step whose kept result holds run again; what comes after it goes on with what is kept. */
@@ -422,14 +432,15 @@ class Execution {
   async #conclude(step: ManifestStep, decision: RunDecision, tried: Tried): Promise<void> {
     const { planner, recorder, run, store } = this.#options;
     const { attempt, outcome, stepRun, durationMs } = tried;
-    const record = this.#recordOf(step, decision, tried);
+    const details = planner.details(decision, step.id);
+    const record = this.#recordOf(step, decision, tried, { details });
     const base = { key: decision.key, stepRun, reasons: decision.reasons, durationMs };
     if (outcome.type !== "made") {
       if (process.env["MLPIPE_KEEP_ATTEMPTS"] === undefined) attempt.folder.remove();
       await this.#publisher.publish({
         objects: [],
         rows: () => {
-          planner.keep(decision);
+          planner.keep(decision, details);
           recorder.add(record);
         },
       });
@@ -448,7 +459,7 @@ class Execution {
       await this.#publisher.publish({
         objects: [...publishable(outcome.outputs), ...this.#keptSources(decision, attempt)],
         rows: () => {
-          planner.keep(decision);
+          planner.keep(decision, details);
           const entry = { stepRun, run, outputs, createdAt: at, durationMs, ...(hasMetrics && { metrics }) };
           if (decision.cacheable) store.cache.put(decision.key, entry);
           if (step.target !== undefined) {
@@ -487,13 +498,17 @@ class Execution {
       (port) => made[port]?.content.digest !== kept.outputs[port]?.digest,
     );
     const same = outcome.type === "made" && differing.length === 0;
-    const record = this.#recordOf(step, decision, tried, { against: kept.stepRun, same });
+    const details = planner.details(decision, step.id);
+    const record = this.#recordOf(step, decision, tried, {
+      details,
+      checked: { against: kept.stepRun, same },
+    });
     try {
       await this.#publisher.publish({
         // What differs is kept as evidence; what is equal is there already.
         objects: outcome.type === "made" ? publishable(outcome.outputs) : [],
         rows: () => {
-          planner.keep(decision);
+          planner.keep(decision, details);
           recorder.add(record);
         },
       });
@@ -519,7 +534,7 @@ class Execution {
     step: ManifestStep,
     decision: RunDecision,
     { stepRun, attempts }: Tried,
-    checked?: StepFacts["checked"],
+    more: Pick<StepFacts, "details" | "checked">,
   ): StepRun {
     const { manifest, run, store } = this.#options;
     return stepRecord({
@@ -529,7 +544,7 @@ class Execution {
       step,
       decision,
       attempts,
-      checked,
+      ...more,
       storeRoot: store.root,
       makerOf: (upstream) => this.#outcomes.get(upstream)?.stepRun ?? null,
     });

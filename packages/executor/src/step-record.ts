@@ -3,7 +3,7 @@ import { relative, sep } from "node:path";
 import type { KindSpec, ManifestStep } from "@mlpipe/dsl";
 import type { ResolvedInput } from "@mlpipe/planner";
 import type { Attempt as AttemptRecord, Run, StepRun } from "@mlpipe/provenance";
-import { canonicalJson, type Content, digestOfJson } from "@mlpipe/store";
+import { canonicalJson, type Content, type Digest, digestOfJson } from "@mlpipe/store";
 import type { AttemptResult, RunDecision } from "./attempt.ts";
 import { innerKind } from "./attempt-folder.ts";
 import type { StepError, StepOutcome } from "./events.ts";
@@ -18,6 +18,8 @@ export interface StepFacts {
   readonly step: ManifestStep;
   readonly decision: RunDecision;
   readonly attempts: readonly AttemptResult[];
+  /** Digests of what is inside of the sources, by port. */
+  readonly details: Readonly<Record<string, Digest>>;
   /** Of a step that was run again beside its kept result: which step run made that, and whether it came out the same. */
   readonly checked?: { readonly against: string; readonly same: boolean } | undefined;
   readonly storeRoot: string;
@@ -159,8 +161,11 @@ function inputRef(port: string, input: ResolvedInput, facts: StepFacts): InputRe
       const ref = contentRef(port, input.content, facts.step.inputs[port]?.kind);
       return { ...ref, from: { step, port: from, stepRun: facts.makerOf(step) } };
     }
-    case "source":
-      return contentRef(input.path, input.content, facts.step.inputs[port]?.kind);
+    case "source": {
+      const detail = facts.details[port];
+      const ref = contentRef(input.path, input.content, facts.step.inputs[port]?.kind);
+      return { ...ref, ...(detail !== undefined && { detail }) };
+    }
     case "many": {
       const items = input.items.flatMap(({ key, input: item }) => {
         const ref = inputRef(key, item, facts);

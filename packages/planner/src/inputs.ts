@@ -132,7 +132,8 @@ export function absoluteSite(
   return site && { ...site, file: isAbsolute(site.file) ? site.file : join(root, site.file) };
 }
 
-function innermost(kind: KindSpec): KindSpec {
+/** The kind of the content itself. */
+export function innermost(kind: KindSpec): KindSpec {
   return kind.kind === "optional" || kind.kind === "approved" || kind.kind === "many"
     ? innermost(kind.of)
     : kind;

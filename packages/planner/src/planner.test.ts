@@ -127,7 +127,7 @@ function keep(
   const stepRun = uuid7();
   const at = now.toISOString().replace("Z", "+00:00");
   store.runs.begin({ id: run, pipeline: "test", startedAt: at, document: { params: given.params } });
-  by.keep(decision);
+  by.keep(decision, {});
   if (decision.cacheable)
     store.cache.put(decision.key, { stepRun, run, outputs, createdAt: at, durationMs: 1 });
   store.runs.addStepRun({

@@ -1,15 +1,23 @@
 import { statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import { type Manifest, type ManifestStep, MlpipeError } from "@mlpipe/dsl";
-import type { CacheEntry, Content, Digest, StepRunRow, Store } from "@mlpipe/store";
+import {
+  type CacheEntry,
+  type Content,
+  type Digest,
+  digestOfJson,
+  type StepRunRow,
+  type Store,
+} from "@mlpipe/store";
 import { CommandCode } from "./command/command.ts";
 import { TypeScriptCode } from "./code/typescript.ts";
 import { plumbingOf } from "./environment/environment.ts";
+import { History } from "./history.ts";
 import { Identities, type StepIdentity } from "./identity.ts";
-import { checkSources, inputDigest, resolveInput, sourcePaths, upstreamOf } from "./inputs.ts";
+import { detailOf } from "./input-detail.ts";
+import { checkSources, innermost, inputDigest, resolveInput, sourcePaths, upstreamOf } from "./inputs.ts";
 import type { Decision, Plan, Preimage, Reason, ResolvedInput } from "./plan.ts";
 import { keyFormat, keyOf } from "./preimage.ts";
-import { compare, documentsOf } from "./reasons.ts";
 
 /** What a planner needs to know. */
 export interface PlannerOptions {
@@ -48,10 +56,12 @@ export class Planner {
   /** Documents of this session, which the store does not hold before a step that has them is kept. */
   readonly #documents = new Map<Digest, unknown>();
   readonly #now: number;
+  readonly #history: History;
   #hashedSources = false;
 
   constructor(options: PlannerOptions) {
     this.#options = options;
+    this.#history = new History(options.store, options.manifest, this.#documents);
     this.#now = options.now ?? Date.now();
     this.#steps = new Map(options.manifest.steps.map((step) => [step.id, step]));
     const { root, store, env } = options;
@@ -179,34 +189,50 @@ export class Planner {
     const { decision, reasons } = this.decide(id, outputOf);
     const { store, manifest } = this.#options;
     const compared = against ?? store.runs.latestStepRun(manifest.pipeline, id, "ran");
-    const was = compared?.preimage == null ? undefined : store.parts.get(compared.preimage);
-    if (against !== undefined && was === undefined) {
+    if (compared === undefined || (against === undefined && decision !== "unknown")) {
+      return { decision, against: compared?.id ?? null, reasons };
+    }
+    const { inputs, parts } = this.#see(step, outputOf);
+    const known = this.#history.against(compared, { step, parts, inputs });
+    if (known === undefined && against !== undefined) {
       throw new MlpipeError("MLP2004", `The step run ${against.id} kept nothing to compare with.`, {
         exit: 4,
         hint: "It may have been removed from the store.",
       });
     }
-    if (compared === undefined || was === undefined || (against === undefined && decision !== "unknown")) {
-      return { decision, against: compared?.id ?? null, reasons };
-    }
-    const { inputs, parts } = this.#see(step, outputOf);
-    const params = paramsOf(store.runs.get(compared.run)?.document);
-    // A part under the digest of a preimage was put there by `keep`.
-    const known = this.#compare(onlyPorts(was as Preimage, parts), parts, params, inputs);
     return {
       decision,
       against: compared.id,
-      reasons: against === undefined ? [...reasons, ...known] : known,
+      reasons: against === undefined ? [...reasons, ...(known ?? [])] : (known ?? []),
     };
+  }
+
+  /**
+   * What is inside of the sources of a decision, by port: rows, columns, files. Their bytes may be
+   * gone when somebody asks what changed. `keep` keeps them too.
+   */
+  details(decision: Decision & { decision: "run" }, step: string): Readonly<Record<string, Digest>> {
+    const details: Record<string, Digest> = {};
+    for (const [port, input] of Object.entries(decision.inputs)) {
+      const declared = this.#step(step).inputs[port];
+      if (input.type !== "source" || declared === undefined) continue;
+      const detail = detailOf({ content: input.content, path: input.absolute }, innermost(declared.kind));
+      if (detail === undefined) continue;
+      const digest = digestOfJson(detail);
+      this.#documents.set(digest, detail);
+      details[port] = digest;
+    }
+    return details;
   }
 
   /**
    * Keeps the preimage of a decision and its documents, so that a later `why` can compare with
    * them. Belongs into the transaction that publishes the step's result.
    */
-  keep(decision: Decision & { decision: "run" }): void {
+  keep(decision: Decision & { decision: "run" }, details: Readonly<Record<string, Digest>>): void {
     const { parts } = this.#options.store;
     const digests = [
+      ...Object.values(details),
       decision.preimage,
       decision.parts.contract,
       decision.parts.code,
@@ -323,7 +349,7 @@ export class Planner {
   ): Decision {
     const { store } = this.#options;
     const entry = store.cache.get(key);
-    if (entry === undefined) return run(this.#whatChanged(step, key, parts, inputs));
+    if (entry === undefined) return run(this.#history.whatChanged({ step, parts, inputs }, key));
     if (step.cache.mode === "aging") {
       const age = this.#now - Date.parse(entry.createdAt);
       if (age > step.cache.maxAgeMs) {
@@ -351,9 +377,9 @@ export class Planner {
     const { store, root } = this.#options;
     const target = step.target ?? step.id;
     const receipt = store.receipts.get(target);
-    if (receipt === undefined) return run(this.#whatChanged(step, key, parts, inputs));
+    if (receipt === undefined) return run(this.#history.whatChanged({ step, parts, inputs }, key));
     if (receipt.key !== key) {
-      const reasons = this.#whatChanged(step, key, parts, inputs);
+      const reasons = this.#history.whatChanged({ step, parts, inputs }, key);
       // The same deploy happened before, and another one since: nothing differs but the target.
       const others = reasons.filter(({ part }) => part !== "none-before" && part !== "missing");
       return run(
@@ -384,56 +410,6 @@ export class Planner {
     };
     return unchanged(step, key, entry, `${target} is as deployed`);
   }
-
-  #whatChanged(
-    step: ManifestStep,
-    key: Digest,
-    parts: Preimage,
-    inputs: Readonly<Record<string, ResolvedInput>>,
-  ): readonly Reason[] {
-    const { store, manifest } = this.#options;
-    const last = store.runs.latestStepRun(manifest.pipeline, step.id);
-    if (last === undefined) {
-      return [{ part: "none-before", name: step.id, message: "never ran before" }];
-    }
-    if (last.key === key && last.status !== "ran") {
-      return [{ part: "none-before", name: step.id, message: `did not succeed last time (${last.status})` }];
-    }
-    const succeeded =
-      last.status === "ran" ? last : (store.runs.latestStepRun(manifest.pipeline, step.id, "ran") ?? last);
-    if (succeeded.key === key) {
-      return [{ part: "missing", name: step.id, message: "its result is no longer in the store" }];
-    }
-    const was = succeeded.preimage === null ? undefined : store.parts.get(succeeded.preimage);
-    if (was === undefined) {
-      return [{ part: "missing", name: step.id, message: "what it was made of is no longer in the store" }];
-    }
-    const run = store.runs.get(succeeded.run);
-    const params = paramsOf(run?.document);
-    // A part under the digest of a preimage was put there by `keep`.
-    const reasons = this.#compare(was as Preimage, parts, params, inputs);
-    return reasons.length > 0
-      ? reasons
-      : [{ part: "missing", name: step.id, message: "its result is no longer in the store" }];
-  }
-
-  #compare(
-    before: Preimage,
-    after: Preimage,
-    params: unknown,
-    inputs: Readonly<Record<string, ResolvedInput>>,
-  ): readonly Reason[] {
-    const kept = documentsOf(this.#options.store);
-    return compare(
-      { preimage: before, document: kept, params },
-      {
-        preimage: after,
-        document: (digest) => this.#documents.get(digest) ?? kept(digest),
-        params: this.#options.manifest.params,
-      },
-      inputs,
-    );
-  }
 }
 
 /** What can be known of a step before it is decided. */
@@ -443,14 +419,6 @@ interface Seen {
   /** Upstream steps whose outputs are not known. */
   readonly waiting: ReadonlySet<string>;
   readonly identity: StepIdentity;
-}
-
-/** An earlier preimage without the inputs that are not known now: nothing can be said of those. */
-function onlyPorts(before: Preimage, now: Preimage): Preimage {
-  const inputs = Object.fromEntries(
-    Object.entries(before.inputs).filter(([port]) => Object.hasOwn(now.inputs, port)),
-  );
-  return { ...before, inputs };
 }
 
 function unchanged(step: ManifestStep, key: Digest, entry: CacheEntry, detail?: string): Decision {
@@ -466,11 +434,4 @@ function unchanged(step: ManifestStep, key: Digest, entry: CacheEntry, detail?: 
 
 function waitsFor(step: string): Reason {
   return { part: "upstream", name: step, message: `waits for ${step}` };
-}
-
-/** The params of a run's record. */
-function paramsOf(document: unknown): unknown {
-  return typeof document === "object" && document !== null && "params" in document
-    ? document.params
-    : undefined;
 }

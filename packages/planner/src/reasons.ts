@@ -16,11 +16,15 @@ export interface Comparable {
   readonly params: unknown;
 }
 
-/** What is known of the inputs of now, to name where they come from. */
-export type InputsNow = Readonly<Record<string, ResolvedInput>>;
+/** What is known of the inputs of now: where they come from, and how they differ from those before. */
+export interface InputsNow {
+  readonly inputs: Readonly<Record<string, ResolvedInput>>;
+  /** How the content of a port differs, in words; nothing if that cannot be told. */
+  readonly changeOf: (port: string) => string | undefined;
+}
 
 /** Every difference between an earlier preimage and the present one. */
-export function compare(before: Comparable, after: Comparable, inputs: InputsNow): readonly Reason[] {
+export function compare(before: Comparable, after: Comparable, now: InputsNow): readonly Reason[] {
   const reasons: Reason[] = [];
   if (before.preimage.format !== after.preimage.format) {
     reasons.push({
@@ -32,14 +36,19 @@ export function compare(before: Comparable, after: Comparable, inputs: InputsNow
     });
   }
   compareContract(before, after, reasons);
-  compareInputs(before, after, inputs, reasons);
+  compareInputs(before, after, now, reasons);
   compareCode(before, after, reasons);
   compareNamed(before, after, "packages", packageFacts, reasons);
   compareNamed(before, after, "environment", environmentFacts, reasons);
   return reasons;
 }
 
-function compareInputs(before: Comparable, after: Comparable, inputs: InputsNow, reasons: Reason[]): void {
+function compareInputs(
+  before: Comparable,
+  after: Comparable,
+  { inputs, changeOf }: InputsNow,
+  reasons: Reason[],
+): void {
   for (const port of names(before.preimage.inputs, after.preimage.inputs)) {
     const was = before.preimage.inputs[port];
     const is = after.preimage.inputs[port];
@@ -65,12 +74,13 @@ function compareInputs(before: Comparable, after: Comparable, inputs: InputsNow,
       });
       continue;
     }
+    const change = changeOf(port);
     reasons.push({
       part: "inputs",
       name: port,
       before: was,
       after: is,
-      message: `input ${port} changed${originOf(input)}`,
+      message: `input ${port}${change === undefined ? " changed" : `: ${change}`}${originOf(input)}`,
     });
   }
 }

@@ -32,6 +32,8 @@ const InputRef = RefSchema.extend({
   from: z.object({ step: z.string(), port: z.string(), stepRun: Id.nullable() }).optional(),
   /** The plain value, for value ports. */
   value: z.unknown().optional(),
+  /** Of a source: rows and columns, or files, by digest among the store's parts. */
+  detail: Digest.optional(),
   /** The items of a `many`, by key. */
   items: z.record(z.string(), RefSchema.extend({ stepRun: Id.nullable().optional() })).optional(),
 });
@@ -196,7 +198,12 @@ export const RunSchema = z
         error: Failure.optional(),
         /** With `--check`: whether the step, run again, gave the outputs that are kept. */
         check: z
-          .object({ stepRun: Id, same: z.boolean(), differences: z.array(z.string()), error: Failure.optional() })
+          .object({
+            stepRun: Id,
+            same: z.boolean(),
+            differences: z.array(z.string()),
+            error: Failure.optional(),
+          })
           .optional(),
       }),
     ),

@@ -6,7 +6,7 @@ export { StoreError, storeErrors, type StoreErrorCode } from "./errors.ts";
 export type { Objects } from "./objects.ts";
 export type { Parts } from "./parts.ts";
 export type { Publication } from "./publish.ts";
-export { hashPath } from "./reading.ts";
+export { hashPath, treeAt } from "./reading.ts";
 export type { Receipt, Receipts } from "./receipts.ts";
 export type { RunIndex, RunRow, StepRunRow } from "./runs.ts";
 export type { StatIndex } from "./stat-index.ts";

@@ -4,7 +4,7 @@ import type { Content, Digest } from "./digest.ts";
 import { StoreError, errnoOf, shown, withPath } from "./errors.ts";
 import { stampFields, writeStamp } from "./hash-job.ts";
 import { changedError, hashFiles, type FileToHash, type HashedFiles } from "./hash-pool.ts";
-import { treeContent } from "./tree.ts";
+import { parseManifest, rememberedManifest, type Tree, treeContent } from "./tree.ts";
 import { Unsteady, hasMoved, specialFile, walkFolder, type FolderWalk } from "./walk.ts";
 
 /** A regular file as its stat told it. */
@@ -41,6 +41,13 @@ export function hashPath(path: string): Content {
   const [content] = readContents([path]);
   if (content === undefined) throw new Error("a path without a content");
   return content;
+}
+
+/** What is in a folder, by reading all of it. Errors as for `hashPath`. */
+export function treeAt(path: string): Tree {
+  const manifest = rememberedManifest(hashPath(path));
+  if (manifest === undefined) throw new StoreError("MLP4007", `${shown(path)} is not a folder`, { path });
+  return parseManifest(manifest, path);
 }
 
 /** The contents of several files and folders; what has to be hashed is hashed together. Errors as for `hashPath`. */

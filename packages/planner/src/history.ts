@@ -1,0 +1,220 @@
+/**
+ * What a step was before: its earlier step runs, and what of its key differs from theirs. Asked only
+ * for steps that would run, or whose reason somebody wants to know.
+ */
+import { type Binding, type KindSpec, type Manifest, type ManifestStep } from "@mlpipe/dsl";
+import { type Content, type Digest, isDigest, type StepRunRow, type Store } from "@mlpipe/store";
+import {
+  describeChange,
+  describeRows,
+  detailOf,
+  type InputDetail,
+  keptDetail,
+  type Readable,
+} from "./input-detail.ts";
+import { innermost } from "./inputs.ts";
+import type { Preimage, Reason, ResolvedInput } from "./plan.ts";
+import { compare, documentsOf } from "./reasons.ts";
+
+/** A step as it is now. */
+export interface StepNow {
+  readonly step: ManifestStep;
+  readonly parts: Preimage;
+  readonly inputs: Readonly<Record<string, ResolvedInput>>;
+}
+
+/** How many of the latest runs are searched for what a step may have been called before. */
+const runsBack = 5;
+
+/** How many parts of a key another step must share to be taken for the same one renamed. */
+const sharedParts = 3;
+
+export class History {
+  readonly #store: Store;
+  readonly #manifest: Manifest;
+  readonly #documents: ReadonlyMap<Digest, unknown>;
+
+  /** @param documents of this session, which the store may not hold yet */
+  constructor(store: Store, manifest: Manifest, documents: ReadonlyMap<Digest, unknown>) {
+    this.#store = store;
+    this.#manifest = manifest;
+    this.#documents = documents;
+  }
+
+  /** Why a step has no kept result under its key. */
+  whatChanged(now: StepNow, key: Digest): readonly Reason[] {
+    const { id } = now.step;
+    const last = this.#store.runs.latestStepRun(this.#manifest.pipeline, id);
+    if (last === undefined) return this.#neverBefore(now);
+    if (last.key === key && last.status !== "ran") {
+      return [{ part: "none-before", name: id, message: `did not succeed last time (${last.status})` }];
+    }
+    const succeeded =
+      last.status === "ran"
+        ? last
+        : (this.#store.runs.latestStepRun(this.#manifest.pipeline, id, "ran") ?? last);
+    if (succeeded.key === key) return [gone(id, "its result is")];
+    const reasons = this.against(succeeded, now);
+    if (reasons === undefined) return [gone(id, "what it was made of is")];
+    return reasons.length > 0 ? reasons : [gone(id, "its result is")];
+  }
+
+  /** What differs from a step run; nothing if what it was made of is no longer kept. */
+  against(row: StepRunRow, now: StepNow): readonly Reason[] | undefined {
+    const preimage = this.#preimageOf(row);
+    if (preimage === undefined) return undefined;
+    const kept = documentsOf(this.#store);
+    return compare(
+      {
+        preimage: onlyPorts(preimage, now.parts),
+        document: kept,
+        params: paramsOf(this.#store.runs.get(row.run)?.document),
+      },
+      {
+        preimage: now.parts,
+        document: (digest) => this.#documents.get(digest) ?? kept(digest),
+        params: this.#manifest.params,
+      },
+      { inputs: now.inputs, changeOf: (port) => this.#changeOf(port, row, now) },
+    );
+  }
+
+  /** A step that is new, or that had another name: what shares most of its key was probably it. */
+  #neverBefore(now: StepNow): readonly Reason[] {
+    const { id } = now.step;
+    const never: Reason = { part: "none-before", name: id, message: "never ran before" };
+    const names = new Set(this.#manifest.steps.map((step) => step.id));
+    let nearest: { readonly row: StepRunRow; readonly shared: number } | undefined;
+    for (const run of this.#store.runs.list({ pipeline: this.#manifest.pipeline, limit: runsBack })) {
+      for (const row of this.#store.runs.stepRuns(run.id)) {
+        if (names.has(row.step) || row.status !== "ran" || row.kind !== now.step.kind) continue;
+        const preimage = this.#preimageOf(row);
+        const shared = preimage === undefined ? 0 : sharedBetween(preimage, now.parts);
+        if (shared >= sharedParts && shared > (nearest?.shared ?? 0)) nearest = { row, shared };
+      }
+    }
+    if (nearest === undefined) return [never];
+    const { step } = nearest.row;
+    const message = `never ran under this name; nearest is ${step}, of which differs:`;
+    return [{ ...never, before: step, message }, ...(this.against(nearest.row, now) ?? [])];
+  }
+
+  #preimageOf({ preimage }: StepRunRow): Preimage | undefined {
+    // A part under the digest of a preimage was put there by `Planner.keep`.
+    return preimage === null ? undefined : (this.#store.parts.get(preimage) as Preimage | undefined);
+  }
+
+  /** How the content of a port differs from that in a step run, in words. */
+  #changeOf(port: string, row: StepRunRow, { step, inputs }: StepNow): string | undefined {
+    const declared = step.inputs[port];
+    const input = inputs[port];
+    const before = recordedInput(row, port);
+    if (declared === undefined || input === undefined || before === undefined) return undefined;
+    if (input.type === "many") return itemsChange(before.items, declared.from);
+    if (input.type !== "object" && input.type !== "source") return undefined;
+    const kind = innermost(declared.kind);
+    const after = this.#readable(input);
+    if (after === undefined || before.content === undefined) return undefined;
+    const { objects } = this.#store;
+    if (before.content.type === "file" && after.content.type === "file" && objects.has(before.content)) {
+      const rows = describeRows(objects.pathOf(before.content), after.path, kind);
+      if (rows !== undefined) return rows;
+    }
+    const was = this.#detailBefore(before, kind);
+    const is = was && detailOf(after, kind);
+    if (was === undefined || is === undefined) return undefined;
+    return (
+      describeChange(was, is) ?? (is.type === "rows" ? `rows changed (${is.rows} as before)` : undefined)
+    );
+  }
+
+  #detailBefore({ content, detail }: RecordedInput, kind: KindSpec): InputDetail | undefined {
+    // A document under the digest of a detail was put there by `Planner.keep`.
+    if (detail !== undefined) return this.#store.parts.get(detail) as InputDetail | undefined;
+    return content && keptDetail(this.#store, content, kind);
+  }
+
+  #readable(input: ResolvedInput & { readonly type: "object" | "source" }): Readable | undefined {
+    const { content } = input;
+    if (input.type === "source") return { content, path: input.absolute };
+    return this.#store.objects.has(content)
+      ? { content, path: this.#store.objects.pathOf(content) }
+      : undefined;
+  }
+}
+
+/** What a record tells of an input. */
+interface RecordedInput {
+  readonly content?: Content;
+  readonly detail?: Digest;
+  /** Keys of a `many`. */
+  readonly items: readonly string[];
+}
+
+function recordedInput({ document }: StepRunRow, port: string): RecordedInput | undefined {
+  // Records are written by the executor alone; what an older one lacks reads as undefined.
+  const { inputs } = document as {
+    readonly inputs?: Readonly<
+      Record<
+        string,
+        {
+          readonly type: string;
+          readonly digest: string;
+          readonly size: number;
+          readonly entries?: number;
+          readonly detail?: string;
+          readonly items?: Readonly<Record<string, unknown>>;
+        }
+      >
+    >;
+  };
+  const ref = inputs?.[port];
+  if (ref === undefined) return undefined;
+  const { type, digest, size, entries, detail, items = {} } = ref;
+  return {
+    ...((type === "file" || type === "tree") &&
+      isDigest(digest) && { content: { type, digest, size, ...(entries !== undefined && { entries }) } }),
+    ...(detail !== undefined && isDigest(detail) && { detail }),
+    items: Object.keys(items),
+  };
+}
+
+function itemsChange(before: readonly string[], binding: Binding): string | undefined {
+  if (binding.type !== "many") return undefined;
+  const now = binding.items.map(({ key }) => key);
+  const added = now.filter((key) => !before.includes(key));
+  const removed = before.filter((key) => !now.includes(key));
+  const say = (keys: readonly string[], what: string): readonly string[] =>
+    keys.length === 0
+      ? []
+      : [keys.length <= 3 ? `${keys.join(", ")} ${what}` : `${keys.length} items ${what}`];
+  const parts = [...say(added, "added"), ...say(removed, "removed")];
+  return parts.length === 0 ? undefined : parts.join("; ");
+}
+
+function sharedBetween(before: Preimage, now: Preimage): number {
+  const parts = ["contract", "code", "packages", "environment"] as const;
+  const equal = parts.filter((part) => before[part] === now[part]).length;
+  const ports = Object.keys(now.inputs);
+  const sameInputs = ports.filter((port) => before.inputs[port] === now.inputs[port]).length;
+  return equal + (ports.length === 0 ? 0 : sameInputs / ports.length);
+}
+
+function gone(step: string, what: string): Reason {
+  return { part: "missing", name: step, message: `${what} no longer in the store` };
+}
+
+/** An earlier preimage without the inputs that are not known now: nothing can be said of those. */
+function onlyPorts(before: Preimage, now: Preimage): Preimage {
+  const inputs = Object.fromEntries(
+    Object.entries(before.inputs).filter(([port]) => Object.hasOwn(now.inputs, port)),
+  );
+  return { ...before, inputs };
+}
+
+/** The params of a run's record. */
+function paramsOf(document: unknown): unknown {
+  return typeof document === "object" && document !== null && "params" in document
+    ? document.params
+    : undefined;
+}
