@@ -1,15 +1,13 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { type Manifest, type ManifestStep, MlpipeError } from "@mlpipe/dsl";
 import { absoluteSite, type Planner, type Reason } from "@mlpipe/planner";
-import { type RunRecorder, type StepRun, timestamp } from "@mlpipe/provenance";
-import { type CacheEntry, type Content, type Store, uuid7 } from "@mlpipe/store";
+import { type RunRecorder, timestamp } from "@mlpipe/provenance";
+import type { CacheEntry, Content, Store } from "@mlpipe/store";
 import { copyArtifacts, type ReturnedOutput } from "./artifacts-folder.ts";
-import { Attempt, type AttemptResult, publishable, type RunDecision } from "./attempt.ts";
-import { differenceOf } from "./differences.ts";
-import type { ExecutorEvent, RunStatus, StepError, StepOutcome } from "./events.ts";
-import { Publisher } from "./publisher.ts";
+import type { RunDecision } from "./attempt.ts";
+import type { ExecutorEvent, RunStatus, StepOutcome } from "./events.ts";
 import { Schedule } from "./schedule.ts";
-import { outcomeRecord, type StepFacts, stepRecord } from "./step-record.ts";
+import { type Settled, StepExecutor } from "./step-executor.ts";
+import { outcomeRecord } from "./step-record.ts";
 
 /** What to execute, and how. */
 export interface ExecuteOptions {
@@ -56,17 +54,10 @@ export async function execute(options: ExecuteOptions): Promise<RunResult> {
   return new Execution(options).run();
 }
 
-/** After this long a step whose key another run executes is looked at again. */
-const claimPausesMs = [20, 50, 100, 200, 500];
-
-/** The pause before the second attempt; it doubles with each. */
-const retryPauseMs = 1_000;
-
 class Execution {
   readonly #options: ExecuteOptions;
   readonly #steps: ReadonlyMap<string, ManifestStep>;
   readonly #schedule: Schedule;
-  readonly #publisher: Publisher;
   readonly #started = performance.now();
   readonly #outcomes = new Map<string, StepOutcome>();
   readonly #outputs = new Map<string, Readonly<Record<string, Content>>>();
@@ -74,7 +65,7 @@ class Execution {
   /** How many needs of a step are open. */
   readonly #open = new Map<string, number>();
   readonly #dependants = new Map<string, string[]>();
-  readonly #attempts = new Set<Attempt>();
+  readonly #executor: StepExecutor;
   /** What is kept of the steps that are to be compared with it. */
   readonly #kept = new Map<string, CacheEntry>();
   /** Steps whose needs are settled and that nobody has decided yet. */
@@ -87,10 +78,14 @@ class Execution {
 
   constructor(options: ExecuteOptions) {
     this.#options = options;
-    const { manifest, planner, jobs, store } = options;
+    const { manifest, planner, jobs } = options;
     this.#steps = new Map(manifest.steps.map((step) => [step.id, step]));
     this.#schedule = new Schedule(manifest.steps, (step) => planner.needs(step), jobs);
-    this.#publisher = new Publisher(store);
+    this.#executor = new StepExecutor({
+      ...options,
+      isHalted: () => this.#halted !== undefined,
+      makerOf: (step) => this.#outcomes.get(step)?.stepRun ?? null,
+    });
     for (const { id } of manifest.steps) {
       const needs = planner.needs(id);
       this.#open.set(id, needs.length);
@@ -123,11 +118,11 @@ class Execution {
 
     const stop = (): void => {
       this.#halt("stopped");
-      for (const attempt of this.#attempts) attempt.stop("gently");
+      this.#executor.stop("gently");
     };
     const end = (): void => {
       this.#halt("stopped");
-      for (const attempt of this.#attempts) attempt.stop("now");
+      this.#executor.stop("now");
     };
     signal?.addEventListener("abort", stop);
     kill?.addEventListener("abort", end);
@@ -136,7 +131,7 @@ class Execution {
       await this.#loop();
     } catch (error) {
       // An error of the plan ends the run, and the record must say that it did.
-      for (const attempt of this.#attempts) attempt.stop("gently");
+      this.#executor.stop("gently");
       while (this.#running > 0) await this.#progress();
       this.#settleTheRest("the run could not go on");
       await this.#finish("failed", {}, [...warnings]);
@@ -333,230 +328,20 @@ class Execution {
   }
 
   async #execute(step: ManifestStep, decision: RunDecision): Promise<void> {
-    const { store, run } = this.#options;
     const kept = this.#kept.get(step.id);
-    if (kept === undefined ? await this.#claimed(step, decision) : await this.#claimKey(decision)) {
-      try {
-        const tried = await this.#attemptAll(step, decision);
-        if (kept === undefined) await this.#conclude(step, decision, tried);
-        else await this.#compare(step, decision, tried, kept);
-      } finally {
-        store.claims.release(decision.key, run);
-      }
-    }
-  }
-
-  /** Claims a key, waiting while another run has it; false if this run is to start nothing more. */
-  async #claimKey({ key }: RunDecision): Promise<boolean> {
-    const { store, run } = this.#options;
-    for (let tries = 0; this.#halted === undefined; tries++) {
-      if (store.claims.claim(key, run).mine) return true;
-      await pause(claimPausesMs[Math.min(tries, claimPausesMs.length - 1)]);
-    }
-    return false;
-  }
-
-  /** Claims the key. While another run executes it, waits; what that run made is then a hit. */
-  async #claimed(step: ManifestStep, decision: RunDecision): Promise<boolean> {
-    const { store, run } = this.#options;
-    if (!(await this.#claimKey(decision))) {
-      this.#settle(step, this.#notStarted());
-      return false;
-    }
-    // Forced steps and those that are never kept run in every run that wants them.
-    const entry = decision.cacheable && !isForced(decision) ? store.cache.get(decision.key) : undefined;
-    if (entry === undefined || Object.values(entry.outputs).some((content) => !store.objects.has(content)))
-      return true;
-    if (step.cache.mode === "aging") return true;
-    store.claims.release(decision.key, run);
-    this.#outputs.set(step.id, entry.outputs);
-    this.#settle(step, {
-      status: "cached",
-      key: decision.key,
-      stepRun: entry.stepRun,
-      reasons: [{ part: "unchanged", name: step.id, message: "another run has just made it" }],
-      outputs: entry.outputs,
-      ...(entry.metrics !== undefined && { metrics: entry.metrics }),
-    });
-    return false;
-  }
-
-  async #attemptAll(step: ManifestStep, decision: RunDecision): Promise<Tried> {
-    const { emit, recorder, root, store, run } = this.#options;
-    const stepRun = uuid7();
-    // What is gathered of the machine is gathered beside the step, not before it.
-    const facts = recorder.facts();
-    const allowed = 1 + (step.scheduling.retry ?? 0);
-    const attempts: AttemptResult[] = [];
-    const since = performance.now();
-    for (let number = 1; ; number++) {
-      emit({
-        type: "step-started",
-        step: step.id,
-        stepRun,
-        key: decision.key,
-        attempt: number,
-        at: timestamp(new Date()),
-        reasons: decision.reasons,
-      });
-      const attempt = new Attempt({
-        place: { root, store, run },
-        step,
-        decision,
-        number,
-        onLine: (stream, line) => {
-          emit({ type: "step-output", step: step.id, attempt: number, stream, line });
-        },
-      });
-      this.#attempts.add(attempt);
-      const result = await attempt.run().finally(() => this.#attempts.delete(attempt));
-      attempts.push(result);
-      const { outcome } = result;
-      if (outcome.type === "failed" && outcome.again && number < allowed && this.#halted === undefined) {
-        emit({
-          type: "step-retrying",
-          step: step.id,
-          attempt: number + 1,
-          of: allowed,
-          error: outcome.error,
-        });
-        await pause(Math.min(30_000, retryPauseMs * 2 ** (number - 1)) * (0.8 + Math.random() * 0.4));
-        continue;
-      }
-      await facts;
-      return { stepRun, attempts, attempt, outcome, durationMs: Math.round(performance.now() - since) };
-    }
-  }
-
-  /** Keeps what the last attempt made, or the record that it made nothing. */
-  async #conclude(step: ManifestStep, decision: RunDecision, tried: Tried): Promise<void> {
-    const { planner, recorder, run, store } = this.#options;
-    const { attempt, outcome, stepRun, durationMs } = tried;
-    const details = planner.details(decision, step.id);
-    const record = this.#recordOf(step, decision, tried, { details });
-    const base = { key: decision.key, stepRun, reasons: decision.reasons, durationMs };
-    if (outcome.type !== "made") {
-      if (process.env["MLPIPE_KEEP_ATTEMPTS"] === undefined) attempt.folder.remove();
-      await this.#publisher.publish({
-        objects: [],
-        rows: () => {
-          planner.keep(decision, details);
-          recorder.add(record);
-        },
-      });
-      const error = "error" in outcome ? outcome.error : undefined;
-      this.#settle(step, { ...base, status: outcome.type, ...(error !== undefined && { error }) });
+    if (kept !== undefined) {
+      const check = await this.#executor.compare(step, decision, kept);
+      const outcome = this.#outcomes.get(step.id);
+      if (check === undefined || outcome === undefined) return;
+      const checked = { ...outcome, check };
+      this.#outcomes.set(step.id, checked);
+      this.#options.emit({ type: "step-checked", at: timestamp(new Date()), outcome: checked });
       return;
     }
-
-    const outputs = Object.fromEntries(
-      Object.entries(outcome.outputs).map(([port, { content }]) => [port, content]),
-    );
-    const metrics = Object.fromEntries(record.metrics.map(({ name, value }) => [name, value]));
-    const hasMetrics = record.metrics.length > 0;
-    const at = record.endedAt;
-    try {
-      await this.#publisher.publish({
-        objects: [...publishable(outcome.outputs), ...this.#keptSources(decision, attempt)],
-        rows: () => {
-          planner.keep(decision, details);
-          const entry = { stepRun, run, outputs, createdAt: at, durationMs, ...(hasMetrics && { metrics }) };
-          if (decision.cacheable) store.cache.put(decision.key, entry);
-          if (step.target !== undefined) {
-            const content = outcome.target ?? null;
-            store.receipts.put({
-              target: step.target,
-              step: step.id,
-              key: decision.key,
-              stepRun,
-              run,
-              content,
-              outputs,
-              at,
-            });
-          }
-          recorder.add(record);
-        },
-      });
-    } catch (error) {
-      if (!(error instanceof Error) || !("code" in error)) throw error;
-      this.#settle(step, { ...base, status: "failed", error: keepingFailure(step, error) });
-      return;
-    } finally {
-      attempt.folder.remove();
-    }
-    this.#outputs.set(step.id, outputs);
-    this.#settle(step, { ...base, status: "ran", outputs, ...(hasMetrics && { metrics }) });
-  }
-
-  /** Compares what a step made when it was run again with what is kept. The cache keeps what it has. */
-  async #compare(step: ManifestStep, decision: RunDecision, tried: Tried, kept: CacheEntry): Promise<void> {
-    const { planner, recorder, store, emit } = this.#options;
-    const { attempt, outcome, stepRun } = tried;
-    const made = outcome.type === "made" ? outcome.outputs : {};
-    const differing = Object.keys(kept.outputs).filter(
-      (port) => made[port]?.content.digest !== kept.outputs[port]?.digest,
-    );
-    const same = outcome.type === "made" && differing.length === 0;
-    const details = planner.details(decision, step.id);
-    const record = this.#recordOf(step, decision, tried, {
-      details,
-      checked: { against: kept.stepRun, same },
-    });
-    try {
-      await this.#publisher.publish({
-        // What differs is kept as evidence; what is equal is there already.
-        objects: outcome.type === "made" ? publishable(outcome.outputs) : [],
-        rows: () => {
-          planner.keep(decision, details);
-          recorder.add(record);
-        },
-      });
-    } finally {
-      attempt.folder.remove();
-    }
-    const outcomeBefore = this.#outcomes.get(step.id);
-    if (outcome.type === "cancelled" || outcomeBefore === undefined) return;
-    const differences = differing.flatMap((port) => {
-      const [before, after] = [kept.outputs[port], made[port]?.content];
-      return before === undefined || after === undefined
-        ? []
-        : (differenceOf(store, port, before, after) ?? []);
-    });
-    const error = same ? undefined : "error" in outcome ? outcome.error : notDeterministic(step, differences);
-    const check = { stepRun, same, differences, ...(error !== undefined && { error }) };
-    const checked = { ...outcomeBefore, check };
-    this.#outcomes.set(step.id, checked);
-    emit({ type: "step-checked", at: timestamp(new Date()), outcome: checked });
-  }
-
-  #recordOf(
-    step: ManifestStep,
-    decision: RunDecision,
-    { stepRun, attempts }: Tried,
-    more: Pick<StepFacts, "details" | "checked">,
-  ): StepRun {
-    const { manifest, run, store } = this.#options;
-    return stepRecord({
-      id: stepRun,
-      run,
-      pipeline: manifest.pipeline,
-      step,
-      decision,
-      attempts,
-      ...more,
-      storeRoot: store.root,
-      makerOf: (upstream) => this.#outcomes.get(upstream)?.stepRun ?? null,
-    });
-  }
-
-  /** Copies of the sources that are to outlive their files. */
-  #keptSources(decision: RunDecision, attempt: Attempt): readonly { path: string; content: Content }[] {
-    return Object.entries(decision.inputs).flatMap(([port, input]) => {
-      if (input.type !== "source" || input.keep !== "copy" || this.#options.store.objects.has(input.content))
-        return [];
-      return [{ path: attempt.folder.copyOf(`source-${port}`, input.absolute), content: input.content }];
-    });
+    const settled = (await this.#executor.execute(step, decision)) ?? this.#notStarted();
+    if (settled.status === "ran" || settled.status === "cached")
+      this.#outputs.set(step.id, settled.outputs ?? {});
+    this.#settle(step, settled);
   }
 
   #settle(step: ManifestStep, settled: Settled): void {
@@ -629,42 +414,4 @@ class Execution {
     if (step === undefined) throw new Error(`there is no step ${id}`);
     return step;
   }
-}
-
-/** A step that was executed, with all its attempts. */
-interface Tried {
-  readonly stepRun: string;
-  readonly attempts: readonly AttemptResult[];
-  /** The last one. */
-  readonly attempt: Attempt;
-  readonly outcome: AttemptResult["outcome"];
-  readonly durationMs: number;
-}
-
-type Settled = Pick<StepOutcome, "status" | "key" | "reasons"> &
-  Partial<Pick<StepOutcome, "stepRun" | "durationMs" | "metrics" | "error">> & {
-    readonly outputs?: Readonly<Record<string, Content>>;
-  };
-
-function isForced(decision: RunDecision): boolean {
-  return decision.reasons.some(({ part }) => part === "forced");
-}
-
-function keepingFailure(step: ManifestStep, error: Error): StepError {
-  return {
-    code: "MLP3032",
-    message: `The result of "${step.id}" could not be kept: ${error.message}`,
-    hint: "Nothing of it was kept. Run again when the cause is gone.",
-  };
-}
-
-function notDeterministic(step: ManifestStep, differences: readonly string[]): StepError {
-  return {
-    code: "MLP3033",
-    message: `"${step.id}" made other outputs when it was run again: ${differences.join("; ")}.`,
-    hint:
-      "Nothing that its key knows of has changed. Look for the clock, randomness without a seed, or something read\n" +
-      "that no port declares; mlpipe check finds many of them. The cache keeps the first result.",
-    ...(step.defined !== undefined && { at: [step.defined] }),
-  };
 }

@@ -1,0 +1,309 @@
+/** Executes decided steps: claims their keys, attempts them, keeps what they made and records it. */
+import { setTimeout as pause } from "node:timers/promises";
+import type { ManifestStep } from "@mlpipe/dsl";
+import { type StepRun, timestamp } from "@mlpipe/provenance";
+import { type CacheEntry, type Content, uuid7 } from "@mlpipe/store";
+import { Attempt, type AttemptResult, publishable, type RunDecision } from "./attempt.ts";
+import { differenceOf } from "./differences.ts";
+import type { StepError, StepOutcome } from "./events.ts";
+import type { ExecuteOptions } from "./execute.ts";
+import { Publisher } from "./publisher.ts";
+import { type StepFacts, stepRecord } from "./step-record.ts";
+
+/** After this long a step whose key another run executes is looked at again. */
+const claimPausesMs = [20, 50, 100, 200, 500];
+
+/** The pause before the second attempt; it doubles with each. */
+const retryPauseMs = 1_000;
+
+/** What became of a step, before it is an outcome. */
+export type Settled = Pick<StepOutcome, "status" | "key" | "reasons"> &
+  Partial<Pick<StepOutcome, "stepRun" | "durationMs" | "metrics" | "error">> & {
+    readonly outputs?: Readonly<Record<string, Content>>;
+  };
+
+/** A step that was executed, with all its attempts. */
+interface Tried {
+  readonly stepRun: string;
+  readonly attempts: readonly AttemptResult[];
+  /** The last one. */
+  readonly attempt: Attempt;
+  readonly outcome: AttemptResult["outcome"];
+  readonly durationMs: number;
+}
+
+type StepExecutorOptions = Pick<
+  ExecuteOptions,
+  "manifest" | "planner" | "recorder" | "root" | "store" | "run" | "emit"
+> & {
+  /** Whether nothing more is to be started. */
+  readonly isHalted: () => boolean;
+  /** The step run that made an upstream output. */
+  readonly makerOf: (step: string) => string | null;
+};
+
+export class StepExecutor {
+  readonly #options: StepExecutorOptions;
+  readonly #publisher: Publisher;
+  readonly #attempts = new Set<Attempt>();
+
+  constructor(options: StepExecutorOptions) {
+    this.#options = options;
+    this.#publisher = new Publisher(options.store);
+  }
+
+  /** Stops every attempt under way. */
+  stop(how: "gently" | "now"): void {
+    for (const attempt of this.#attempts) attempt.stop(how);
+  }
+
+  /** Executes a step and keeps what it made; nothing if it was not started, since nothing more is to be. */
+  async execute(step: ManifestStep, decision: RunDecision): Promise<Settled | undefined> {
+    if (!(await this.#claim(decision))) return undefined;
+    try {
+      return (
+        this.#madeMeanwhile(step, decision) ??
+        (await this.#conclude(step, decision, await this.#attemptAll(step, decision)))
+      );
+    } finally {
+      this.#options.store.claims.release(decision.key, this.#options.run);
+    }
+  }
+
+  /** Executes a step beside its kept result and compares; nothing if it was not started or was stopped. */
+  async compare(step: ManifestStep, decision: RunDecision, kept: CacheEntry): Promise<StepOutcome["check"]> {
+    if (!(await this.#claim(decision))) return undefined;
+    try {
+      return await this.#judge(step, decision, await this.#attemptAll(step, decision), kept);
+    } finally {
+      this.#options.store.claims.release(decision.key, this.#options.run);
+    }
+  }
+
+  /** Claims a key, waiting while another run has it; false if this run is to start nothing more. */
+  async #claim({ key }: RunDecision): Promise<boolean> {
+    const { store, run, isHalted } = this.#options;
+    for (let tries = 0; !isHalted(); tries++) {
+      if (store.claims.claim(key, run).mine) return true;
+      await pause(claimPausesMs[Math.min(tries, claimPausesMs.length - 1)]);
+    }
+    return false;
+  }
+
+  /** What another run has made of the key while this one waited for it. */
+  #madeMeanwhile(step: ManifestStep, decision: RunDecision): Settled | undefined {
+    const { store } = this.#options;
+    // Forced steps and those that are never kept run in every run that wants them.
+    if (!decision.cacheable || isForced(decision) || step.cache.mode === "aging") return undefined;
+    const entry = store.cache.get(decision.key);
+    if (entry === undefined || Object.values(entry.outputs).some((content) => !store.objects.has(content)))
+      return undefined;
+    return {
+      status: "cached",
+      key: decision.key,
+      stepRun: entry.stepRun,
+      reasons: [{ part: "unchanged", name: step.id, message: "another run has just made it" }],
+      outputs: entry.outputs,
+      ...(entry.metrics !== undefined && { metrics: entry.metrics }),
+    };
+  }
+
+  async #attemptAll(step: ManifestStep, decision: RunDecision): Promise<Tried> {
+    const { emit, recorder, root, store, run, isHalted } = this.#options;
+    const stepRun = uuid7();
+    // What is gathered of the machine is gathered beside the step, not before it.
+    const facts = recorder.facts();
+    const allowed = 1 + (step.scheduling.retry ?? 0);
+    const attempts: AttemptResult[] = [];
+    const since = performance.now();
+    for (let number = 1; ; number++) {
+      emit({
+        type: "step-started",
+        step: step.id,
+        stepRun,
+        key: decision.key,
+        attempt: number,
+        at: timestamp(new Date()),
+        reasons: decision.reasons,
+      });
+      const attempt = new Attempt({
+        place: { root, store, run },
+        step,
+        decision,
+        number,
+        onLine: (stream, line) => {
+          emit({ type: "step-output", step: step.id, attempt: number, stream, line });
+        },
+      });
+      this.#attempts.add(attempt);
+      const result = await attempt.run().finally(() => this.#attempts.delete(attempt));
+      attempts.push(result);
+      const { outcome } = result;
+      if (outcome.type === "failed" && outcome.again && number < allowed && !isHalted()) {
+        emit({
+          type: "step-retrying",
+          step: step.id,
+          attempt: number + 1,
+          of: allowed,
+          error: outcome.error,
+        });
+        await pause(Math.min(30_000, retryPauseMs * 2 ** (number - 1)) * (0.8 + Math.random() * 0.4));
+        continue;
+      }
+      await facts;
+      return { stepRun, attempts, attempt, outcome, durationMs: Math.round(performance.now() - since) };
+    }
+  }
+
+  /** Keeps what the last attempt made, or the record that it made nothing. */
+  async #conclude(step: ManifestStep, decision: RunDecision, tried: Tried): Promise<Settled> {
+    const { planner, recorder, run, store } = this.#options;
+    const { attempt, outcome, stepRun, durationMs } = tried;
+    const details = planner.details(decision, step.id);
+    const record = this.#recordOf(step, decision, tried, { details });
+    const base = { key: decision.key, stepRun, reasons: decision.reasons, durationMs };
+    if (outcome.type !== "made") {
+      if (process.env["MLPIPE_KEEP_ATTEMPTS"] === undefined) attempt.folder.remove();
+      await this.#publisher.publish({
+        objects: [],
+        rows: () => {
+          planner.keep(decision, details);
+          recorder.add(record);
+        },
+      });
+      const error = "error" in outcome ? outcome.error : undefined;
+      return { ...base, status: outcome.type, ...(error !== undefined && { error }) };
+    }
+
+    const outputs = Object.fromEntries(
+      Object.entries(outcome.outputs).map(([port, { content }]) => [port, content]),
+    );
+    const metrics = Object.fromEntries(record.metrics.map(({ name, value }) => [name, value]));
+    const hasMetrics = record.metrics.length > 0;
+    const at = record.endedAt;
+    try {
+      await this.#publisher.publish({
+        objects: [...publishable(outcome.outputs), ...this.#keptSources(decision, attempt)],
+        rows: () => {
+          planner.keep(decision, details);
+          const entry = { stepRun, run, outputs, createdAt: at, durationMs, ...(hasMetrics && { metrics }) };
+          if (decision.cacheable) store.cache.put(decision.key, entry);
+          if (step.target !== undefined) {
+            const content = outcome.target ?? null;
+            store.receipts.put({
+              target: step.target,
+              step: step.id,
+              key: decision.key,
+              stepRun,
+              run,
+              content,
+              outputs,
+              at,
+            });
+          }
+          recorder.add(record);
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof Error) || !("code" in error)) throw error;
+      return { ...base, status: "failed", error: keepingFailure(step, error) };
+    } finally {
+      attempt.folder.remove();
+    }
+    return { ...base, status: "ran", outputs, ...(hasMetrics && { metrics }) };
+  }
+
+  /** Compares what a step made when it was run again with what is kept. The cache keeps what it has. */
+  async #judge(
+    step: ManifestStep,
+    decision: RunDecision,
+    tried: Tried,
+    kept: CacheEntry,
+  ): Promise<StepOutcome["check"]> {
+    const { planner, recorder, store } = this.#options;
+    const { attempt, outcome, stepRun } = tried;
+    const made = outcome.type === "made" ? outcome.outputs : {};
+    const differing = Object.keys(kept.outputs).filter(
+      (port) => made[port]?.content.digest !== kept.outputs[port]?.digest,
+    );
+    const same = outcome.type === "made" && differing.length === 0;
+    const details = planner.details(decision, step.id);
+    const record = this.#recordOf(step, decision, tried, {
+      details,
+      checked: { against: kept.stepRun, same },
+    });
+    try {
+      await this.#publisher.publish({
+        // What differs is kept as evidence; what is equal is there already.
+        objects: outcome.type === "made" ? publishable(outcome.outputs) : [],
+        rows: () => {
+          planner.keep(decision, details);
+          recorder.add(record);
+        },
+      });
+    } finally {
+      attempt.folder.remove();
+    }
+    if (outcome.type === "cancelled") return undefined;
+    const differences = differing.flatMap((port) => {
+      const [before, after] = [kept.outputs[port], made[port]?.content];
+      return before === undefined || after === undefined
+        ? []
+        : (differenceOf(store, port, before, after) ?? []);
+    });
+    const error = same ? undefined : "error" in outcome ? outcome.error : notDeterministic(step, differences);
+    return { stepRun, same, differences, ...(error !== undefined && { error }) };
+  }
+
+  #recordOf(
+    step: ManifestStep,
+    decision: RunDecision,
+    { stepRun, attempts }: Tried,
+    more: Pick<StepFacts, "details" | "checked">,
+  ): StepRun {
+    const { manifest, run, store, makerOf } = this.#options;
+    return stepRecord({
+      id: stepRun,
+      run,
+      pipeline: manifest.pipeline,
+      step,
+      decision,
+      attempts,
+      ...more,
+      storeRoot: store.root,
+      makerOf,
+    });
+  }
+
+  /** Copies of the sources that are to outlive their files. */
+  #keptSources(decision: RunDecision, attempt: Attempt): readonly { path: string; content: Content }[] {
+    return Object.entries(decision.inputs).flatMap(([port, input]) => {
+      if (input.type !== "source" || input.keep !== "copy" || this.#options.store.objects.has(input.content))
+        return [];
+      return [{ path: attempt.folder.copyOf(`source-${port}`, input.absolute), content: input.content }];
+    });
+  }
+}
+
+function isForced(decision: RunDecision): boolean {
+  return decision.reasons.some(({ part }) => part === "forced");
+}
+
+function keepingFailure(step: ManifestStep, error: Error): StepError {
+  return {
+    code: "MLP3032",
+    message: `The result of "${step.id}" could not be kept: ${error.message}`,
+    hint: "Nothing of it was kept. Run again when the cause is gone.",
+  };
+}
+
+function notDeterministic(step: ManifestStep, differences: readonly string[]): StepError {
+  return {
+    code: "MLP3033",
+    message: `"${step.id}" made other outputs when it was run again: ${differences.join("; ")}.`,
+    hint:
+      "Nothing that its key knows of has changed. Look for the clock, randomness without a seed, or something read\n" +
+      "that no port declares; mlpipe check finds many of them. The cache keeps the first result.",
+    ...(step.defined !== undefined && { at: [step.defined] }),
+  };
+}
