@@ -17,6 +17,14 @@ function same(a: unknown, b: unknown): boolean {
   );
 }
 
+/** The definition itself: every object key by key. */
+function keyByKey(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((item) => keyByKey(item)).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${keyByKey(item)}`).join(",")}}`;
+}
+
 function refusal(value: unknown): string {
   try {
     canonicalJson(value);
@@ -32,6 +40,53 @@ describe("canonical JSON", () => {
     fc.assert(
       fc.property(plainJson, (value) => {
         expect(canonicalJson(value)).toBe(canonicalize(value));
+      }),
+    );
+  });
+
+  test("holds keys that no object keeps in order, and methods that an encoder would call", () => {
+    const hostile = fc.constantFrom(
+      "10",
+      "9",
+      "1",
+      "0a",
+      "__proto__",
+      "toJSON",
+      "b",
+      "a",
+      "",
+      "\u{10000}",
+      "\uffff",
+    );
+    const leaf = fc.oneof(
+      fc.constantFrom<unknown>(null, -0, 1e21, "x", true),
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+    );
+    const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
+      tree: fc.oneof(
+        { depthSize: "small", withCrossShrink: true },
+        leaf,
+        fc.array(tie("tree"), { maxLength: 4 }),
+        fc
+          .array(fc.tuple(hostile, tie("tree")), { maxLength: 5 })
+          .map((entries) => Object.fromEntries(entries)),
+      ),
+    }));
+    fc.assert(
+      fc.property(tree, (value) => {
+        expect(canonicalJson(value)).toBe(keyByKey(value));
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(canonicalJson(Object.defineProperty({ a: 1 }, "toJSON", { value: () => "no" }))).toBe('{"a":1}');
+    expect(canonicalJson(Object.assign([1], { toJSON: () => "no" }))).toBe("[1]");
+  });
+
+  test("many keys in any order", () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.string({ unit: "binary" }), { minLength: 30, maxLength: 60 }), (keys) => {
+        const value = Object.fromEntries(keys.map((key, i) => [key, i]));
+        expect(canonicalJson(value)).toBe(keyByKey(value));
       }),
     );
   });

@@ -17,13 +17,102 @@ class NoJson extends Error {}
  */
 export function canonicalJson(value: unknown): string {
   try {
-    return encode(value, 0);
+    const sorted = sort(value, 0);
+    // Node's own encoder writes numbers and strings as RFC 8785 does, and is ten times as fast as one in JavaScript.
+    return sorted === unsortable ? encode(value, 0) : JSON.stringify(sorted);
   } catch (error) {
     if (!(error instanceof NoJson)) throw error;
     throw new StoreError("MLP4001", `expected a value that JSON can hold, got ${findOffence(value)}`, {
       exit: 2,
     });
   }
+}
+
+/** What an object cannot be sorted to, because its order or its encoding is not that of its keys. */
+const unsortable = Symbol("unsortable");
+
+/**
+ * The value with the keys of every object in order: itself where they are already, so that most documents are only
+ * looked at and not copied.
+ */
+function sort(value: unknown, depth: number): unknown {
+  switch (typeof value) {
+    case "string":
+      if (!value.isWellFormed()) throw new NoJson();
+      return value;
+    case "number":
+      if (!Number.isFinite(value)) throw new NoJson();
+      return value;
+    case "boolean":
+      return value;
+    case "object":
+      if (value === null) return value;
+      if (depth >= maxDepth) throw new NoJson();
+      // The encoder would ask it how it wants to be written.
+      if ("toJSON" in value) return unsortable;
+      return Array.isArray(value) ? sortItems(value, depth) : sortKeys(value, depth);
+    default:
+      throw new NoJson();
+  }
+}
+
+function sortItems(items: readonly unknown[], depth: number): unknown {
+  let copy: unknown[] | undefined;
+  for (let i = 0; i < items.length; i++) {
+    const sorted = sort(items[i], depth + 1);
+    if (sorted === unsortable) return unsortable;
+    if (copy !== undefined) copy.push(sorted);
+    else if (sorted !== items[i]) copy = [...items.slice(0, i), sorted];
+  }
+  return copy ?? items;
+}
+
+function sortKeys(value: object, depth: number): unknown {
+  if (!isPlain(value)) throw new NoJson();
+  const keys = Object.keys(value);
+  // Every key is an own one, `__proto__` included, so this reads properties and never the prototype.
+  const from = value as Readonly<Record<string, unknown>>;
+  const inOrder = sortInPlace(keys);
+  let copy: Record<string, unknown> | undefined;
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] ?? "";
+    if (!key.isWellFormed()) throw new NoJson();
+    const property = from[key];
+    const sorted = sort(property, depth + 1);
+    if (sorted === unsortable) return unsortable;
+    if (copy === undefined) {
+      if (inOrder && sorted === property) continue;
+      if (!keys.every(isOrdinary)) return unsortable;
+      copy = {};
+      for (const before of keys.slice(0, i)) copy[before] = from[before];
+    }
+    copy[key] = sorted;
+  }
+  return copy ?? value;
+}
+
+/** Sorts keys by code units and returns whether they were in order. Few keys: insertion is faster than `sort`. */
+function sortInPlace(keys: string[]): boolean {
+  let inOrder = true;
+  for (let i = 1; i < keys.length; i++) {
+    const key = keys[i] ?? "";
+    if (key >= (keys[i - 1] ?? "")) continue;
+    inOrder = false;
+    if (i > 32) {
+      keys.sort();
+      return false;
+    }
+    let j = i;
+    for (; j > 0 && (keys[j - 1] ?? "") > key; j--) keys[j] = keys[j - 1] ?? "";
+    keys[j] = key;
+  }
+  return inOrder;
+}
+
+/** Whether a copy has the key where it was put: digits stand first in every object, and `__proto__` is no property. */
+function isOrdinary(key: string): boolean {
+  const first = key.charCodeAt(0);
+  return !(first >= 48 && first <= 57) && key !== "__proto__";
 }
 
 function encode(value: unknown, depth: number): string {
