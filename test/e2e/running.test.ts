@@ -223,6 +223,35 @@ time.sleep(600)`,
     expect(isAlive(pid)).toBe(false);
   });
 
+  it("after mlpipe was killed, what it left running is ended, and the next run is right", async () => {
+    using project = new Project(
+      scripts({
+        slow: {
+          py: `open("slow.pid", "a").write(f"{os.getpid()}\\n")
+if not os.path.exists("go.mark"):
+    time.sleep(2)
+    # The folder is another attempt's by now.
+    open(sys.argv[1], "w").write("written too late")
+    time.sleep(600)
+time.sleep(3)
+${write}`,
+        },
+      }),
+    );
+    const child = project.start(["run"]);
+    const ended = finished(child);
+    const pid = Number(await untilThere(join(project.root, "slow.pid")));
+    child.kill("SIGKILL");
+    await ended;
+    project.write({ "go.mark": "" });
+    expect(await project.statuses()).toEqual({ ran: ["slow"] });
+    expect(project.read("artifacts/work/slow.txt")).toBe("done");
+    // Only Linux tells which processes they are.
+    expect(isAlive(pid)).toBe(process.platform !== "linux");
+    const { stdout } = await project.mlpipe("runs");
+    expect(stdout).toMatch(/work +crashed/);
+  });
+
   it("two runs at once execute each step once", async () => {
     using project = new Project(
       scripts({

@@ -2,7 +2,7 @@
 import { mkdirSync, statSync, writeFileSync, readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import type { Binding, Manifest } from "@mlpipe/dsl";
-import { canonicalJson, type Content, type Store } from "@mlpipe/store";
+import { canonicalJson, type Content, digestOfJson, type Store } from "@mlpipe/store";
 import { fileName, portFileName } from "./attempt-folder.ts";
 
 /** A returned output, and where it lies. */
@@ -24,10 +24,17 @@ export function copyArtifacts(options: {
   const folder = join(root, "artifacts", manifest.pipeline);
   const copied: Record<string, ReturnedOutput> = {};
 
-  const copy = (binding: Binding, place: string): Content | undefined => {
+  const copy = (binding: Binding, place: string): Pick<Content, "digest" | "size"> | undefined => {
     if (binding.type === "many") {
-      for (const { key, from } of binding.items) copy(from, join(place, fileName(key)));
-      return undefined;
+      const items = binding.items.flatMap(({ key, from }) => {
+        const content = copy(from, join(place, fileName(key)));
+        return content === undefined ? [] : [{ key, content }];
+      });
+      if (items.length === 0) return undefined;
+      return {
+        digest: digestOfJson({ many: items.map(({ key, content }) => [key, content.digest]) }),
+        size: items.reduce((sum, { content }) => sum + content.size, 0),
+      };
     }
     if (binding.type !== "step") return undefined;
     const content = outputOf(binding.step, binding.port);
@@ -46,7 +53,9 @@ export function copyArtifacts(options: {
     const place = join(folder, name);
     const content = copy(from, place);
     if (content !== undefined) {
-      const path = relative(root, portFileName(place, kind)).split(sep).join("/");
+      // Several are in a folder of their own.
+      const target = from.type === "many" ? place : portFileName(place, kind);
+      const path = relative(root, target).split(sep).join("/");
       copied[name] = { digest: content.digest, size: content.size, path };
     }
   }

@@ -7,6 +7,7 @@ import {
   copyFileSync,
   constants,
   cpSync,
+  existsSync,
   mkdirSync,
   rmSync,
   statSync,
@@ -16,6 +17,7 @@ import {
 import { dirname, join, relative, resolve, sep } from "node:path";
 import type { KindSpec, ManifestStep } from "@mlpipe/dsl";
 import type { ResolvedInput } from "@mlpipe/planner";
+import { endLeftovers } from "./leftovers.ts";
 import { canonicalJson, type Digest, type Store } from "@mlpipe/store";
 
 /** What a step is given for an input port, paths relative to the project's root. */
@@ -52,7 +54,10 @@ export class AttemptFolder {
 
   /** Makes the folder anew. What a killed run left behind is removed: its claim died with it. */
   make(): void {
-    this.remove();
+    if (existsSync(this.path)) {
+      endLeftovers(this.path);
+      this.remove();
+    }
     for (const inner of ["in", "out", "tmp"])
       mkdirSync(join(this.path, inner), { recursive: true, mode: 0o700 });
   }

@@ -9,6 +9,7 @@ import { type Content, digestOf, hashPath, type Store } from "@mlpipe/store";
 import { AttemptFolder, type PreparedInput } from "./attempt-folder.ts";
 import { commandLine } from "./command-line.ts";
 import type { StepError } from "./events.ts";
+import { attemptVariable } from "./leftovers.ts";
 import { gatherOutputs, type MadeOutput } from "./outputs.ts";
 import { type Ended, StepProcess } from "./process.ts";
 import { type Task, type TaskInput, type TaskResult, taskVersion } from "./task.ts";
@@ -111,7 +112,12 @@ export class Attempt {
     this.#process = new StepProcess({
       argv,
       cwd: root,
-      env: { ...this.#decision.environment, TMPDIR: this.#folder.inner("tmp"), ...this.#runnerEnvironment() },
+      env: {
+        ...this.#decision.environment,
+        TMPDIR: this.#folder.inner("tmp"),
+        [attemptVariable]: this.#folder.path,
+        ...this.#runnerEnvironment(),
+      },
       stdout,
       stderr,
       timeoutMs: step.scheduling.timeoutMs,

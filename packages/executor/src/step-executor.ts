@@ -98,11 +98,12 @@ export class StepExecutor {
     const entry = store.cache.get(decision.key);
     if (entry === undefined || Object.values(entry.outputs).some((content) => !store.objects.has(content)))
       return undefined;
+    const maker = entry.run === this.#options.run ? "a step of this run with the same key" : "another run";
     return {
       status: "cached",
       key: decision.key,
       stepRun: entry.stepRun,
-      reasons: [{ part: "unchanged", name: step.id, message: "another run has just made it" }],
+      reasons: [{ part: "unchanged", name: step.id, message: `${maker} has just made it` }],
       outputs: entry.outputs,
       ...(entry.metrics !== undefined && { metrics: entry.metrics }),
     };
