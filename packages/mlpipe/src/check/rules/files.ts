@@ -1,0 +1,117 @@
+/** Files that a step opens by a path in its source, and not through a port. */
+import { isAbsolute, matchesGlob, resolve } from "node:path";
+import { projectPath } from "../../project/project.ts";
+import type { LiteralPath, LiteralPaths } from "../literal-path.ts";
+import type { Use } from "../scan.ts";
+import { literalText } from "../sources.ts";
+import type { StepFacts } from "../step-facts.ts";
+import type { Rule, Verdict } from "./rule.ts";
+
+/** By function, without `Sync`: which arguments are read and which are written. */
+const functions: Readonly<Record<string, { readonly reads?: number; readonly writes?: number }>> = {
+  readFile: { reads: 0 },
+  createReadStream: { reads: 0 },
+  openAsBlob: { reads: 0 },
+  readdir: { reads: 0 },
+  opendir: { reads: 0 },
+  open: { reads: 0 },
+  DatabaseSync: { reads: 0 },
+  writeFile: { writes: 0 },
+  appendFile: { writes: 0 },
+  createWriteStream: { writes: 0 },
+  copyFile: { reads: 0, writes: 1 },
+  cp: { reads: 0, writes: 1 },
+  rename: { writes: 1 },
+};
+
+/** The rules on files of one project. */
+export function filesOf(
+  root: string,
+  paths: LiteralPaths,
+): { readonly reading: Rule; readonly writing: Rule } {
+  const find = (use: Use, which: "reads" | "writes"): LiteralPath | undefined => {
+    const access = accessOf(use);
+    const index = access?.[which];
+    const given = index === undefined ? undefined : use.given[index];
+    return given === undefined ? undefined : paths.of(given);
+  };
+  return {
+    reading: (use, step) => {
+      const path = find(use, "reads");
+      if (path === undefined || path.isKeyed === true || isDeclared(path, step, root)) return undefined;
+      return readVerdict(path, projectPath(root, path.text), step);
+    },
+    writing: (use, step) => {
+      const path = find(use, "writes");
+      if (path === undefined || isHarmless(path, step, root)) return undefined;
+      const name = projectPath(root, path.text);
+      return {
+        code: "MLP6108",
+        what: name,
+        message: (steps) =>
+          `${shown(path, name)} is written by ${steps} by a path in the source: it is no output, so a cached step does not write it.`,
+        hint:
+          step.definition.kind === "deploy"
+            ? `A deploy writes its target: write below ${step.definition.target ?? "it"}.`
+            : "Declare an output port and write through it: out.NAME.write(…), or to the path out.NAME.path.",
+      };
+    },
+  };
+}
+
+function readVerdict(path: LiteralPath, name: string, { definition, identity }: StepFacts): Verdict {
+  const isPlain = path.meta === undefined;
+  const way = isPlain ? "by a path in the source" : "by a path made of import.meta";
+  const fate =
+    isPlain || identity.uncacheable.length === 0 || definition.files !== undefined
+      ? "what is in it is not part of the key"
+      : "that cannot be followed, so the step is never cached";
+  const inside = isAbsolute(name) ? name : name.replace(/\/$/, "/**");
+  return {
+    code: "MLP6107",
+    what: name,
+    message: (steps) => `${shown(path, name)} is read by ${steps} ${way}: ${fate}.`,
+    hint:
+      `Data comes in through a port: source(${JSON.stringify(name)}, …). ` +
+      `What belongs to the code is named: files: [${JSON.stringify(inside)}].`,
+    ...(path.meta !== undefined && { cause: path.meta }),
+  };
+}
+
+function shown({ isWhole }: LiteralPath, name: string): string {
+  return isWhole ? name : `A file in ${name}`;
+}
+
+function accessOf({
+  origin,
+  how,
+  given,
+}: Use): { readonly reads?: number; readonly writes?: number } | undefined {
+  const [module, ...path] = origin;
+  if (how !== "call" && how !== "new") return undefined;
+  if (module !== "node:fs" && module !== "node:sqlite") return undefined;
+  const name = path.find((part) => part !== "promises") ?? "";
+  const access = functions[name] ?? functions[name.replace(/Sync$/, "")];
+  const flags = /^open(?:Sync)?$/.test(name) ? literalText(given[1]) : undefined;
+  return flags !== undefined && /[wa]/.test(flags) ? { writes: 0 } : access;
+}
+
+/** Whether a file is an input, or named as part of the code. */
+function isDeclared(path: LiteralPath, step: StepFacts, root: string): boolean {
+  const { files = [] } = step.definition;
+  const covers = (glob: string): boolean => {
+    const pattern = resolve(root, glob);
+    const inFolder = path.text.startsWith(`${pattern}/`);
+    return path.isWhole
+      ? inFolder || matchesGlob(path.text, pattern)
+      : inFolder || pattern.startsWith(path.text);
+  };
+  return step.sources.has(path.text) || files.some(covers) || isHarmless(path, step, root);
+}
+
+/** Devices, and what is a deploy's own. */
+function isHarmless({ text }: LiteralPath, { definition: { target } }: StepFacts, root: string): boolean {
+  if (/^\/(?:dev|proc)\//.test(text)) return true;
+  const own = target === undefined ? undefined : resolve(root, target);
+  return own !== undefined && (text === own || text.startsWith(`${own}/`));
+}
