@@ -2,7 +2,79 @@
  * What is published of mlpipe: its packages in a few files. To find and read a hundred small
  * modules takes longer than a run in which nothing has to run.
  */
-import { defineConfig } from "rolldown";
+import { readdirSync, readFileSync } from "node:fs";
+import { defineConfig, type Plugin } from "rolldown";
+
+/** Small packages on the way of every command: taken in, their licences beside them. */
+const takenIn = ["commander", "fastest-levenshtein"];
+
+/** What Node loads slowly and few commands need: loaded by the first call. */
+const lazy: Readonly<Record<string, readonly string[] | "all">> = {
+  "node:child_process": "all",
+  "node:worker_threads": ["Worker"],
+};
+
+/**
+ * Node's own modules without their ESM faces. To import a name of `node:fs` reads every getter of it, and loads what
+ * is behind them; that and its like take 15 ms of a run in which nothing has to run.
+ */
+const leanBuiltins: Plugin = {
+  name: "lean-builtins",
+  renderChunk(code) {
+    return code.replaceAll(
+      /^import (?:([\w$]+)|\{([^}]+)\}) from "(node:[\w/]+)";$/gm,
+      (_, whole: string | undefined, names: string | undefined, from: string) => {
+        const it = `process.getBuiltinModule("${from}")`;
+        const late = lazy[from];
+        if (whole !== undefined)
+          return late === undefined ? `const ${whole} = ${it};` : `const ${whole} = ${lateObject(it)};`;
+        return (names ?? "")
+          .split(",")
+          .map((name) => {
+            const [imported = "", local = imported] = name.trim().split(" as ");
+            return late === "all" || late?.includes(imported)
+              ? lateFunction(it, imported, local)
+              : `const ${local} = ${it}.${imported};`;
+          })
+          .join("\n");
+      },
+    );
+  },
+};
+
+function lateFunction(it: string, name: string, local: string): string {
+  return (
+    `function ${local}(...args) { const { ${name}: it } = ${it}; ` +
+    "return new.target ? Reflect.construct(it, args) : it(...args); }"
+  );
+}
+
+function lateObject(it: string): string {
+  return `new Proxy({}, { get: (_, name) => ${it}[name] })`;
+}
+
+const licences: Plugin = {
+  name: "licences",
+  generateBundle() {
+    const texts = takenIn.map((name) => {
+      const folder = new URL(`node_modules/${name}/`, import.meta.url);
+      // Both its `package.json` and its licence lie at the root of the package.
+      const { version, license } = JSON.parse(readFileSync(new URL("package.json", folder), "utf8"));
+      return `${name} ${version} (${license})\n\n${licenceIn(folder)}`;
+    });
+    this.emitFile({
+      type: "asset",
+      fileName: "THIRD-PARTY-LICENSES.txt",
+      source: texts.join(`\n${"-".repeat(80)}\n\n`),
+    });
+  },
+};
+
+function licenceIn(folder: URL): string {
+  const name = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file));
+  if (name === undefined) throw new Error(`no licence in ${folder.href}`);
+  return readFileSync(new URL(name, folder), "utf8");
+}
 
 export default defineConfig({
   input: {
@@ -14,13 +86,34 @@ export default defineConfig({
   },
   platform: "node",
   resolve: { conditionNames: ["@mlpipe/source", "node", "import", "default"] },
-  // What users install beside mlpipe; only mlpipe's own packages are taken in.
-  external: (id) => !id.startsWith(".") && !id.startsWith("/") && !id.startsWith("@mlpipe/"),
+  // What users install beside mlpipe; mlpipe's own packages are taken in.
+  external: (id) =>
+    !id.startsWith(".") && !id.startsWith("/") && !id.startsWith("@mlpipe/") && !takenIn.includes(id),
+  plugins: [leanBuiltins, licences],
   output: {
     dir: "dist",
     format: "esm",
     chunkFileNames: "[name].js",
     minify: false,
     comments: false,
+    // To find, read and link a file takes half a millisecond, so what is loaded together is one file: the language,
+    // which every step's process loads as well; what every command needs; and all that plans and runs.
+    codeSplitting: {
+      groups: [
+        // The threads that hash load no more than this.
+        { name: "hashing", test: /packages\/store\/src\/hash-job\.ts$/, priority: 4 },
+        { name: "language", test: /packages\/dsl\/src\//, priority: 3 },
+        {
+          name: "face",
+          test: /packages\/mlpipe\/src\/(?:package-files|project\/project|cli\/(?:output|style|render-error|text-width|code-frame))\.ts$/,
+          priority: 2,
+        },
+        {
+          name: "engine",
+          test: /packages\/(?:planner|provenance)\/src\/|packages\/store\/src\/(?!hash-worker)|packages\/executor\/src\/[^/]+\.ts$|packages\/mlpipe\/src\/(?:project|cli\/format)|packages\/mlpipe\/src\/cli\/commands\/(?:session|run|plan)\.ts$|packages\/mlpipe\/src\/report\/(?:plain|summary|ndjson|symbols)\.ts$|fastest-levenshtein/,
+          priority: 1,
+        },
+      ],
+    },
   },
 });
