@@ -61,7 +61,7 @@ export class LiteralPaths {
   }
 
   #ofName(name: Node, read: (part: Node | undefined) => LiteralPath | undefined): LiteralPath | undefined {
-    const [declaration] = declarationsOf(name).filter(isOwn);
+    const declaration = declarationsOf(name).find(isOwn);
     const file = name.getSourceFile().getFilePath();
     if (declaration === undefined) {
       if (name.getText() === "__dirname") return { text: dirname(file), isWhole: true, meta: name };

@@ -52,8 +52,7 @@ export class Origins {
   }
 
   #ofName(name: Node): Origin | undefined {
-    const declarations = declarationsOf(name).filter(isOwn);
-    const [declaration] = declarations;
+    const declaration = declarationsOf(name).find(isOwn);
     if (declaration === undefined) return [name.getText()];
     if (Node.isImportSpecifier(declaration)) {
       return external(declaration.getImportDeclaration().getModuleSpecifierValue(), [declaration.getName()]);

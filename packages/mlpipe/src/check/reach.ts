@@ -1,7 +1,7 @@
 /** The code that a function reaches over the project's modules, by what its names stand for. */
 import { Node } from "ts-morph";
 import { isConst, type Origins } from "./origin.ts";
-import { isWithin, type Reference, type Scanner, type Use } from "./scan.ts";
+import type { Reference, Scanner, Use } from "./scan.ts";
 import { bare } from "./sources.ts";
 
 /** Everything that some roots reach. */

@@ -2,8 +2,7 @@
 import { dirname } from "node:path";
 import { isBuiltin } from "node:module";
 import { ResolverFactory } from "oxc-resolver";
-import { type Node, Project, type SourceFile, type Symbol, ts } from "ts-morph";
-import { Node as Nodes } from "ts-morph";
+import { Node, Project, type SourceFile, type Symbol, ts } from "ts-morph";
 
 /** Modules of the project, read when they are asked for. Nothing of `node_modules` is read. */
 export class Sources {
@@ -68,7 +67,7 @@ export function isOwn(node: Node): boolean {
 export function declarationsOf(name: Node): readonly Node[] {
   const parent = name.getParent();
   let symbol: Symbol | undefined =
-    Nodes.isShorthandPropertyAssignment(parent) && parent.getNameNode() === name
+    Node.isShorthandPropertyAssignment(parent) && parent.getNameNode() === name
       ? parent.getValueSymbol()
       : name.getSymbol();
   while (symbol?.isAlias() === true) {
@@ -83,10 +82,10 @@ export function declarationsOf(name: Node): readonly Node[] {
 export function bare(node: Node): Node {
   let inner = node;
   while (
-    Nodes.isParenthesizedExpression(inner) ||
-    Nodes.isAsExpression(inner) ||
-    Nodes.isSatisfiesExpression(inner) ||
-    Nodes.isNonNullExpression(inner)
+    Node.isParenthesizedExpression(inner) ||
+    Node.isAsExpression(inner) ||
+    Node.isSatisfiesExpression(inner) ||
+    Node.isNonNullExpression(inner)
   ) {
     inner = inner.getExpression();
   }
@@ -97,7 +96,7 @@ export function bare(node: Node): Node {
 export function literalText(node: Node | undefined): string | undefined {
   if (node === undefined) return undefined;
   const inner = bare(node);
-  return Nodes.isStringLiteral(inner) || Nodes.isNoSubstitutionTemplateLiteral(inner)
+  return Node.isStringLiteral(inner) || Node.isNoSubstitutionTemplateLiteral(inner)
     ? inner.getLiteralText()
     : undefined;
 }

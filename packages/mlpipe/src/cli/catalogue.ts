@@ -4,6 +4,7 @@ import { executorErrors, runnerErrors } from "@mlpipe/executor";
 import { plannerErrors } from "@mlpipe/planner";
 import { provenanceErrors } from "@mlpipe/provenance";
 import { storeErrors } from "@mlpipe/store";
+import { checkFindings } from "../check/errors.ts";
 import { projectErrors } from "../project/errors.ts";
 import { commandLineErrors } from "./errors.ts";
 
@@ -22,5 +23,6 @@ export const errorPages: Readonly<Record<string, ErrorPage>> = {
   ...storeErrors,
   ...provenanceErrors,
   ...projectErrors,
+  ...checkFindings,
   ...commandLineErrors,
 };

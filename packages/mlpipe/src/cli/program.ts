@@ -76,6 +76,11 @@ export function createProgram(finish: (exit: number) => void): Command {
     .action(async (pipeline: string | undefined, options: GraphOptions) => {
       finish(await (await import("./commands/graph.ts")).graph(pipeline, options));
     });
+  withParams(
+    command("check [PIPELINE]", "what steps depend on and do not declare; executes none of them"),
+  ).action(async (pipeline: string | undefined, options: PipelineOptions) => {
+    finish(await (await import("./commands/check.ts")).check(pipeline, options));
+  });
   command("runs", "the runs, newest first")
     .option("-n, --limit <N>", "how many", "20")
     .option("-p, --pipeline <PIPELINE>", "those of one pipeline")
