@@ -11,7 +11,17 @@ import { Ignores } from "./ignores.ts";
 import { LiteralPaths } from "./literal-path.ts";
 import { describeFunction, isOnlyWritten, Writes } from "./module-state.ts";
 import { Origins } from "./origin.ts";
-import { Reach, type Reached } from "./reach.ts";
+import { functionAround, Reach, type Reached } from "./reach.ts";
+import {
+  capturedFrom,
+  neverCached,
+  notFound,
+  ofManifest,
+  remarkOf,
+  warning,
+  withoutReason,
+  writtenBy,
+} from "./remarks.ts";
 import { clock } from "./rules/clock.ts";
 import { environment } from "./rules/environment.ts";
 import { filesOf } from "./rules/files.ts";
@@ -22,8 +32,6 @@ import type { Rule, Verdict } from "./rules/rule.ts";
 import { Scanner, type Use } from "./scan.ts";
 import { Sources } from "./sources.ts";
 import type { StepFacts } from "./step-facts.ts";
-
-const lookAgain = "Look whether this is meant.";
 
 /** What is looked at. */
 export interface CheckOptions {
@@ -39,6 +47,13 @@ export function check(options: CheckOptions): readonly CheckFinding[] {
   return new Check(options).findings();
 }
 
+/** A remark that says why results are not kept, so that the planner's own finding there need not. */
+interface Cause {
+  readonly remark: Remark;
+  readonly ids: readonly string[];
+  readonly isOnLoad: boolean;
+}
+
 class Check {
   readonly #options: CheckOptions;
   readonly #sources = new Sources();
@@ -48,6 +63,8 @@ class Check {
   readonly #rules: readonly Rule[];
   readonly #found = new Findings();
   readonly #ignores: Ignores;
+  /** What the planner finds as well, by its place. */
+  readonly #causes = new Map<string, Cause>();
   /** Files that were looked at, by the steps that reach them. */
   readonly #files = new Map<string, Set<string>>();
 
@@ -64,14 +81,15 @@ class Check {
   }
 
   findings(): readonly CheckFinding[] {
-    for (const step of this.#definitions()) {
-      const seen = step.definition.body.type === "command" ? new Set<string>() : this.#checkFunction(step);
-      this.#checkIdentity(step, seen);
+    const steps = this.#definitions();
+    for (const step of steps) {
+      if (step.definition.body.type !== "command") this.#checkFunction(step);
     }
+    for (const step of steps) this.#checkIdentity(step);
     this.#addWarnings();
-    for (const { at, steps } of this.#found.sorted()) this.#visit(at.file, steps);
-    for (const [file, steps] of this.#files) {
-      for (const at of this.#ignores.incomplete(file)) this.#add(withoutReason(at), [...steps]);
+    for (const { at, steps: ids } of this.#found.sorted()) this.#visit(at.file, ids);
+    for (const [file, ids] of this.#files) {
+      for (const at of this.#ignores.incomplete(file)) this.#found.add(withoutReason(at), [...ids]);
     }
     return this.#found.sorted().filter(({ code, at }) => !this.#ignores.silences(code, at));
   }
@@ -91,27 +109,27 @@ class Check {
     });
   }
 
-  /** Checks what a step's function reaches. Gives the causes that the planner need not name again. */
-  #checkFunction(step: StepFacts): ReadonlySet<string> {
-    const seen = new Set<string>();
+  /** Checks what a step's function reaches. */
+  #checkFunction(step: StepFacts): void {
     const found = definitionIn(this.#sources, this.#options.root, step.definition, (parameter, exported) =>
       this.#captures.valuesOf(parameter, exported),
     );
     if (found === undefined) {
-      this.#add(notFound(this.#placeOf(step.definition)), step.ids);
-      return seen;
+      this.#found.add(notFound(this.#placeOf(step.definition)), step.ids);
+      return;
     }
     const { reached, captured } = this.#reached(found);
     for (const piece of reached.pieces) this.#visit(this.#site(piece).file, step.ids);
-    for (const use of reached.uses) {
-      for (const { verdict } of this.#judge([use], step)) {
-        if (verdict.cause !== undefined) seen.add(placeKey(this.#site(verdict.cause)));
-        this.#add(remarkOf(verdict, this.#site(use.node)), step.ids);
-      }
+    for (const { use, verdict } of this.#judge(reached.uses, step)) {
+      const remark = remarkOf(verdict, this.#site(use.node));
+      this.#found.add(remark, step.ids);
+      if (verdict.cause === undefined) continue;
+      // What is done while a module is loaded is done in the process of every step that loads it.
+      const isOnLoad = functionAround(use.node) === undefined;
+      this.#causes.set(placeKey(this.#site(verdict.cause)), { remark, ids: step.ids, isOnLoad });
     }
     this.#checkCaptured(captured, step);
     this.#checkState(reached, step);
-    return seen;
   }
 
   /** Everything reached, also through functions that a factory was given. */
@@ -145,19 +163,8 @@ class Check {
       const [cause] = this.#judge(uses, step);
       if (cause === undefined) continue;
       told.add(reference.declaration);
-      const name = reference.name.getText();
-      const { file, line } = this.#site(cause.use.node);
-      this.#add(
-        {
-          code: "MLP6105",
-          severity: "error",
-          message: (steps) =>
-            `${steps} captures ${name} from the function around it: its value comes from ${cause.verdict.what} (${file}:${line}) and is not part of the key.`,
-          hint: `Make it an input port, ${name}: z.…, and give it in the pipeline.`,
-          at: this.#site(reference.name),
-        },
-        step.ids,
-      );
+      const from = { what: cause.verdict.what, at: this.#site(cause.use.node) };
+      this.#found.add(capturedFrom(reference.name.getText(), from, this.#site(reference.name)), step.ids);
     }
   }
 
@@ -168,60 +175,34 @@ class Check {
       const [writer] = this.#writes.elsewhere(declaration, pieces);
       if (writer === undefined) continue;
       told.add(declaration);
-      const by = describeFunction(writer);
-      this.#add(
-        {
-          code: "MLP6106",
-          severity: "error",
-          message: (steps) =>
-            `The variable ${name.getText()} is read by ${steps} and written by ${by}: each step has a process of its own and never sees that.`,
-          hint: "Pass the value on through ports: an output of the one step, an input of the other.",
-          at: this.#site(name),
-        },
-        step.ids,
-      );
+      this.#found.add(writtenBy(name.getText(), describeFunction(writer), this.#site(name)), step.ids);
     }
   }
 
   /** What the planner knows against keeping results of a step. */
-  #checkIdentity(step: StepFacts, seen: ReadonlySet<string>): void {
+  #checkIdentity(step: StepFacts): void {
     const { definition, identity, ids } = step;
-    const site = ({ site: at }: Finding): ManifestSite =>
-      at === undefined
+    const placeOf = ({ site }: Finding): ManifestSite =>
+      site === undefined
         ? this.#placeOf(definition)
-        : { ...at, file: projectPath(this.#options.root, at.file) };
-    const fate = definition.kind === "deploy" ? "deploys on every run" : "is never cached";
+        : { ...site, file: projectPath(this.#options.root, site.file) };
     for (const finding of definition.cache.mode === "off" ? [] : identity.uncacheable) {
-      const at = site(finding);
-      if (seen.has(placeKey(at))) continue;
-      const hint =
-        finding.hint ?? "Name what it is made of with files: [...], or say that this is meant: cache: false.";
-      const message = (steps: string): string => `${steps} ${fate}: ${finding.message}.`;
-      this.#add({ code: "MLP6110", severity: "error", message, hint, at }, ids);
+      const at = placeOf(finding);
+      const cause = this.#causes.get(placeKey(at));
+      if (cause?.isOnLoad === true) this.#found.add(cause.remark, ids);
+      else if (cause === undefined || cause.ids !== ids)
+        this.#found.add(neverCached(finding, definition.kind, at), ids);
     }
-    for (const finding of identity.warnings) {
-      const hint = finding.hint ?? lookAgain;
-      const message = (steps: string): string => `${steps}: ${finding.message}.`;
-      this.#add({ code: "MLP6111", severity: "warning", message, hint, at: site(finding) }, ids);
-    }
+    for (const finding of identity.warnings) this.#found.add(warning(finding, placeOf(finding)), ids);
   }
 
   #addWarnings(): void {
     const { manifest } = this.#options;
     for (const { message, site } of manifest.warnings) {
       const at = site ?? { file: manifest.file, line: 1, column: 1 };
-      const ids = manifest.steps
-        .filter(
-          ({ id, defined }) => message.includes(`"${id}"`) && (site === undefined || same(site, defined)),
-        )
-        .map(({ id }) => id);
-      const hint = message.includes("seed()") ? "Take a seed through a port: seed: seed()." : lookAgain;
-      this.#add({ code: "MLP6111", severity: "warning", message: () => message, hint, at }, ids);
+      const ids = manifest.steps.filter(({ id }) => message.includes(`"${id}"`)).map(({ id }) => id);
+      this.#found.add(ofManifest(message, at), ids);
     }
-  }
-
-  #add(remark: Remark, steps: readonly string[]): void {
-    this.#found.add(remark, steps);
   }
 
   #visit(file: string, steps: readonly string[]): void {
@@ -241,36 +222,8 @@ class Check {
   }
 }
 
-function remarkOf({ code, message, hint }: Verdict, at: ManifestSite): Remark {
-  return { code, severity: "error", message, hint, at };
-}
-
-function notFound(at: ManifestSite): Remark {
-  return {
-    code: "MLP6112",
-    severity: "warning",
-    message: (steps) => `The function of ${steps} was not found in the source, so it was not checked.`,
-    hint: "Write the step's run or check where the step is defined: run(inputs, out) { … }.",
-    at,
-  };
-}
-
-function withoutReason(at: ManifestSite): Remark {
-  return {
-    code: "MLP6113",
-    severity: "error",
-    message: () => "A comment that silences a finding names its code and a reason, and this one does not.",
-    hint: "// mlpipe-check-ignore MLP6102: why it is harmless here",
-    at,
-  };
-}
-
 function placeKey({ file, line, column }: ManifestSite): string {
   return `${file}:${line}:${column}`;
-}
-
-function same(one: ManifestSite, other: ManifestSite | undefined): boolean {
-  return other !== undefined && placeKey(one) === placeKey(other);
 }
 
 /** The absolute paths of what a step is given as sources. */

@@ -35,7 +35,8 @@ export const environment: Rule = (use, { definition: { env } }) => {
 const wholeEnvironment: Verdict = {
   code: "MLP6101",
   what: "process.env",
-  message: (steps) => `${steps} passes on the whole of process.env: which variables it needs cannot be told.`,
+  message: (steps) =>
+    `process.env is passed on as a whole by ${steps}: which variables are needed cannot be told.`,
   hint: 'Read each variable by its name, and declare it: env: ["NAME"].',
 };
 

@@ -49,7 +49,7 @@ export function filesOf(
         code: "MLP6108",
         what: name,
         message: (steps) =>
-          `${shown(path, name)} is written by ${steps} by a path in the source: it is no output, so a cached step does not write it.`,
+          `${shown(path, name)} is written by ${steps}, and not through a port: it is not kept, and a cached step does not write it again.`,
         hint:
           step.definition.kind === "deploy"
             ? `A deploy writes its target: write below ${step.definition.target ?? "it"}.`
@@ -60,17 +60,17 @@ export function filesOf(
 }
 
 function readVerdict(path: LiteralPath, name: string, { definition, identity }: StepFacts): Verdict {
-  const isPlain = path.meta === undefined;
-  const way = isPlain ? "by a path in the source" : "by a path made of import.meta";
-  const fate =
-    isPlain || identity.uncacheable.length === 0 || definition.files !== undefined
-      ? "what is in it is not part of the key"
-      : "that cannot be followed, so the step is never cached";
+  // Where `files` says what the step is made of, the planner believes it.
+  const isFollowed =
+    path.meta === undefined || identity.uncacheable.length === 0 || definition.files !== undefined;
+  const fate = isFollowed
+    ? "what is in it is not part of the key"
+    : "its path is made of import.meta and cannot be followed, so no result is ever cached";
   const inside = isAbsolute(name) ? name : name.replace(/\/$/, "/**");
   return {
     code: "MLP6107",
     what: name,
-    message: (steps) => `${shown(path, name)} is read by ${steps} ${way}: ${fate}.`,
+    message: (steps) => `${shown(path, name)} is read by ${steps}, and not through a port: ${fate}.`,
     hint:
       `Data comes in through a port: source(${JSON.stringify(name)}, …). ` +
       `What belongs to the code is named: files: [${JSON.stringify(inside)}].`,
