@@ -2,7 +2,7 @@
 import { mkdirSync, statSync, writeFileSync, readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import type { Binding, Manifest } from "@mlpipe/dsl";
-import { canonicalJson, type Content, digestOfJson, type Store } from "@mlpipe/store";
+import { canonicalJson, type Content, digestOfJson, type Store, StoreError } from "@mlpipe/store";
 import { fileName, portFileName } from "./attempt-folder.ts";
 
 /** A returned output, and where it lies. */
@@ -42,6 +42,7 @@ export function copyArtifacts(options: {
     const kind = manifest.steps.find(({ id }) => id === binding.step)?.outputs[binding.port];
     const target = kind === undefined ? place : portFileName(place, kind);
     if (isThere(store, target, content)) return content;
+    refuseDamaged(store, content);
     mkdirSync(join(target, ".."), { recursive: true });
     const isJson = kind?.kind === "metrics" || kind?.kind === "value";
     if (isJson) writeFileSync(target, readable(readFileSync(store.objects.pathOf(content), "utf8")));
@@ -60,6 +61,17 @@ export function copyArtifacts(options: {
     }
   }
   return copied;
+}
+
+/** Never copies what is not what a step made. */
+function refuseDamaged(store: Store, content: Content): void {
+  const path = store.objects.pathOf(content);
+  if (store.index.contentOf(path).digest === content.digest) return;
+  store.objects.remove(content);
+  throw new StoreError("MLP4009", `${relative(store.root, path)} was damaged, and was dropped`, {
+    path,
+    hint: "Run again: it is made anew.",
+  });
 }
 
 function isThere(store: Store, target: string, content: Content): boolean {

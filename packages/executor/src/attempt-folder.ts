@@ -18,7 +18,7 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import type { KindSpec, ManifestStep } from "@mlpipe/dsl";
 import type { ResolvedInput } from "@mlpipe/planner";
 import { endLeftovers } from "./leftovers.ts";
-import { canonicalJson, type Digest, type Store } from "@mlpipe/store";
+import { canonicalJson, type Digest, digestOf, type Store } from "@mlpipe/store";
 
 /** What a step is given for an input port, paths relative to the project's root. */
 export type PreparedInput =
@@ -134,12 +134,13 @@ export class AttemptFolder {
   }
 }
 
-/** `fit[lr=0.1]` as a file name that every system and every shell bears. */
+/** `fit[lr=0.1]` as a file name that every system and every shell bears; no two ids share one. */
 export function fileName(id: string): string {
-  return id
-    .replaceAll("[", "@")
-    .replaceAll("]", "")
-    .replaceAll(/[^A-Za-z0-9_.=+@,-]/g, "_");
+  const isChild = /^[^@[\]]+\[[^@[\]]*\]$/.test(id);
+  const name = isChild ? id.slice(0, -1).replace("[", "@") : id;
+  if (/^\w[\w.=+,@-]{0,99}$/.test(name) && (isChild || !id.includes("@"))) return name;
+  // Something was taken away, so the name alone no longer tells it from others: `a:b` and `a_b`, `.` and `..`.
+  return `${name.replaceAll(/[^\w=+,-]+/g, "_").slice(0, 80)}-${digestOf(id).slice(0, 8)}`;
 }
 
 /** The file name of a port: tools tell formats by endings. */

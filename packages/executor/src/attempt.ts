@@ -89,6 +89,8 @@ export class Attempt {
 
   async run(): Promise<AttemptResult> {
     const startedAt = new Date();
+    const damaged = this.#damagedInput();
+    if (damaged !== undefined) return notStarted(startedAt, damaged, this.#log("stdout"), this.#log("stderr"));
     const { root } = this.#place;
     const step = this.#step;
     this.#folder.make();
@@ -157,6 +159,12 @@ export class Attempt {
         ),
       };
     }
+    const unkept = logs.find((log) => log.failure !== undefined)?.failure;
+    if (unkept !== undefined) {
+      const message = `What "${this.#step.id}" said could not be kept: ${unkept.message}.`;
+      const error = this.#error("MLP3032", message, "Nothing of the step was kept. Run again when the cause is gone.");
+      return { type: "failed", error, again: false };
+    }
     const failure = this.#failure(ended, result, logs);
     if (failure !== undefined) return { type: "failed", error: failure, again: ended.failure === undefined };
     const changed = this.#changedInput(before);
@@ -201,7 +209,9 @@ export class Attempt {
         const hint = "Is it installed, and on PATH? A program of the project needs its path: ./tool.";
         return this.#error("MLP3002", `"${id}" starts ${program}, and there is no such program.`, hint);
       }
-      return this.#error("MLP3002", `"${id}" could not start ${program}: ${ended.failure.message}.`);
+      const hint =
+        ended.failure.code === "E2BIG" ? "An argument is too long for the system: pass such a value as a file." : undefined;
+      return this.#error("MLP3002", `"${id}" could not start ${program}: ${ended.failure.message}.`, hint);
     }
     if (ended.timedOut) {
       return withTail(
@@ -318,6 +328,25 @@ export class Attempt {
     }
   }
 
+  /** An input that is not, byte for byte, what its step made: a file that was not touched since is not read again. */
+  #damagedInput(): StepError | undefined {
+    const { store } = this.#place;
+    for (const [port, given] of Object.entries(this.#decision.inputs)) {
+      const inputs = [given];
+      for (const input of inputs) {
+        if (input.type === "many") inputs.push(...input.items.map((item) => item.input));
+        if (input.type !== "object" || isWhole(store, input.content)) continue;
+        store.objects.remove(input.content);
+        return this.#error(
+          "MLP3034",
+          `The input ${port} of "${this.#step.id}", made by ${input.from.step}, was damaged in the store.`,
+          "Run again: what is damaged was dropped, and is made anew.",
+        );
+      }
+    }
+    return undefined;
+  }
+
   /** How the files behind the inputs look: enough to see that one was written to. */
   #inputStamps(): ReadonlyMap<string, string> {
     const stamps = new Map<string, string>();
@@ -376,6 +405,23 @@ function wholeUsage(exact: Usage | undefined, sampled: Usage | null): Usage | nu
     maxRssBytes: larger(exact.maxRssBytes, sampled.maxRssBytes),
     source: `${exact.source}; ${sampled.source}`,
   };
+}
+
+/** Whether an object is what its digest says; what the index has seen unchanged is not read again. */
+function isWhole(store: Store, content: Content): boolean {
+  if (!store.objects.has(content)) return false;
+  try {
+    return store.index.contentOf(store.objects.pathOf(content)).digest === content.digest;
+  } catch {
+    return false;
+  }
+}
+
+/** An attempt that could not even begin. */
+function notStarted(at: Date, error: StepError, stdout: TextLog, stderr: TextLog): AttemptResult {
+  const ended = { code: null, signal: null, timedOut: false, stopped: false, usage: null };
+  const outcome = { type: "failed" as const, error, again: false };
+  return { startedAt: at, endedAt: new Date(), argv: [], ended, usage: null, stdout, stderr, outcome };
 }
 
 function taskInput(input: PreparedInput): TaskInput {

@@ -63,6 +63,18 @@ export const executorErrors = {
     explain:
       "The store refused the outputs: the disk is full, or not writable. Nothing of the step was kept.",
   },
+  MLP3034: {
+    title: "An input that was damaged in the store",
+    explain:
+      "A file in `.mlpipe/objects` is no longer what a step made: it was edited, or the disk failed. It was dropped, so " +
+      "the next run makes it again.",
+  },
+  MLP3035: {
+    title: "Outputs that could not be copied",
+    explain:
+      "The run succeeded, and what the pipeline returns could not be copied to `artifacts/`: the folder cannot be " +
+      "written, or an object in the store was damaged. `mlpipe get` takes an output out of the store.",
+  },
   MLP3033: {
     title: "A step that is not deterministic",
     explain:

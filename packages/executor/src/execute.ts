@@ -99,7 +99,7 @@ class Execution {
   }
 
   async run(): Promise<RunResult> {
-    const { manifest, planner, recorder, run, emit, signal, kill, store, root } = this.#options;
+    const { manifest, planner, recorder, run, emit, signal, kill, store } = this.#options;
     store.claims.enter(run);
     const startedAt = new Date();
     recorder.begin();
@@ -149,13 +149,35 @@ class Execution {
       }
     }
     const status = this.#status();
-    const outputs = copyArtifacts({
-      manifest,
-      store,
-      root,
-      outputOf: (step, port) => this.#outputs.get(step)?.[port],
-    });
-    return this.#finish(status, outputs, [...warnings]);
+    // Of a run that did not succeed nothing is copied: what lies there belongs together.
+    const copied = status === "succeeded" ? this.#copyArtifacts() : { outputs: {} };
+    const result = await this.#finish(status, "outputs" in copied ? copied.outputs : {}, [...warnings]);
+    if ("error" in copied) throw copied.error;
+    return result;
+  }
+
+  /** Copies what the pipeline returns; all that ran is kept whether this succeeds or not. */
+  #copyArtifacts(): { outputs: Readonly<Record<string, ReturnedOutput>> } | { error: MlpipeError } {
+    const { manifest, store, root } = this.#options;
+    try {
+      return {
+        outputs: copyArtifacts({
+          manifest,
+          store,
+          root,
+          outputOf: (step, port) => this.#outputs.get(step)?.[port],
+        }),
+      };
+    } catch (error) {
+      if (!(error instanceof Error) || !("code" in error)) throw error;
+      return {
+        error: new MlpipeError("MLP3035", `What the pipeline returns could not be copied: ${error.message}`, {
+          exit: 4,
+          hint: "The run itself succeeded and is kept. Correct the cause and run again: only the copying is left.",
+          cause: error,
+        }),
+      };
+    }
   }
 
   async #finish(

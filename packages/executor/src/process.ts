@@ -36,23 +36,32 @@ export interface ProcessOptions {
 /** A process that was started, in a group of its own so that all it starts can be reached. */
 export class StepProcess {
   readonly ended: Promise<Ended>;
-  readonly #child: ChildProcess;
+  readonly #child: ChildProcess | undefined;
   #stopped = false;
   #timedOut = false;
   #kill: NodeJS.Timeout | undefined;
 
   constructor({ argv, cwd, env, stdout, stderr, timeoutMs }: ProcessOptions) {
     const [program = "", ...args] = argv;
-    this.#child = spawn(program, args, {
-      cwd,
-      env: { ...env },
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: true,
-      shell: false,
-    });
-    this.#child.stdout?.on("data", (bytes: Buffer) => stdout.write(bytes));
-    this.#child.stderr?.on("data", (bytes: Buffer) => stderr.write(bytes));
-    const watch = this.#child.pid === undefined ? undefined : new UsageWatch(this.#child.pid);
+    let child: ChildProcess;
+    try {
+      child = spawn(program, args, {
+        cwd,
+        env: { ...env },
+        stdio: ["ignore", "pipe", "pipe"],
+        detached: true,
+        shell: false,
+      });
+    } catch (error) {
+      // Arguments that are too long, too many open files: thrown, where a missing program is an event.
+      const failure = error instanceof Error ? error : new Error(String(error));
+      this.ended = Promise.resolve({ code: null, signal: null, timedOut: false, stopped: false, failure, usage: null });
+      return;
+    }
+    this.#child = child;
+    child.stdout?.on("data", (bytes: Buffer) => stdout.write(bytes));
+    child.stderr?.on("data", (bytes: Buffer) => stderr.write(bytes));
+    const watch = child.pid === undefined ? undefined : new UsageWatch(child.pid);
     const timeout =
       timeoutMs === undefined
         ? undefined
@@ -76,17 +85,18 @@ export class StepProcess {
           usage: watch?.end() ?? null,
         });
       };
-      this.#child.once("error", (error) => {
+      child.once("error", (error) => {
         finish(null, null, error);
       });
-      this.#child.once("exit", (code, signal) => {
-        // Whatever it left behind ends with it.
+      child.once("exit", (code, signal) => {
+        // Whatever it left behind ends with it, also what has left its group.
         this.#signal("SIGKILL");
+        for (const pid of watch?.survivors() ?? []) endProcess(pid);
         const drained = setTimeout(() => {
-          this.#child.stdout?.destroy();
-          this.#child.stderr?.destroy();
+          child.stdout?.destroy();
+          child.stderr?.destroy();
         }, drainMs);
-        this.#child.once("close", () => {
+        child.once("close", () => {
           clearTimeout(drained);
           finish(code, signal);
         });
@@ -109,7 +119,7 @@ export class StepProcess {
   }
 
   #signal(signal: NodeJS.Signals): void {
-    const { pid } = this.#child;
+    const pid = this.#child?.pid;
     if (pid === undefined) return;
     try {
       // The group exists as long as one process of it does, so its number cannot have been given to another.
@@ -117,5 +127,13 @@ export class StepProcess {
     } catch {
       // Nobody of it is left.
     }
+  }
+}
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended meanwhile.
   }
 }

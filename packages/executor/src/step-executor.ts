@@ -1,4 +1,5 @@
 /** Executes decided steps: claims their keys, attempts them, keeps what they made and records it. */
+import { relative, sep } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ManifestStep } from "@mlpipe/dsl";
 import { type StepRun, timestamp } from "@mlpipe/provenance";
@@ -158,11 +159,17 @@ export class StepExecutor {
 
   /** Keeps what the last attempt made, or the record that it made nothing. */
   async #conclude(step: ManifestStep, decision: RunDecision, tried: Tried): Promise<Settled> {
-    const { planner, recorder, run, store } = this.#options;
+    const { planner, recorder, run, store, root, emit } = this.#options;
     const { attempt, outcome, stepRun, durationMs } = tried;
     const details = planner.details(decision, step.id);
     const record = this.#recordOf(step, decision, tried, { details });
     const base = { key: decision.key, stepRun, reasons: decision.reasons, durationMs };
+    const edited = decision.cacheable ? planner.codeChanged(step.id) : undefined;
+    const cacheable = decision.cacheable && edited === undefined;
+    if (edited !== undefined && outcome.type === "made") {
+      const message = `${relative(root, edited).split(sep).join("/")} was edited while the run was going on: the result of ${step.id} is not cached.`;
+      emit({ type: "warning", step: step.id, message });
+    }
     if (outcome.type !== "made") {
       if (process.env["MLPIPE_KEEP_ATTEMPTS"] === undefined) attempt.folder.remove();
       await this.#publisher.publish({
@@ -188,7 +195,7 @@ export class StepExecutor {
         rows: () => {
           planner.keep(decision, details);
           const entry = { stepRun, run, outputs, createdAt: at, durationMs, ...(hasMetrics && { metrics }) };
-          if (decision.cacheable) store.cache.put(decision.key, entry);
+          if (cacheable) store.cache.put(decision.key, entry);
           if (step.target !== undefined) {
             const content = outcome.target ?? null;
             store.receipts.put({

@@ -20,6 +20,7 @@ export class TextLog {
   readonly #onLine: (line: string) => void;
   readonly #decoder = new StringDecoder("utf8");
   readonly #redaction: RedactedStream;
+  #failure: Error | undefined;
   #file: number | undefined;
   #size = 0;
   #partial = "";
@@ -37,6 +38,11 @@ export class TextLog {
     return this.#size;
   }
 
+  /** Why what was said could not be kept. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
   /** The last lines, oldest first. */
   get tail(): readonly string[] {
     return this.#tail;
@@ -49,13 +55,24 @@ export class TextLog {
 
   #keep(bytes: Buffer): void {
     if (bytes.length === 0) return;
+    if (this.#failure === undefined) {
+      try {
+        this.#append(bytes);
+      } catch (error) {
+        // The step is not at fault, and is told nothing; what it made is judged by what it was asked for.
+        this.#failure = error instanceof Error ? error : new Error(String(error));
+      }
+    }
+    this.#split(this.#decoder.write(bytes));
+  }
+
+  #append(bytes: Buffer): void {
     if (this.#file === undefined) {
       mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 });
       this.#file = openSync(this.path, "a", 0o600);
     }
-    for (let from = 0; from < bytes.length;) from += writeSync(this.#file, bytes, from);
+    for (let from = 0; from < bytes.length; ) from += writeSync(this.#file, bytes, from);
     this.#size += bytes.length;
-    this.#split(this.#decoder.write(bytes));
   }
 
   end(): void {

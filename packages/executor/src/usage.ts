@@ -15,6 +15,8 @@ interface Seen {
   userTicks: number;
   systemTicks: number;
   peakKib: number;
+  /** In ticks since the machine was started: with the number it names one process. */
+  readonly started: string;
 }
 
 /** Watches the processes below one that was started. */
@@ -28,6 +30,16 @@ export class UsageWatch {
   constructor(pid: number) {
     this.#root = pid;
     if (process.platform === "linux") this.#next();
+  }
+
+  /**
+   * Processes that were seen below and are still there, whose parent is no longer one of them: a
+   * number given to another process meanwhile is told by the time it was started.
+   */
+  survivors(): readonly number[] {
+    return [...this.#seen].flatMap(([pid, { started }]) =>
+      pid !== this.#root && sampleOf(pid)?.started === started ? [pid] : [],
+    );
   }
 
   /** Stops watching and says what was seen; nothing where the system does not tell. */
@@ -64,7 +76,7 @@ export class UsageWatch {
     for (const pid of pids) {
       const sample = sampleOf(pid);
       if (sample === undefined) continue;
-      const seen = this.#seen.get(pid) ?? { userTicks: 0, systemTicks: 0, peakKib: 0 };
+      const seen = this.#seen.get(pid) ?? { userTicks: 0, systemTicks: 0, peakKib: 0, started: sample.started };
       seen.userTicks = Math.max(seen.userTicks, sample.userTicks);
       seen.systemTicks = Math.max(seen.systemTicks, sample.systemTicks);
       seen.peakKib = Math.max(seen.peakKib, sample.peakKib);
@@ -86,6 +98,7 @@ function sampleOf(pid: number): (Seen & { nowKib: number; children: readonly num
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
     return {
+      started: fields[19] ?? "",
       userTicks: Number(fields[11]),
       systemTicks: Number(fields[12]),
       peakKib: Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0),

@@ -2,7 +2,7 @@
  * Identity of a step apart from its inputs: code, packages and environment. Asked once for each
  * definition, however often the step is called.
  */
-import { isAbsolute, join } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import type { CommandPart, ManifestStep } from "@mlpipe/dsl";
 import type { Digest } from "@mlpipe/store";
 import type { TypeScriptCode } from "./code/typescript.ts";
@@ -18,6 +18,8 @@ export interface StepIdentity {
   readonly code: PartDocument<CodeDocument>;
   readonly packages: PartDocument<Readonly<Record<string, string>>>;
   readonly environment: PartDocument;
+  /** Absolute paths of the files that the code is made of. */
+  readonly files: readonly string[];
   /** The environment of the step's process, secrets included. */
   readonly childEnv: Readonly<Record<string, string>>;
   /** Why the step's result cannot be kept, if so. */
@@ -89,6 +91,7 @@ export class Identities {
     // A command step too is defined in TypeScript, and the schemas of its ports are its code.
     const definition = this.#typescript().identify(modulePath, step.export, options);
     const parts: Record<string, Digest> = { ...definition.parts };
+    const loaded = new Set(definition.files);
     const packages: Record<string, string> = { ...definition.packages };
     const uncacheable = [...definition.uncacheable];
     const warnings = [...definition.warnings];
@@ -108,6 +111,7 @@ export class Identities {
           const followed = this.#typescript().identifyModule(script, options);
           Object.assign(parts, followed.parts);
           Object.assign(packages, followed.packages);
+          for (const file of followed.files ?? []) loaded.add(file);
           uncacheable.push(...followed.uncacheable);
           warnings.push(...followed.warnings);
         }
@@ -115,13 +119,20 @@ export class Identities {
     }
 
     const { document, childEnv } = environmentOf({ language, env: step.env, tool }, this.#env);
-    const code: CodeDocument = step.body.type === "command" ? { parts, argv: step.body.argv } : { parts };
+    for (const name of Object.keys(parts)) loaded.add(resolve(this.#root, name.replace(/#.*$/, "")));
+    const code: CodeDocument = {
+      parts,
+      // A factory makes many steps of one piece of code: which of them this one is, only its name says.
+      step: definitionName(step),
+      ...(step.body.type === "command" && { argv: step.body.argv }),
+    };
     return {
       language,
       contract: part(contractOf(step)),
       code: part(code),
       packages: part(packages),
       environment: part(document),
+      files: [...loaded],
       childEnv,
       uncacheable,
       warnings,

@@ -12,6 +12,7 @@ import {
 import { CommandCode } from "./command/command.ts";
 import { TypeScriptCode } from "./code/typescript.ts";
 import { plumbingOf } from "./environment/environment.ts";
+import { FileClock } from "./file-clock.ts";
 import { History } from "./history.ts";
 import { Identities, type StepIdentity } from "./identity.ts";
 import { detailOf } from "./input-detail.ts";
@@ -57,10 +58,13 @@ export class Planner {
   readonly #documents = new Map<Digest, unknown>();
   readonly #now: number;
   readonly #history: History;
+  /** Before any code was looked at. */
+  readonly #began: FileClock;
   #hashedSources = false;
 
   constructor(options: PlannerOptions) {
     this.#options = options;
+    this.#began = new FileClock(options.store.root);
     this.#history = new History(options.store, options.manifest, this.#documents);
     this.#now = options.now ?? Date.now();
     this.#steps = new Map(options.manifest.steps.map((step) => [step.id, step]));
@@ -85,6 +89,14 @@ export class Planner {
   /** Everything of a step's identity that does not depend on its inputs. */
   identityOf(step: string): StepIdentity {
     return this.#identities.of(this.#step(step));
+  }
+
+  /**
+   * The first file of a step's code that was written to since this session began. What a step did
+   * then belongs to no key: nobody can say which content its process has loaded.
+   */
+  codeChanged(id: string): string | undefined {
+    return this.identityOf(id).files.find((path) => this.#began.hasPassed(path));
   }
 
   /**
@@ -262,15 +274,16 @@ export class Planner {
     // The first source asked for brings all others along: hashed together, both cores work.
     if (!this.#hashedSources) {
       this.#hashedSources = true;
-      const { root, manifest, store } = this.#options;
-      const paths = sourcePaths(root, manifest.steps).filter(
-        (source) => statSync(source, { throwIfNoEntry: false }) !== undefined,
-      );
-      const contents = store.index.contentsOf(paths);
-      paths.forEach((source, index) => {
-        const content = contents[index];
-        if (content !== undefined) this.#contents.set(source, content);
-      });
+      const { root, manifest } = this.#options;
+      const paths = sourcePaths(root, manifest.steps);
+      try {
+        this.#readTogether(paths);
+      } catch (error) {
+        const there = paths.filter((source) => statSync(source, { throwIfNoEntry: false }) !== undefined);
+        if (there.length === paths.length) throw error;
+        // Optional ones may be absent.
+        this.#readTogether(there);
+      }
     }
     let content = this.#contents.get(path);
     if (content === undefined) {
@@ -278,6 +291,14 @@ export class Planner {
       this.#contents.set(path, content);
     }
     return content;
+  }
+
+  #readTogether(paths: readonly string[]): void {
+    const contents = this.#options.store.index.contentsOf(paths);
+    paths.forEach((source, index) => {
+      const content = contents[index];
+      if (content !== undefined) this.#contents.set(source, content);
+    });
   }
 
   /** Everything of a step that can be known now: the inputs that are there, and the parts of its key. */

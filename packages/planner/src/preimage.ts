@@ -49,6 +49,8 @@ export function contractOf(step: ManifestStep): ContractDocument {
 export interface CodeDocument {
   /** Digest by declaration (`src/features.ts#lag`) or file. */
   readonly parts: Readonly<Record<string, Digest>>;
+  /** The module and the export that the step is: `steps.ts#fit`. */
+  readonly step: string;
   /** The template of a command. */
   readonly argv?: readonly unknown[];
 }

@@ -133,6 +133,15 @@ function compareCode(before: Comparable, after: Comparable, reasons: Reason[]): 
       message: `code: ${describeCode(name)} ${change}`,
     });
   }
+  if (was.step !== is.step) {
+    reasons.push({
+      part: "code",
+      name: "step",
+      before: was.step,
+      after: is.step,
+      message: `the step is ${describeCode(is.step)}, and was ${describeCode(was.step)}`,
+    });
+  }
   if (!sameJson(was.argv, is.argv)) {
     reasons.push({
       part: "code",

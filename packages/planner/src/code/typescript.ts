@@ -103,7 +103,8 @@ export class TypeScriptCode {
     }
     const { packages, findings } = this.#packages.withDependencies(folders);
     uncacheable.push(...findings);
-    return { parts, packages, uncacheable, warnings: [] };
+    const loaded = new Set(reached.flatMap(({ module }) => module?.path ?? []));
+    return { parts, packages, files: [...loaded], uncacheable, warnings: [] };
   }
 
   #realPath(path: string): string {

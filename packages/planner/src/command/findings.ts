@@ -16,6 +16,8 @@ export interface CodeIdentity {
   readonly parts: Readonly<Record<string, Digest>>;
   /** Version by name of each installed package reached: `2.1.1+<16 digits of the digest of what is installed>`. */
   readonly packages: Readonly<Record<string, string>>;
+  /** Absolute paths of modules that are loaded and have no part of their own; parts are named by their files. */
+  readonly files?: readonly string[];
   /** Why this code cannot be keyed; empty if it can. */
   readonly uncacheable: readonly Finding[];
   readonly warnings: readonly Finding[];

@@ -50,7 +50,8 @@ export async function run(named: string | undefined, options: RunOptions): Promi
       store,
       root: project.root,
       env: process.env,
-      force: forced(manifest, options.force),
+      // With --only or --from, to force all means all of those.
+      force: options.force === true ? (selected ?? "all") : forced(manifest, options.force),
     });
     planner.checkSources();
     const result = await execute({

@@ -1,0 +1,29 @@
+/** A moment of the file system's own clock, to tell what was written to since. */
+import { rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+export class FileClock {
+  readonly #ctimeNs: bigint | undefined;
+
+  /** @param folder on the file system that is asked; one that cannot be written to has no clock, and nothing runs there */
+  constructor(folder: string) {
+    const probe = join(folder, `clock-${process.pid}`);
+    try {
+      writeFileSync(probe, "");
+      this.#ctimeNs = statSync(probe, { bigint: true }).ctimeNs;
+      rmSync(probe);
+    } catch {
+      this.#ctimeNs = undefined;
+    }
+  }
+
+  /**
+   * Whether a file was changed since, or is gone. No user can set a ctime back; one within the same
+   * tick of the clock counts as later.
+   */
+  hasPassed(path: string): boolean {
+    if (this.#ctimeNs === undefined) return false;
+    const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+    return stat !== undefined && stat.ctimeNs >= this.#ctimeNs;
+  }
+}
