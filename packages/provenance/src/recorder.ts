@@ -40,6 +40,7 @@ export interface RunEnd {
 export class RunRecorder {
   readonly #options: RunRecorderOptions;
   readonly #secrets: readonly string[];
+  #beginning: Pick<Run, "pipeline" | "trigger" | "by"> | undefined;
   #facts: Promise<{ readonly git: Run["git"]; readonly env: Digest }> | undefined;
 
   constructor(options: RunRecorderOptions) {
@@ -103,19 +104,26 @@ export class RunRecorder {
     end: Partial<Omit<RunEnd, "status">> & { status: Run["status"]; git?: Run["git"]; env?: string | null },
   ): Run {
     const { manifest, run, startedAt, argv, toolVersion, env, root } = this.#options;
-    const document: Run = {
-      schema: "mlpipe/run/v1",
-      id: run,
+    // Once: the pipeline is that of the beginning, and the digest of a large graph takes its time.
+    this.#beginning ??= {
       pipeline: {
         name: manifest.pipeline,
         file: manifest.file,
         digest: fileDigest(join(root, manifest.file)),
         graph: digestOfJson(manifest),
       },
-      tool: { name: "mlpipe", version: toolVersion },
-      git: end.git ?? null,
       trigger: triggerOf(env),
       by: whoAndWhere(root),
+    };
+    const { pipeline, trigger, by } = this.#beginning;
+    const document: Run = {
+      schema: "mlpipe/run/v1",
+      id: run,
+      pipeline,
+      tool: { name: "mlpipe", version: toolVersion },
+      git: end.git ?? null,
+      trigger,
+      by,
       argv: [...argv],
       params: manifest.params,
       startedAt,

@@ -12,7 +12,8 @@ test("killed with -9 while it publishes, a dozen times: every entry has its obje
   const store = newStore();
   const script = new URL("./fixtures/publisher.ts", import.meta.url).pathname;
   let published = 0;
-  for (let round = 0; round < 12; round++) {
+  // On a slow disk a dozen kills may all come before the first batch: then a few more.
+  for (let round = 0; round < 12 || published <= 12; round++) {
     const child = spawn(process.execPath, [script, store.root], { stdio: ["ignore", "pipe", "inherit"] });
     onTestFinished(() => void child.kill("SIGKILL"));
     const gone = new Promise((resolve) => child.once("close", resolve));
@@ -37,7 +38,6 @@ test("killed with -9 while it publishes, a dozen times: every entry has its obje
     expect([entries, entries + 1]).toContain(records.length);
     published += entries;
   }
-  expect(published).toBeGreaterThan(12);
   store.close();
   const database = new DatabaseSync(join(store.root, "state.db"));
   expect(database.prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });

@@ -91,7 +91,12 @@ export class Database {
   }
 
   get(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.#attempt(() => this.#statement(sql).get(...values));
+    // Asked thousands of times in a run: no closure for each.
+    try {
+      return this.#statement(sql).get(...values);
+    } catch (error) {
+      throw this.#translated(error);
+    }
   }
 
   all(sql: string, ...values: SQLInputValue[]): readonly Row[] {

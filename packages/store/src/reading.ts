@@ -19,6 +19,8 @@ export interface SeenFile {
 
 /** What is known from earlier readings. Without one everything is hashed. */
 export interface Memory {
+  /** Called first, with all that will be asked for. */
+  expect(paths: ReadonlySet<string>): void;
   file(seen: SeenFile): Digest | undefined;
   tree(
     path: string,
@@ -55,6 +57,7 @@ export function readContents(paths: readonly string[], memory?: Memory): readonl
   const absolute = paths.map((path) => resolve(path));
   const results = new Map<string, Content>();
   let open = new Set(absolute);
+  memory?.expect(open);
   for (let attempt = 0; open.size > 0; attempt++) {
     const unsteady = readOnce(open, memory, results);
     const [first] = unsteady;

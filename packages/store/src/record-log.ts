@@ -39,11 +39,15 @@ export class RecordLog {
     return this.#head;
   }
 
-  append(record: unknown): Digest {
+  /** @param encode gives the canonical JSON of a property; somebody may have it already */
+  append(record: unknown, encode: (value: unknown) => string = canonicalJson): Digest {
     if (typeof record !== "object" || record === null || Array.isArray(record) || "prev" in record) {
       throw new Error("a record is an object without a `prev` of its own");
     }
-    const line = canonicalJson({ ...record, prev: this.#head });
+    const line = `{${Object.entries({ ...record, prev: this.#head })
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, value]) => `${canonicalJson(name)}:${encode(value)}`)
+      .join(",")}}`;
     const bytes = Buffer.from(`${line}\n`);
     withPath("write", this.#path, () => {
       try {

@@ -92,6 +92,8 @@ export class StoredRuns implements RunIndex, Participant {
   /** The head that the database holds of each open log. */
   readonly #heads = new Map<RecordLog, Digest | null>();
   readonly #folders = new Set<string>();
+  /** The last document encoded: a row and a line of the records hold the same one. */
+  #encoded: { readonly document: unknown; readonly json: string } | undefined;
   #marks = new Map<RecordLog, ReturnType<RecordLog["mark"]>>();
 
   constructor(database: Database, layout: Layout, isAlive: (run: string) => boolean) {
@@ -111,7 +113,7 @@ export class StoredRuns implements RunIndex, Participant {
           run.id,
           run.pipeline,
           run.startedAt,
-          canonicalJson(run.document),
+          this.#encode(run.document),
         ),
       { durable: false },
     );
@@ -123,11 +125,12 @@ export class StoredRuns implements RunIndex, Participant {
         "UPDATE runs SET status = ?, ended_at = ?, document = ? WHERE id = ?",
         end.status,
         end.endedAt,
-        canonicalJson(end.document),
+        this.#encode(end.document),
         id,
       );
       if (changed !== 1) throw new Error(`run ${id} was never begun`);
     });
+    this.#encoded = undefined;
     const log = this.#logs.get(id);
     if (log === undefined) return;
     log.close();
@@ -149,7 +152,7 @@ export class StoredRuns implements RunIndex, Participant {
         row.startedAt,
         row.endedAt,
         row.preimage,
-        canonicalJson(row.document),
+        this.#encode(row.document),
       ),
     );
   }
@@ -219,7 +222,7 @@ export class StoredRuns implements RunIndex, Participant {
   }
 
   appendRecord(run: string, record: unknown): Digest {
-    return this.#log(run).append(record);
+    return this.#log(run).append(record, (value) => this.#encode(value));
   }
 
   records(run: string): readonly unknown[] {
@@ -260,6 +263,12 @@ export class StoredRuns implements RunIndex, Participant {
   afterRollback(): void {
     for (const [log, mark] of this.#marks) log.rewind(mark);
     this.#marks = new Map();
+  }
+
+  #encode(document: unknown): string {
+    if (typeof document !== "object" || document === null) return canonicalJson(document);
+    if (this.#encoded?.document !== document) this.#encoded = { document, json: canonicalJson(document) };
+    return this.#encoded.json;
   }
 
   #unsettled(): readonly (readonly [string, RecordLog])[] {
