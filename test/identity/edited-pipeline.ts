@@ -183,7 +183,8 @@ export const score = evaluate("score", {
   },
 });
 `,
-  "packages/shared/package.json": '{ "name": "@days/shared", "version": "1.0.0", "type": "module", "exports": "./index.ts" }\n',
+  "packages/shared/package.json":
+    '{ "name": "@days/shared", "version": "1.0.0", "type": "module", "exports": "./index.ts" }\n',
   "packages/shared/index.ts": `export const error = (a: number, b: number): number => Math.abs(a - b);
 export const other = (a: number): number => a;
 `,
@@ -211,7 +212,8 @@ export const publish = deploy("publish", {
 const installed: Files = {
   "node_modules/stats/package.json":
     '{ "name": "stats", "version": "1.0.0", "type": "module", "exports": "./index.js", "dependencies": { "sums": "*" } }\n',
-  "node_modules/stats/index.js": 'import { sum } from "sums";\nexport const spread = (xs) => sum(xs) / xs.length;\n',
+  "node_modules/stats/index.js":
+    'import { sum } from "sums";\nexport const spread = (xs) => sum(xs) / xs.length;\n',
   "node_modules/sums/package.json":
     '{ "name": "sums", "version": "1.0.0", "type": "module", "exports": "./index.js" }\n',
   "node_modules/sums/index.js": "export const sum = (xs) => xs.reduce((a, b) => a + b, 0);\n",
@@ -236,7 +238,7 @@ export const fit = train("fit", {
 export const embed = data("embed", {
   inputs: { words: z.array(z.string()) },
   outputs: { vectors: csv(Vector) },
-  command: (i, o) => cmd\`python3 -m words.embed \${i.words} \${o.vectors}\`,
+  command: (i, o) => cmd\`python3 -m words.embed --lists words/lists \${i.words} \${o.vectors}\`,
 });
 
 export const shrink = data("shrink", {
@@ -269,6 +271,7 @@ def grow(n):
   "forest/prune.py": "def prune(n):\n    return n - 1  # one less\n",
   "forest/unused.py": "raise SystemExit\n",
   "words/__init__.py": "",
+  "words/lists/common.txt": "rain\nsun\n",
   "words/embed.py": "from words.spell import spell\nprint(spell('x'))\n",
   "words/spell.py": "def spell(word):\n    return word.lower()\n",
   "config/shrink.toml": "level = 3\n",

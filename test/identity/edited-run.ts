@@ -49,10 +49,15 @@ function whyOf(manifest: Manifest, planner: Planner): ReadonlyMap<string, readon
 function effect(step: ManifestStep, decision: RunDecision, store: Store, root: string): Made {
   const { code, packages, inputs } = decision.parts;
   const passed = step.body.type === "check" ? decision.inputs[step.body.pass] : undefined;
-  if (passed?.type === "object") return { outputs: { model: readFileSync(store.objects.pathOf(passed.content)) } };
+  if (passed?.type === "object")
+    return { outputs: { model: readFileSync(store.objects.pathOf(passed.content)) } };
   const text = digestOfJson({ code, packages, inputs }).slice(0, 12);
   if (step.target === undefined) {
-    return { outputs: Object.fromEntries(Object.entries(step.outputs).map(([port, kind]) => [port, bytesOf(kind, text)])) };
+    return {
+      outputs: Object.fromEntries(
+        Object.entries(step.outputs).map(([port, kind]) => [port, bytesOf(kind, text)]),
+      ),
+    };
   }
   writeFileSync(join(root, step.target), text);
   return { outputs: {}, target: { type: "file", digest: digestOf(text), size: text.length } };

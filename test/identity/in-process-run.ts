@@ -130,7 +130,16 @@ function conclude({
         if (step.target !== undefined) {
           const { target } = step;
           const content = made.target ?? null;
-          store.receipts.put({ target, step: step.id, key: decision.key, stepRun, run, content, outputs, at });
+          store.receipts.put({
+            target,
+            step: step.id,
+            key: decision.key,
+            stepRun,
+            run,
+            content,
+            outputs,
+            at,
+          });
         }
         store.runs.addStepRun({
           id: stepRun,

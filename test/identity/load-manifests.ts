@@ -37,7 +37,9 @@ process.on("message", (request: LoadRequest) => {
   const project = { root: request.root, storeRoot: `${request.root}/.mlpipe` };
   loadManifest(project, `${request.root}/${request.file}`, { cwd: request.root, set: request.set })
     .then((manifest): LoadAnswer => ({ manifest }))
-    .catch((error: unknown): LoadAnswer => ({ error: error instanceof Error ? error.message : String(error) }))
+    .catch((error: unknown): LoadAnswer => ({
+      error: error instanceof Error ? error.message : String(error),
+    }))
     .then((answer) => process.send?.(answer))
     .catch(() => process.exit(1));
 });

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   cpSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -64,6 +65,10 @@ export class Sandbox {
 
   path(file: string): string {
     return join(this.root, file);
+  }
+
+  exists(path: string): boolean {
+    return existsSync(this.path(path));
   }
 
   write(files: Files): void {

@@ -1,0 +1,143 @@
+/**
+ * Random pipelines under random sequences of edits, against a model that executes everything always:
+ * every output is right after every run, nothing runs again that was made of the same before, and
+ * nothing is taken from the cache that was made of something else.
+ *
+ * `MLPIPE_TEST_SEQUENCES` and `MLPIPE_TEST_CLI_SEQUENCES` say how many.
+ */
+import { digestOf } from "@mlpipe/store";
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import {
+  anyOperation,
+  anyShape,
+  describeOperation,
+  describeShape,
+  type Expected,
+  expectedOf,
+  firstState,
+  idOf,
+  nextState,
+  type Operation,
+  type Shape,
+  type State,
+} from "./random-pipeline.ts";
+import { CommandLineWorld, type Outcome, PlannedWorld, type World } from "./random-world.ts";
+
+const sequences = Number(process.env["MLPIPE_TEST_SEQUENCES"] ?? 150);
+const cliSequences = Number(process.env["MLPIPE_TEST_CLI_SEQUENCES"] ?? 4);
+const minutes = 60_000;
+
+/** A pipeline and what is done to it. */
+interface Story {
+  readonly shape: Shape;
+  readonly operations: readonly Operation[];
+}
+
+const anyStory: fc.Arbitrary<Story> = fc.record({
+  shape: anyShape,
+  operations: fc.array(anyOperation, { minLength: 5, maxLength: 12 }),
+});
+
+it(
+  "plans of random pipelines under random edits are sound and precise",
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(anyStory, async (story) => {
+        using world = new PlannedWorld();
+        await play(story, world);
+      }),
+      { numRuns: sequences },
+    );
+  },
+  20 * minutes,
+);
+
+it(
+  "runs of random pipelines under random edits are sound and precise",
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(anyStory, async (story) => {
+        using world = new CommandLineWorld();
+        await play(story, world);
+      }),
+      // To shrink would take hours.
+      { numRuns: cliSequences, endOnFailure: true },
+    );
+  },
+  60 * minutes,
+);
+
+/** Plays a story to its end, and looks at every run. */
+async function play({ shape, operations }: Story, world: World): Promise<void> {
+  const memory = new Memory();
+  const states = [firstState(shape)];
+  const told: string[] = [];
+  for (const operation of [{ do: "nothing" } as const, ...operations]) {
+    const before = states.at(-1);
+    if (before === undefined) throw new Error("there is a first state");
+    const state = nextState(shape, before, operation, states);
+    states.push(state);
+    told.push(describeOperation(operation));
+    world.write(shape, state);
+    const forced = disturb(shape, state, operation, world);
+    const expected = expectedOf(shape, state);
+    const gone = new Set(expected.filter(({ text }) => !world.hasObject(text)).map(({ text }) => text));
+    const outcomes = await world.run(shape, state, forced);
+    const faults = memory.look(expected, outcomes, forced, gone);
+    if (faults.length > 0) {
+      const lines = [...faults, "", "The pipeline:", describeShape(shape), "", "What was done:"];
+      throw new Error([...lines, ...told.map((line, index) => `  ${index}. ${line}`)].join("\n"));
+    }
+  }
+}
+
+/** Does what is not a change of the state; returns the steps to be forced. */
+function disturb(shape: Shape, state: State, operation: Operation, world: World): ReadonlySet<string> {
+  if (operation.do === "touch") world.touch(operation.at);
+  if (operation.do === "remove object") {
+    const expected = expectedOf(shape, state);
+    world.removeObject(expected[operation.at % expected.length]?.text ?? "");
+  }
+  return operation.do === "force" ? new Set([idOf(state, operation.at % shape.steps.length)]) : new Set();
+}
+
+/** What the runs of one story have made, by the model. */
+class Memory {
+  /** All that was ever made. */
+  readonly #made = new Set<string>();
+  /** What each step run made its output of. */
+  readonly #madeBy = new Map<string, string>();
+
+  /** What is wrong with a run. */
+  look(
+    expected: readonly Expected[],
+    outcomes: readonly Outcome[],
+    forced: ReadonlySet<string>,
+    gone: ReadonlySet<string>,
+  ): readonly string[] {
+    const faults: string[] = [];
+    expect(outcomes.map(({ id }) => id)).toEqual(expected.map(({ id }) => id));
+    const before = new Set(this.#made);
+    outcomes.forEach(({ id, status, stepRun, output, reasons }, index) => {
+      const model = expected[index];
+      if (model === undefined) return;
+      const { text, made } = model;
+      if (status === "ran") {
+        if (before.has(made) && !forced.has(id) && !gone.has(text))
+          faults.push(`${id} ran again, though it was made of the same before: ${reasons.join("; ")}`);
+        this.#made.add(made);
+        if (stepRun !== null) this.#madeBy.set(stepRun, made);
+      } else if (status === "cached") {
+        const then = this.#madeBy.get(stepRun ?? "");
+        if (then !== made)
+          faults.push(`${id} was cached, though it was made of something else: ${then} → ${made}`);
+        if (forced.has(id)) faults.push(`${id} was cached, though it was forced`);
+      } else {
+        faults.push(`${id} is ${status}`);
+      }
+      if (output !== digestOf(text)) faults.push(`${id} gives another output than ${JSON.stringify(text)}`);
+    });
+    return faults;
+  }
+}
