@@ -103,14 +103,13 @@ export class Scanner {
     if (!Node.isBindingElement(element) || !Node.isIdentifier(element.getNameNode())) return;
     const origin = this.#origins.of(element);
     if (origin === undefined) return;
-    const isRest = element.getDotDotDotToken() !== undefined;
     uses.push({
       node: element,
       origin,
       how: "bind",
       given: [],
       inherited: origin.length - 1,
-      isAlias: !isRest,
+      isAlias: true,
     });
   }
 }

@@ -1,5 +1,5 @@
 /** Files that a step opens by a path in its source, and not through a port. */
-import { isAbsolute, matchesGlob, resolve } from "node:path";
+import { matchesGlob, resolve } from "node:path";
 import { projectPath } from "../../project/project.ts";
 import type { LiteralPath, LiteralPaths } from "../literal-path.ts";
 import type { Use } from "../scan.ts";
@@ -66,14 +66,13 @@ function readVerdict(path: LiteralPath, name: string, { definition, identity }: 
   const fate = isFollowed
     ? "what is in it is not part of the key"
     : "its path is made of import.meta and cannot be followed, so no result is ever cached";
-  const inside = isAbsolute(name) ? name : name.replace(/\/$/, "/**");
   return {
     code: "MLP6107",
     what: name,
     message: (steps) => `${shown(path, name)} is read by ${steps}, and not through a port: ${fate}.`,
     hint:
       `Data comes in through a port: source(${JSON.stringify(name)}, …). ` +
-      `What belongs to the code is named: files: [${JSON.stringify(inside)}].`,
+      `What belongs to the code is named: files: [${JSON.stringify(name)}].`,
     ...(path.meta !== undefined && { cause: path.meta }),
   };
 }
