@@ -45,7 +45,8 @@ it(
     await fc.assert(
       fc.asyncProperty(anyStory, async (story) => {
         using world = new PlannedWorld();
-        await play(story, world);
+        const { faults, told } = await play(story, world);
+        expect(faults, told).toEqual([]);
       }),
       { numRuns: sequences },
     );
@@ -59,7 +60,8 @@ it(
     await fc.assert(
       fc.asyncProperty(anyStory, async (story) => {
         using world = new CommandLineWorld();
-        await play(story, world);
+        const { faults, told } = await play(story, world);
+        expect(faults, told).toEqual([]);
       }),
       // To shrink would take hours.
       { numRuns: cliSequences, endOnFailure: true },
@@ -68,28 +70,33 @@ it(
   60 * minutes,
 );
 
-/** Plays a story to its end, and looks at every run. */
-async function play({ shape, operations }: Story, world: World): Promise<void> {
+/** Plays a story until a run is wrong, or to its end; tells it for people to read. */
+async function play(
+  { shape, operations }: Story,
+  world: World,
+): Promise<{ readonly faults: readonly string[]; readonly told: string }> {
   const memory = new Memory();
   const states = [firstState(shape)];
-  const told: string[] = [];
+  let told = `the pipeline\n${describeShape(shape)}\nand what was done before each run:\n`;
   for (const operation of [{ do: "nothing" } as const, ...operations]) {
     const before = states.at(-1);
     if (before === undefined) throw new Error("there is a first state");
     const state = nextState(shape, before, operation, states);
+    told += `  ${states.length}. ${describeOperation(operation)}\n`;
     states.push(state);
-    told.push(describeOperation(operation));
     world.write(shape, state);
     const forced = disturb(shape, state, operation, world);
     const expected = expectedOf(shape, state);
     const gone = new Set(expected.filter(({ text }) => !world.hasObject(text)).map(({ text }) => text));
-    const outcomes = await world.run(shape, state, forced);
-    const faults = memory.look(expected, outcomes, forced, gone);
-    if (faults.length > 0) {
-      const lines = [...faults, "", "The pipeline:", describeShape(shape), "", "What was done:"];
-      throw new Error([...lines, ...told.map((line, index) => `  ${index}. ${line}`)].join("\n"));
+    let faults: readonly string[];
+    try {
+      faults = memory.look(expected, await world.run(shape, state, forced), forced, gone);
+    } catch (error) {
+      faults = [error instanceof Error ? error.message : String(error)];
     }
+    if (faults.length > 0) return { faults, told };
   }
+  return { faults: [], told };
 }
 
 /** Does what is not a change of the state; returns the steps to be forced. */
