@@ -90,7 +90,8 @@ export class Attempt {
   async run(): Promise<AttemptResult> {
     const startedAt = new Date();
     const damaged = this.#damagedInput();
-    if (damaged !== undefined) return notStarted(startedAt, damaged, this.#log("stdout"), this.#log("stderr"));
+    if (damaged !== undefined)
+      return notStarted(startedAt, damaged, this.#log("stdout"), this.#log("stderr"));
     const { root } = this.#place;
     const step = this.#step;
     this.#folder.make();
@@ -162,7 +163,11 @@ export class Attempt {
     const unkept = logs.find((log) => log.failure !== undefined)?.failure;
     if (unkept !== undefined) {
       const message = `What "${this.#step.id}" said could not be kept: ${unkept.message}.`;
-      const error = this.#error("MLP3032", message, "Nothing of the step was kept. Run again when the cause is gone.");
+      const error = this.#error(
+        "MLP3032",
+        message,
+        "Nothing of the step was kept. Run again when the cause is gone.",
+      );
       return { type: "failed", error, again: false };
     }
     const failure = this.#failure(ended, result, logs);
@@ -210,7 +215,9 @@ export class Attempt {
         return this.#error("MLP3002", `"${id}" starts ${program}, and there is no such program.`, hint);
       }
       const hint =
-        ended.failure.code === "E2BIG" ? "An argument is too long for the system: pass such a value as a file." : undefined;
+        ended.failure.code === "E2BIG"
+          ? "An argument is too long for the system: pass such a value as a file."
+          : undefined;
       return this.#error("MLP3002", `"${id}" could not start ${program}: ${ended.failure.message}.`, hint);
     }
     if (ended.timedOut) {

@@ -55,7 +55,14 @@ export class StepProcess {
     } catch (error) {
       // Arguments that are too long, too many open files: thrown, where a missing program is an event.
       const failure = error instanceof Error ? error : new Error(String(error));
-      this.ended = Promise.resolve({ code: null, signal: null, timedOut: false, stopped: false, failure, usage: null });
+      this.ended = Promise.resolve({
+        code: null,
+        signal: null,
+        timedOut: false,
+        stopped: false,
+        failure,
+        usage: null,
+      });
       return;
     }
     this.#child = child;

@@ -31,6 +31,8 @@ interface Tried {
   readonly attempt: Attempt;
   readonly outcome: AttemptResult["outcome"];
   readonly durationMs: number;
+  /** A file of its code that was edited while the run was going on. */
+  readonly edited: string | undefined;
 }
 
 type StepExecutorOptions = Pick<
@@ -111,12 +113,14 @@ export class StepExecutor {
   }
 
   async #attemptAll(step: ManifestStep, decision: RunDecision): Promise<Tried> {
-    const { emit, recorder, root, store, run, isHalted } = this.#options;
+    const { emit, planner, recorder, root, store, run, isHalted } = this.#options;
     const stepRun = uuid7();
     // What is gathered of the machine is gathered beside the step, not before it.
     const facts = recorder.facts();
     const allowed = 1 + (step.scheduling.retry ?? 0);
     const attempts: AttemptResult[] = [];
+    // Looked at on both sides of the execution: an edit that is taken back is seen on one of them.
+    const editedBefore = decision.cacheable ? planner.codeChanged(step.id) : undefined;
     const since = performance.now();
     for (let number = 1; ; number++) {
       emit({
@@ -153,18 +157,19 @@ export class StepExecutor {
         continue;
       }
       await facts;
-      return { stepRun, attempts, attempt, outcome, durationMs: Math.round(performance.now() - since) };
+      const durationMs = Math.round(performance.now() - since);
+      const edited = editedBefore ?? (decision.cacheable ? planner.codeChanged(step.id) : undefined);
+      return { stepRun, attempts, attempt, outcome, durationMs, edited };
     }
   }
 
   /** Keeps what the last attempt made, or the record that it made nothing. */
   async #conclude(step: ManifestStep, decision: RunDecision, tried: Tried): Promise<Settled> {
     const { planner, recorder, run, store, root, emit } = this.#options;
-    const { attempt, outcome, stepRun, durationMs } = tried;
+    const { attempt, outcome, stepRun, durationMs, edited } = tried;
     const details = planner.details(decision, step.id);
     const record = this.#recordOf(step, decision, tried, { details });
     const base = { key: decision.key, stepRun, reasons: decision.reasons, durationMs };
-    const edited = decision.cacheable ? planner.codeChanged(step.id) : undefined;
     const cacheable = decision.cacheable && edited === undefined;
     if (edited !== undefined && outcome.type === "made") {
       const message = `${relative(root, edited).split(sep).join("/")} was edited while the run was going on: the result of ${step.id} is not cached.`;

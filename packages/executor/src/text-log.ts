@@ -71,7 +71,7 @@ export class TextLog {
       mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 });
       this.#file = openSync(this.path, "a", 0o600);
     }
-    for (let from = 0; from < bytes.length; ) from += writeSync(this.#file, bytes, from);
+    for (let from = 0; from < bytes.length;) from += writeSync(this.#file, bytes, from);
     this.#size += bytes.length;
   }
 

@@ -76,7 +76,12 @@ export class UsageWatch {
     for (const pid of pids) {
       const sample = sampleOf(pid);
       if (sample === undefined) continue;
-      const seen = this.#seen.get(pid) ?? { userTicks: 0, systemTicks: 0, peakKib: 0, started: sample.started };
+      const seen = this.#seen.get(pid) ?? {
+        userTicks: 0,
+        systemTicks: 0,
+        peakKib: 0,
+        started: sample.started,
+      };
       seen.userTicks = Math.max(seen.userTicks, sample.userTicks);
       seen.systemTicks = Math.max(seen.systemTicks, sample.systemTicks);
       seen.peakKib = Math.max(seen.peakKib, sample.peakKib);

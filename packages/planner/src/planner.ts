@@ -68,13 +68,18 @@ export class Planner {
     this.#history = new History(options.store, options.manifest, this.#documents);
     this.#now = options.now ?? Date.now();
     this.#steps = new Map(options.manifest.steps.map((step) => [step.id, step]));
-    const { root, store, env } = options;
+    this.#identities = this.#newIdentities(options.manifest.steps);
+  }
+
+  /** What looks at code, with nothing remembered yet. */
+  #newIdentities(steps: readonly ManifestStep[]): Identities {
+    const { root, store, env } = this.#options;
     const hash = (path: string): Digest => store.index.contentOf(path).digest;
     let typescript: TypeScriptCode | undefined;
     let command: CommandCode | undefined;
-    this.#identities = new Identities({
+    return new Identities({
       root,
-      steps: options.manifest.steps,
+      steps,
       env,
       typescript: () => (typescript ??= new TypeScriptCode({ projectRoot: root, hash })),
       command: () => (command ??= new CommandCode({ projectRoot: root, hash, env: plumbingOf(env) })),
@@ -92,11 +97,17 @@ export class Planner {
   }
 
   /**
-   * The first file of a step's code that was written to since this session began. What a step did
+   * A file by which a step's code is no longer what this session found it to be. What the step does
    * then belongs to no key: nobody can say which content its process has loaded.
    */
   codeChanged(id: string): string | undefined {
-    return this.identityOf(id).files.find((path) => this.#began.hasPassed(path));
+    const known = this.identityOf(id);
+    const edited = known.files.find((path) => this.#began.hasPassed(path));
+    if (edited === undefined) return undefined;
+    // An edit beside what the step reaches is none of its business.
+    const now = this.#newIdentities([this.#step(id)]).of(this.#step(id));
+    const same = now.code.digest === known.code.digest && now.packages.digest === known.packages.digest;
+    return same ? undefined : edited;
   }
 
   /**

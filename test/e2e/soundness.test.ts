@@ -1,0 +1,155 @@
+/** Ways in which a cache could lie, each once found, none allowed to come back. */
+import { chmodSync, existsSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { finished, Project } from "./project.ts";
+import { smallPipeline } from "./small-pipeline.ts";
+
+/** The path of an object, by what a run says of an output. */
+const objectOf = (project: Project, digest: string | undefined): string =>
+  join(project.root, ".mlpipe/objects", (digest ?? "").slice(0, 2), (digest ?? "").slice(2));
+
+describe("a cache never lies", () => {
+  it("about two steps that one factory made", async () => {
+    using project = new Project({
+      "steps.ts": `import { data } from "mlpipe";
+import { z } from "zod";
+const make = (column: string) => data(column, { outputs: { n: z.string() }, run: () => ({ n: column }) });
+export const age = make("age");
+export const size = make("size");
+export const [left, right] = [make("left"), make("right")];
+const all = { north: make("north"), south: make("south") };
+export const { north, south } = all;
+`,
+      "made.pipeline.ts": `import { pipeline } from "mlpipe";
+import { z } from "zod";
+import * as steps from "./steps.ts";
+export default pipeline("made", z.object({}), () =>
+  Object.fromEntries(["age", "size", "left", "right", "north", "south"].map((name) => [name, steps[name]({}).n])),
+);
+`,
+    });
+    const names = ["age", "size", "left", "right", "north", "south"];
+    expect(await project.statuses("--jobs", "1")).toEqual({ ran: names });
+    expect(names.map((name) => JSON.parse(project.read(`artifacts/made/${name}.json`)))).toEqual(names);
+  });
+
+  it("about code that was edited while the run was going on", async () => {
+    const files = {
+      "h.ts": `export const h = () => "v1";\n`,
+      "steps.ts": `import { data } from "mlpipe";
+import { existsSync, writeFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { z } from "zod";
+import { h } from "./h.ts";
+export const long = data("long", {
+  outputs: { n: z.int() },
+  async run() {
+    writeFileSync("started.mark", "");
+    while (!existsSync("go.mark")) await pause(20);
+    return { n: 1 };
+  },
+});
+export const two = data("two", { inputs: { n: z.int() }, outputs: { text: z.string() }, run: ({ n }) => ({ text: h() + n }) });
+`,
+      "edited.pipeline.ts": `import { pipeline } from "mlpipe";
+import { z } from "zod";
+import { long, two } from "./steps.ts";
+export default pipeline("edited", z.object({}), () => two({ n: long({}).n }));
+`,
+    };
+    using project = new Project(files);
+    const ended = finished(project.start(["run", "--json"]));
+    while (!existsSync(join(project.root, "started.mark"))) await pause(20);
+    project.write({ "h.ts": `export const h = () => "v2";\n`, "go.mark": "" });
+    const { stdout, stderr, exit } = await ended;
+    expect(exit, stderr).toBe(0);
+    expect(stderr).toContain("h.ts was edited while the run was going on: the result of two is not cached.");
+    expect(stdout).toContain('"status": "succeeded"');
+    project.write({ "h.ts": files["h.ts"] });
+    const again = await project.run();
+    expect(again.steps.map(({ status }) => status)).toEqual(["cached", "ran"]);
+    expect(JSON.parse(project.read("artifacts/edited/text.json"))).toBe("v11");
+  });
+
+  it("about an object that was damaged: it is dropped and made anew", async () => {
+    using project = new Project(smallPipeline);
+    const first = await project.run();
+    const object = objectOf(project, first.steps[1]?.outputs["model"]?.digest);
+    chmodSync(object, 0o644);
+    writeFileSync(object, '{"slope": 9.0}'.padEnd(project.read("artifacts/line/model.json").length, " "));
+    project.edit("steps/score.ts", "Math.abs(y - slope * x)", "Math.abs(slope * x - y)");
+    const run = await project.run();
+    expect(run.exit).toBe(1);
+    expect(run.steps.find(({ id }) => id === "score")).toMatchObject({
+      status: "failed",
+      error: {
+        code: "MLP3034",
+        message: 'The input model of "score", made by fit, was damaged in the store.',
+      },
+    });
+    const healed = await project.run();
+    expect(healed.steps.map(({ id, status }) => `${id} ${status}`)).toEqual([
+      "split cached",
+      "fit ran",
+      "score ran",
+      "good-enough cached",
+      "publish cached",
+    ]);
+    expect(healed.steps[2]?.metrics).toEqual({ mae: 0 });
+  });
+
+  it("about a damaged object that is only returned", async () => {
+    using project = new Project(smallPipeline);
+    const first = await project.run();
+    for (const [step, port, artifact] of [
+      [2, "metrics", "metrics.json"],
+      [0, "rows", "rows.json"],
+    ] as const) {
+      const object = objectOf(project, first.steps[step]?.outputs[port]?.digest);
+      chmodSync(object, 0o644);
+      writeFileSync(object, "Z");
+      project.write({ [`artifacts/line/${artifact}`]: "gone" });
+      await project.mlpipe("run");
+      expect((await project.run()).exit).toBe(0);
+      expect(project.read(`artifacts/line/${artifact}`)).not.toContain("Z");
+    }
+  });
+
+  it("about items of each whose keys look alike", async () => {
+    using project = new Project({
+      "steps.ts": `import { data, dir, many } from "mlpipe";
+import { z } from "zod";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+export const make = data("make", {
+  inputs: { key: z.string() },
+  outputs: { folder: dir() },
+  async run({ key }, out) {
+    writeFileSync(join(out.folder.path, "key.txt"), key);
+  },
+});
+export const list = data("list", {
+  inputs: { folders: many(dir()) },
+  outputs: { keys: z.array(z.string()) },
+  run: ({ folders }) => ({ keys: [...folders].map(([key, { path }]) => key + " in " + path.split("/").at(-1)) }),
+});
+`,
+      "alike.pipeline.ts": `import { each, pipeline } from "mlpipe";
+import { z } from "zod";
+import { list, make } from "./steps.ts";
+export default pipeline("alike", z.object({}), () => {
+  const made = each(["a:b", "a_b", "a@b", ".", "..", "-x"], (key) => key, (key) => make({ key }));
+  return { keys: list({ folders: made.folder }).keys, folders: made.folder };
+});
+`,
+    });
+    const run = await project.run();
+    expect(run.exit).toBe(0);
+    expect(new Set(readdirSync(join(project.root, "artifacts/alike/folders"))).size).toBe(6);
+    const keys = JSON.parse(project.read("artifacts/alike/keys.json")) as string[];
+    expect(new Set(keys.map((text) => text.split(" in ")[1])).size).toBe(6);
+    expect(await project.statuses()).toEqual({ cached: run.steps.map(({ id }) => id) });
+  });
+});
