@@ -1,0 +1,152 @@
+/** Writes the page of the benchmarks. */
+import { budgets } from "./budgets.ts";
+import { type Entry, median, type Results } from "./results.ts";
+import type { Measure } from "./tool.ts";
+import type { Shape } from "./workload.ts";
+
+/** @param cores of the machine */
+export function page(results: Results, cores: number): string {
+  const { file } = results;
+  const notes = new Footnotes();
+  const versions = Object.entries(file.versions).map(([name, version]) => `${name} ${version}`);
+  const missing = Object.entries(file.missing).map(([name, reason]) => `${name}: ${reason}.`);
+  return `${[
+    "# Benchmarks",
+    `Measured ${file.date.slice(0, 10)} on a machine with ${file.machine}, by \`pnpm bench\`, which writes this page.`,
+    file.complete
+      ? "Compare within a table only: another machine has other numbers, and much the same ratios."
+      : "**A partial run**: not every tool, workload or size was asked for. What is here was measured; what is not, was not.",
+    "Every tool has the same trivial work, `cp` of one small file per step, and may do two things at once. All are " +
+      "measured in turn, A B C A B C …; a number is the median in milliseconds of wall clock, from the start of the " +
+      `process to its end. A run of everything has ${file.minutes} minutes: what would not fit is a dash with its reason, and is not asked for more.`,
+    "## Budgets",
+    ...budgetTable(results, cores),
+    "## No-op: nothing has changed",
+    "![No-op by number of steps](no-op.svg)",
+    ...times(results, "fan", "no-op", notes),
+    "In a chain, where each step takes what the one before it made:",
+    ...times(results, "chain", "no-op", notes),
+    "## Cold: nothing is kept from before",
+    "![Cold run by number of steps](cold.svg)",
+    ...times(results, "fan", "cold", notes),
+    "In a chain:",
+    ...times(results, "chain", "cold", notes),
+    "## One leaf: one source of a fan was edited",
+    ...times(results, "fan", "leaf", notes),
+    "## Plan: what would run?",
+    "`mlpipe plan`, `make -n`, `ninja -n`, `scons -n`, `snakemake -n`, `doit list --status`, `turbo --dry`, `dvc repro --dry`.",
+    ...times(results, "fan", "plan", notes),
+    "## Peak memory",
+    `MiB of the largest process of a tool, over all measures of a fan. Less than ${mib(file.memoryFloor)} cannot be told apart here.`,
+    ...memory(results),
+    "## Many small and few large inputs",
+    "One step with a folder of many small files among its inputs, cold and with nothing changed:",
+    ...times(results, "files", "cold", notes),
+    ...times(results, "files", "no-op", notes),
+    "One step with four large files among its inputs, in MiB (0: four files of one byte):",
+    ...times(results, "large", "cold", notes),
+    ...times(results, "large", "no-op", notes),
+    "## Starting",
+    ...times(results, "start", "no-op", notes),
+    "## What is compared",
+    `Versions: ${versions.join(", ")}.`,
+    ...(missing.length === 0 ? [] : [`Left out: ${missing.join(" ")}`]),
+    [
+      "- mlpipe is what users get: built, packed, installed by npm, started as `node node_modules/mlpipe/bin/mlpipe.js`.",
+      "- Floors are no tools. The bare planner reads a manifest and an index, looks at every input and prints a count; " +
+        "the bare spawner starts the commands two at a time; the durable one also captures their output and syncs what they wrote.",
+      "- make, ninja, snakemake and redun go by modification times, doit looks at content when times differ; the others by content.",
+      "- turbo is started as its native binary, without its npm wrapper. It starts each task by `npm run`: beyond 100 " +
+        "tasks its first run is made by a stand-in for npm, and not measured.",
+      "- doit keeps its state as JSON; DVC runs stages one at a time; daemons, telemetry and update checks are off.",
+    ].join("\n"),
+    "## Again",
+    "```sh\npnpm bench\npnpm bench --only mlpipe,floors,ninja --sizes 10,100 --workloads fan --repeat 3 --minutes 5\n```",
+    "Raw results: [results.json](results.json).",
+    ...notes.lines(),
+  ].join("\n\n")}\n`;
+}
+
+function budgetTable(results: Results, cores: number): readonly string[] {
+  const rows = budgets(results, cores).map(({ work, limit, found }) =>
+    found === undefined
+      ? [work, limit, "–", "not measured"]
+      : [work, limit, found.text, found.met ? "met" : "**not met**"],
+  );
+  return [table(["work", "budget", "found", ""], rows)];
+}
+
+/** Numbers the reasons for dashes, each once. */
+class Footnotes {
+  readonly #numbers = new Map<string, number>();
+
+  mark(reason: string): string {
+    const number = this.#numbers.get(reason) ?? this.#numbers.size + 1;
+    this.#numbers.set(reason, number);
+    return `–[^${number}]`;
+  }
+
+  lines(): readonly string[] {
+    return [...this.#numbers].map(([reason, number]) => `[^${number}]: ${reason}`);
+  }
+}
+
+function times(results: Results, shape: Shape, measure: Measure, notes: Footnotes): readonly string[] {
+  const sizes = results.sizes(shape);
+  const tools = results.tools(shape, measure);
+  if (tools.length === 0) return ["Not measured."];
+  const heads = shape === "start" ? ["ms"] : sizes.map((size) => size.toLocaleString("en"));
+  const rows = tools.map((tool) => [
+    named(results, tool),
+    ...sizes.map((size) => cell(results.entry(shape, size, measure, tool), notes)),
+  ]);
+  return [table(["", ...heads], rows)];
+}
+
+function cell(entry: Entry | undefined, notes: Footnotes): string {
+  const ms = median(entry?.ms ?? []);
+  if (ms !== undefined) return bold(entry?.tool, rounded(ms));
+  return entry?.reason === undefined ? "–" : notes.mark(entry.reason);
+}
+
+function memory(results: Results): readonly string[] {
+  const tools = results.tools("fan", "no-op");
+  const sizes = results.sizes("fan");
+  if (tools.length === 0) return ["Not measured."];
+  const rows = tools.map((tool) => [
+    named(results, tool),
+    ...sizes.map((size) => {
+      const peak = results.peak("fan", size, tool);
+      if (peak === undefined) return "–";
+      const visible = peak > results.file.memoryFloor + 512 * 1024;
+      return bold(tool, visible ? mib(peak) : `< ${mib(results.file.memoryFloor)}`);
+    }),
+  ]);
+  return [table(["", ...sizes.map((size) => size.toLocaleString("en"))], rows)];
+}
+
+function named(results: Results, tool: string): string {
+  const floor = results.file.entries.some((entry) => entry.tool === tool && entry.role === "floor");
+  return floor ? `*${tool}*` : bold(tool, tool);
+}
+
+function bold(tool: string | undefined, text: string): string {
+  return tool === "mlpipe" ? `**${text}**` : text;
+}
+
+/** Three digits say as much as a noisy machine knows. */
+function rounded(ms: number): string {
+  if (ms < 10) return ms.toFixed(1);
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(ms)) - 2);
+  return (Math.round(ms / unit) * unit).toLocaleString("en");
+}
+
+function mib(bytes: number): string {
+  return String(Math.round(bytes / 1024 / 1024));
+}
+
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  const rule = heads.map((_, i) => (i === 0 ? "---" : "---:"));
+  return [line(heads), line(rule), ...rows.map(line)].join("\n");
+}
