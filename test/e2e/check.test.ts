@@ -1,8 +1,9 @@
 /** What `mlpipe check` says about steps that depend on more than they declare. */
-import { cpSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { Project } from "./project.ts";
+import { finished, mlpipe, Project } from "./project.ts";
 import { smallPipeline } from "./small-pipeline.ts";
 
 /** A project with every kind of finding. */
@@ -250,5 +251,141 @@ describe("mlpipe check", () => {
       "
     `);
     expect(exit).toBe(2);
+  });
+
+  it("says the same as JSON", async () => {
+    using project = new Project(careless);
+    const { exit, stdout, stderr } = await project.mlpipe("check", "--json");
+    expect(stderr).toBe("");
+    expect(exit).toBe(2);
+    const document: unknown = JSON.parse(stdout);
+    expect(document).toMatchObject({ schemaVersion: 1, pipeline: "careless" });
+    expect(document).toHaveProperty("findings.1", {
+      code: "MLP6102",
+      severity: "error",
+      message:
+        "new Date() is reached by load, fit and score: the result depends on when it was made, and the key does not.",
+      hint: expect.stringContaining("Make the date a param"),
+      at: { file: "lib/ambient.ts", line: 8, column: 14 },
+      steps: ["load", "fit", "score"],
+    });
+  });
+
+  it("executes nothing of the steps", async () => {
+    using project = new Project(careless);
+    project.edit("steps.ts", "const weight", 'writeFileSync("ran.txt", ""); const weight');
+    await project.mlpipe("check");
+    expect(existsSync(join(project.root, "ran.txt"))).toBe(false);
+    expect((await project.mlpipe("runs")).stdout).toBe("Nothing has run here yet.\n");
+  });
+
+  it("warnings alone are no failure", async () => {
+    using project = new Project(smallPipeline);
+    project.edit("steps/fit.ts", "seed: seed()", "seed: z.int()");
+    const { exit, stdout } = await project.mlpipe("check");
+    expect(stdout).toMatchInlineSnapshot(`
+      "MLP6111  Warning: The training "fit" has no seed() port, so nobody can tell whether it can be repeated.
+
+        steps/fit.ts:4:20
+          2 | import { z } from "zod";
+          3 | import { Point } from "../rows.ts";
+        > 4 | export const fit = train("fit", {
+            |                    ^
+          5 |   inputs: { points: csv(Point), shrink: z.number(), seed: z.int() },
+          6 |   outputs: { model: model("json") },
+
+        → Take a seed through a port: seed: seed().
+
+      1 warning
+      "
+    `);
+    expect(exit).toBe(0);
+  });
+
+  it("prints nothing where there is nothing to say", async () => {
+    using project = new Project(smallPipeline);
+    expect(await project.mlpipe("check")).toMatchObject({ exit: 0, stdout: "", stderr: "" });
+    expect(JSON.parse((await project.mlpipe("check", "--json")).stdout)).toEqual({
+      schemaVersion: 1,
+      pipeline: "line",
+      findings: [],
+    });
+  });
+
+  it("has nothing to say of the example", async () => {
+    const weather = join(import.meta.dirname, "../../examples/weather");
+    const child = spawn(process.execPath, [mlpipe, "-C", weather, "check"], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    expect(await finished(child)).toMatchObject({ exit: 0, stdout: "", stderr: "" });
+  });
+});
+
+describe("a deploy", () => {
+  it("may look at the clock, ask the network and write its target, and no more", async () => {
+    using project = new Project(smallPipeline);
+    project.edit(
+      "steps/publish.ts",
+      "await mkdir(target",
+      `await fetch(\`https://example.com/\${Date.now()}\`).catch(() => {});
+    await writeFile("deployed/when.txt", new Date().toISOString());
+    await writeFile("published.txt", String(Math.random()));
+    await mkdir(target`,
+    );
+    const { exit, stdout } = await project.mlpipe("check");
+    expect(stdout).toMatchInlineSnapshot(`
+      "MLP6108  published.txt is written by publish and lies outside of the target: nobody looks whether it is still there.
+
+        steps/publish.ts:9:11
+           7 |     await fetch(\`https://example.com/\${Date.now()}\`).catch(() => {});
+           8 |     await writeFile("deployed/when.txt", new Date().toISOString());
+        >  9 |     await writeFile("published.txt", String(Math.random()));
+             |           ^
+          10 |     await mkdir(target, { recursive: true });
+          11 |     await writeFile(\`\${target}/model.json.new\`, await model.text());
+
+        → A deploy writes its target and nothing else: write below deployed.
+
+      1 error
+      "
+    `);
+    expect(exit).toBe(2);
+  });
+});
+
+describe("a gate", () => {
+  it("is checked like any other step", async () => {
+    using project = new Project(smallPipeline);
+    project.edit(
+      "steps/gate.ts",
+      "metrics.mae <= limit",
+      "metrics.mae <= Number(process.env.LIMIT ?? limit)",
+    );
+    const { exit, stdout } = await project.mlpipe("check");
+    expect(stdout).toMatchInlineSnapshot(`
+      "MLP6101  process.env.LIMIT is read by good-enough and not declared: there it is always undefined.
+
+        steps/gate.ts:6:56
+          4 |   inputs: { model: model("json"), metrics: metrics({ mae: "min" }), limit: z.number() },
+          5 |   pass: "model",
+        > 6 |   check: ({ metrics, limit }) => metrics.mae <= Number(process.env.LIMIT ?? limit) || \`mae \${metrics.mae} is above \${limit}\`,
+            |                                                        ^
+          7 | });
+
+        → Declare it: env: ["LIMIT"], or env: [secret("LIMIT")] if its value must not be recorded.
+
+      1 error
+      "
+    `);
+    expect(exit).toBe(2);
+  });
+});
+
+describe("a pipeline that does not hold", () => {
+  it("is an error of its own, as for every command", async () => {
+    using project = new Project(smallPipeline);
+    const { exit, stderr } = await project.mlpipe("check", "other");
+    expect(exit).toBe(2);
+    expect(stderr).toContain("MLP6003");
   });
 });

@@ -128,7 +128,7 @@ export class Config {
         "re-exported env": "MLP6101 process.env.RATE is read by it and not declared: there it is always undefined.",
         "spread": "MLP6101 process.env is passed on as a whole by it: which variables are needed cannot be told.",
         "the rest": [
-          "MLP6101 process.env is passed on as a whole by it: which variables are needed cannot be told.",
+          "MLP6101 process.env.RATE is read by it and not declared: there it is always undefined.",
           "MLP6101 process.env is passed on as a whole by it: which variables are needed cannot be told.",
         ],
         "through globalThis": "MLP6101 process.env.RATE is read by it and not declared: there it is always undefined.",
@@ -192,7 +192,7 @@ describe("the clock", () => {
       {
         "Date as a function": "MLP6102 Date() is reached by it: the result depends on when it was made, and the key does not.",
         "Date.now": "MLP6102 Date.now() is reached by it: the result depends on when it was made, and the key does not.",
-        "Temporal": "nothing",
+        "Temporal": "MLP6102 Temporal.Now.instant() is reached by it: the result depends on when it was made, and the key does not.",
         "a Date of one's own": "nothing",
         "a date given": "nothing",
         "a maxAge": "nothing",

@@ -44,17 +44,7 @@ export function filesOf(
     writing: (use, step) => {
       const path = find(use, "writes");
       if (path === undefined || isHarmless(path, step, root)) return undefined;
-      const name = projectPath(root, path.text);
-      return {
-        code: "MLP6108",
-        what: name,
-        message: (steps) =>
-          `${shown(path, name)} is written by ${steps}, and not through a port: it is not kept, and a cached step does not write it again.`,
-        hint:
-          step.definition.kind === "deploy"
-            ? `A deploy writes its target: write below ${step.definition.target ?? "it"}.`
-            : "Declare an output port and write through it: out.NAME.write(…), or to the path out.NAME.path.",
-      };
+      return writeVerdict(path, projectPath(root, path.text), step);
     },
   };
 }
@@ -74,6 +64,26 @@ function readVerdict(path: LiteralPath, name: string, { definition, identity }: 
       `Data comes in through a port: source(${JSON.stringify(name)}, …). ` +
       `What belongs to the code is named: files: [${JSON.stringify(name)}].`,
     ...(path.meta !== undefined && { cause: path.meta }),
+  };
+}
+
+function writeVerdict(path: LiteralPath, name: string, { definition: { kind, target } }: StepFacts): Verdict {
+  const file = shown(path, name);
+  if (kind === "deploy") {
+    return {
+      code: "MLP6108",
+      what: name,
+      message: (steps) =>
+        `${file} is written by ${steps} and lies outside of the target: nobody looks whether it is still there.`,
+      hint: `A deploy writes its target and nothing else: write below ${target ?? "it"}.`,
+    };
+  }
+  return {
+    code: "MLP6108",
+    what: name,
+    message: (steps) =>
+      `${file} is written by ${steps}, and not through a port: it is not kept, and a cached step does not write it again.`,
+    hint: "Declare an output port and write through it: out.NAME.write(…), or to the path out.NAME.path.",
   };
 }
 
