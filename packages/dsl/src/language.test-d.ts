@@ -256,3 +256,9 @@ export const folder = data("folder", {
     void out.images.write;
   },
 });
+
+// Values that are written out where they are returned.
+data("listing", {
+  outputs: { names: z.array(z.string()), nested: z.object({ pairs: z.array(z.array(z.number())) }) },
+  run: () => ({ names: ["a", "b"], nested: { pairs: [[1, 2]] } }),
+});

@@ -57,8 +57,18 @@ export type Writers<O extends Ports> = { readonly [Name in keyof O]: WriterOf<O[
 type Written<P> = P extends Kind
   ? P["~writes"]
   : P extends StandardSchemaV1
-    ? StandardSchemaV1.InferInput<P>
+    ? Literal<StandardSchemaV1.InferInput<P>>
     : never;
+
+/**
+ * A value as it may be written out where it is returned: the compiler takes `["a"]` for a read-only
+ * tuple there, and what is returned is only read.
+ */
+type Literal<Value> = Value extends readonly (infer Item)[]
+  ? readonly Literal<Item>[]
+  : Value extends object
+    ? { readonly [Name in keyof Value]: Literal<Value[Name]> }
+    : Value;
 
 type ReturnedNames<O> = { [Name in keyof O]: FillOf<O[Name]> extends "return" ? Name : never }[keyof O];
 
