@@ -142,7 +142,7 @@ export const anyOperation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("rewrite module"), at: place, noise: fc.nat(15) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("revert"), to: fc.nat(11) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom("change extension", "nothing") }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom("touch", "force", "remove object"), at: place }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constantFrom("touch", "force", "remove object"), at: place }) },
 );
 
 /** The state before any operation. */

@@ -109,6 +109,8 @@ function disturb(shape: Shape, state: State, operation: Operation, world: World)
   return operation.do === "force" ? new Set([idOf(state, operation.at % shape.steps.length)]) : new Set();
 }
 
+const nothing: Expected = { id: "", text: "", made: "" };
+
 /** What the runs of one story have made, by the model. */
 class Memory {
   /** All that was ever made. */
@@ -126,24 +128,27 @@ class Memory {
     const faults: string[] = [];
     expect(outcomes.map(({ id }) => id)).toEqual(expected.map(({ id }) => id));
     const before = new Set(this.#made);
-    outcomes.forEach(({ id, status, stepRun, output, reasons }, index) => {
-      const model = expected[index];
-      if (model === undefined) return;
-      const { text, made } = model;
-      if (status === "ran") {
-        if (before.has(made) && !forced.has(id) && !gone.has(text))
-          faults.push(`${id} ran again, though it was made of the same before: ${reasons.join("; ")}`);
-        this.#made.add(made);
-        if (stepRun !== null) this.#madeBy.set(stepRun, made);
-      } else if (status === "cached") {
-        const then = this.#madeBy.get(stepRun ?? "");
-        if (then !== made)
-          faults.push(`${id} was cached, though it was made of something else: ${then} → ${made}`);
-        if (forced.has(id)) faults.push(`${id} was cached, though it was forced`);
-      } else {
-        faults.push(`${id} is ${status}`);
-      }
+    const ranNow = new Set<string>();
+    // Steps run side by side: one may be given what a later one of the same key has made.
+    outcomes.forEach(({ id, status, stepRun, reasons }, index) => {
+      const { text, made } = expected[index] ?? nothing;
+      if (status !== "ran") return;
+      if (stepRun !== null) this.#madeBy.set(stepRun, made);
+      this.#made.add(made);
+      if (forced.has(id)) return;
+      if (before.has(made) && !gone.has(text))
+        faults.push(`${id} ran again, though it was made of the same before: ${reasons.join("; ")}`);
+      if (ranNow.has(made)) faults.push(`${id} ran, though another step of this run was made of the same`);
+      ranNow.add(made);
+    });
+    outcomes.forEach(({ id, status, stepRun, output }, index) => {
+      const { text, made } = expected[index] ?? nothing;
       if (output !== digestOf(text)) faults.push(`${id} gives another output than ${JSON.stringify(text)}`);
+      if (status === "ran") return;
+      if (status !== "cached" || forced.has(id)) faults.push(`${id} is ${status}`);
+      const then = this.#madeBy.get(stepRun ?? "");
+      if (then !== made)
+        faults.push(`${id} was cached, though it was made of something else: ${then} → ${made}`);
     });
     return faults;
   }

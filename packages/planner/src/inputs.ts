@@ -11,7 +11,7 @@ import {
   type ManifestStep,
   MlpipeError,
 } from "@mlpipe/dsl";
-import { type Content, type Digest, digestOfJson } from "@mlpipe/store";
+import { type Content, type Digest, digestOf, digestOfJson } from "@mlpipe/store";
 import type { ResolvedInput } from "./plan.ts";
 
 /** How the content of things is found out. */
@@ -139,7 +139,8 @@ export function innermost(kind: KindSpec): KindSpec {
     : kind;
 }
 
-const absentDigest = digestOfJson({ absent: true });
+// Not of JSON: a document that is there must not pass for one that is not, whatever it says.
+const absentDigest = digestOf("\0absent");
 
 /** The digest by which an input enters the key. */
 export function inputDigest(input: ResolvedInput): Digest {
