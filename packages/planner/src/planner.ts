@@ -10,6 +10,7 @@ import {
   type Store,
 } from "@mlpipe/store";
 import { CommandCode } from "./command/command.ts";
+import { CodeMemory } from "./code-memory.ts";
 import { TypeScriptCode } from "./code/typescript.ts";
 import { plumbingOf } from "./environment/environment.ts";
 import { FileClock } from "./file-clock.ts";
@@ -81,7 +82,8 @@ export class Planner {
       root,
       steps,
       env,
-      typescript: () => (typescript ??= new TypeScriptCode({ projectRoot: root, hash })),
+      typescript: () =>
+        (typescript ??= new TypeScriptCode({ projectRoot: root, hash, memory: new CodeMemory(store) })),
       command: () => (command ??= new CommandCode({ projectRoot: root, hash, env: plumbingOf(env) })),
     });
   }
@@ -210,8 +212,7 @@ export class Planner {
       if (decided.decision === "cached") outputs.set(upstream.id, decided.entry.outputs);
     }
     const { decision, reasons } = this.decide(id, outputOf);
-    const { store, manifest } = this.#options;
-    const compared = against ?? store.runs.latestStepRun(manifest.pipeline, id, "ran");
+    const compared = against ?? this.#history.lastUsed(id);
     if (compared === undefined || (against === undefined && decision !== "unknown")) {
       return { decision, against: compared?.id ?? null, reasons };
     }

@@ -37,6 +37,7 @@ const migrations: readonly string[] = [
      path TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER NOT NULL,
      entries INTEGER NOT NULL, seal INTEGER NOT NULL, stamps BLOB NOT NULL, names TEXT NOT NULL, digests BLOB NOT NULL
    );`,
+  "CREATE TABLE facts (key TEXT PRIMARY KEY, document TEXT NOT NULL, seal INTEGER NOT NULL)",
 ];
 
 /** How long to wait for another writer. Transactions of mlpipe take milliseconds, so this is for a machine in distress. */

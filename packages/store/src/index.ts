@@ -3,6 +3,7 @@ export { canonicalJson } from "./canonical.ts";
 export type { Claim, Claims } from "./claims.ts";
 export { digestOf, digestOfJson, isDigest, type Content, type Digest } from "./digest.ts";
 export { StoreError, storeErrors, type StoreErrorCode } from "./errors.ts";
+export type { Facts } from "./facts.ts";
 export type { Objects } from "./objects.ts";
 export type { Parts } from "./parts.ts";
 export type { Publication } from "./publish.ts";

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { StoredCacheEntries, type CacheEntries } from "./cache-entries.ts";
 import { StoredClaims, type Claims } from "./claims.ts";
 import { Database } from "./database.ts";
+import { StoredFacts, type Facts } from "./facts.ts";
 import { layoutOf, makeLayout, type Layout } from "./layout.ts";
 import { StoredObjects, type Objects } from "./objects.ts";
 import { StoredParts, type Parts } from "./parts.ts";
@@ -18,6 +19,7 @@ export interface Store extends Disposable {
   readonly index: StatIndex;
   readonly cache: CacheEntries;
   readonly parts: Parts;
+  readonly facts: Facts;
   readonly runs: RunIndex;
   readonly receipts: Receipts;
   readonly claims: Claims;
@@ -63,6 +65,7 @@ class LocalStore implements Store {
   readonly index: StoredStatIndex;
   readonly cache: StoredCacheEntries;
   readonly parts: StoredParts;
+  readonly facts: StoredFacts;
   readonly runs: StoredRuns;
   readonly receipts: StoredReceipts;
   readonly claims: StoredClaims;
@@ -79,6 +82,7 @@ class LocalStore implements Store {
     this.cache = new StoredCacheEntries(this.#database);
     // Before the runs: the parts that rows name are written first.
     this.parts = new StoredParts(this.#database);
+    this.facts = new StoredFacts(this.#database);
     this.claims = new StoredClaims(this.#database, layout);
     this.runs = new StoredRuns(this.#database, layout, (run) => this.claims.isAlive(run));
     this.receipts = new StoredReceipts(this.#database);
@@ -93,6 +97,7 @@ class LocalStore implements Store {
     this.#closed = true;
     try {
       this.parts.flush();
+      this.facts.flush();
       this.runs.flush();
       this.index.flush();
     } finally {

@@ -2,9 +2,10 @@
  * What is to be known of a module's text: its imports, its exports, and its top level piece by
  * piece. It is plain data and depends on the text alone, so that it can be kept by its digest.
  */
+import { createRequire } from "node:module";
 import { extname } from "node:path";
 import { digestOf } from "@mlpipe/store";
-import { parseSync, type ParseResult } from "oxc-parser";
+import type * as Parser from "oxc-parser";
 import { type Effect, effectOf } from "./effects.ts";
 import { type Dead, Follower, type ImportedName, type Load, makesRequire } from "./followed.ts";
 import { normalForm } from "./normal-form.ts";
@@ -103,7 +104,17 @@ export function brokenFacts(text: string, broken: Dead): ModuleFacts {
 
 const wholeEffect: Effect = { certain: true, needs: [], value: "opaque", valueNeeds: [], takes: [] };
 
-function parse(path: string, text: string): ParseResult {
+let parser: typeof Parser | undefined;
+
+/** Loaded by the first module whose facts are not known: it is native code, which takes 8 ms to load. */
+function loadedParser(): typeof Parser {
+  // What the module exports, by its own types.
+  parser ??= createRequire(import.meta.url)("oxc-parser") as typeof Parser;
+  return parser;
+}
+
+function parse(path: string, text: string): Parser.ParseResult {
+  const { parseSync } = loadedParser();
   const extension = extname(path);
   const lang = extension.endsWith("x")
     ? extension === ".tsx"
@@ -119,7 +130,7 @@ function parse(path: string, text: string): ParseResult {
   return parseSync(path, text, { ...options, sourceType: "commonjs" });
 }
 
-function analyse(path: string, { program, module: { hasModuleSyntax } }: ParseResult): ModuleFacts {
+function analyse(path: string, { program, module: { hasModuleSyntax } }: Parser.ParseResult): ModuleFacts {
   const isOnePiece = extname(path).startsWith(".c") || !hasModuleSyntax;
   const { statements, imports, exports, requests, stars } = splitModule(program, isOnePiece);
   const watched = new Set(["URL"]);
