@@ -81,7 +81,7 @@ class Measuring {
       const primed = await this.#launch(
         tool,
         tool.run(this.#case.workload),
-        this.#case.seconds / 4,
+        this.#case.seconds / 3,
         tool.prime,
       );
       this.#judge(tool, primed);

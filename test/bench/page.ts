@@ -18,7 +18,7 @@ export function page(results: Results, cores: number): string {
       : "**A partial run**: not every tool, workload or size was asked for. What is here was measured; what is not, was not.",
     "Every tool has the same trivial work, `cp` of one small file per step, and may do two things at once. All are " +
       "measured in turn, A B C A B C …; a number is the median in milliseconds of wall clock, from the start of the " +
-      `process to its end. A run of everything has ${file.minutes} minutes: what would not fit is a dash with its reason, and is not asked for more.`,
+      `process to its end, of ${runs(file.repeat)}. A run of everything has ${file.minutes} minutes: what would not fit is a dash with its reason, and is not asked for more.`,
     "## Budgets",
     ...budgetTable(results, cores),
     "## No-op: nothing has changed",
@@ -67,23 +67,31 @@ export function page(results: Results, cores: number): string {
   ].join("\n\n")}\n`;
 }
 
+function runs(repeat: number | null): string {
+  if (repeat === null) return "5 runs (3 for the largest sizes, 15 for starting), or as many as is noted";
+  return repeat === 1 ? "one run only, which says little" : `${repeat} runs`;
+}
+
+/** Fewer runs than this are no ground for a verdict, on a machine that does other things as well. */
+const enoughRuns = 3;
+
 function budgetTable(results: Results, cores: number): readonly string[] {
-  const rows = budgets(results, cores).map(({ work, limit, found }) =>
-    found === undefined
-      ? [work, limit, "–", "not measured"]
-      : [work, limit, found.text, found.met ? "met" : "**not met**"],
-  );
+  const few = results.file.repeat !== null && results.file.repeat < enoughRuns;
+  const rows = budgets(results, cores).map(({ work, limit, found }) => {
+    if (found === undefined) return [work, limit, "–", "not measured"];
+    return [work, limit, found.text, few ? "too few runs to say" : found.met ? "met" : "**not met**"];
+  });
   return [table(["work", "budget", "found", ""], rows)];
 }
 
-/** Numbers the reasons for dashes, each once. */
+/** Numbers what is to be said of single cells, each once. */
 class Footnotes {
   readonly #numbers = new Map<string, number>();
 
   mark(reason: string): string {
     const number = this.#numbers.get(reason) ?? this.#numbers.size + 1;
     this.#numbers.set(reason, number);
-    return `–[^${number}]`;
+    return `[^${number}]`;
   }
 
   lines(): readonly string[] {
@@ -98,15 +106,22 @@ function times(results: Results, shape: Shape, measure: Measure, notes: Footnote
   const heads = shape === "start" ? ["ms"] : sizes.map((size) => size.toLocaleString("en"));
   const rows = tools.map((tool) => [
     named(results, tool),
-    ...sizes.map((size) => cell(results.entry(shape, size, measure, tool), notes)),
+    ...sizes.map((size) => cell(results, results.entry(shape, size, measure, tool), notes)),
   ]);
   return [table(["", ...heads], rows)];
 }
 
-function cell(entry: Entry | undefined, notes: Footnotes): string {
+function cell(results: Results, entry: Entry | undefined, notes: Footnotes): string {
   const ms = median(entry?.ms ?? []);
-  if (ms !== undefined) return bold(entry?.tool, rounded(ms));
-  return entry?.reason === undefined ? "–" : notes.mark(entry.reason);
+  if (entry === undefined || ms === undefined) {
+    return entry?.reason === undefined ? "–" : `–${notes.mark(entry.reason)}`;
+  }
+  const count = entry.ms.length;
+  const few = results.file.repeat === null && count < enoughRuns;
+  const note = few
+    ? notes.mark(count === 1 ? "one run, for want of time" : `${count} runs, for want of time`)
+    : "";
+  return bold(entry.tool, rounded(ms)) + note;
 }
 
 function memory(results: Results): readonly string[] {

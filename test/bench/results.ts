@@ -25,6 +25,8 @@ export interface ResultsFile {
   /** Whether all tools were measured on all workloads in all sizes. */
   readonly complete: boolean;
   readonly minutes: number;
+  /** Runs of each, where somebody asked for other than the usual number. */
+  readonly repeat: number | null;
   /** Bytes: peaks below this cannot be told apart. */
   memoryFloor: number;
   readonly versions: Readonly<Record<string, string>>;
