@@ -63,6 +63,7 @@ class Check {
   readonly #rules: readonly Rule[];
   readonly #found = new Findings();
   readonly #ignores: Ignores;
+  readonly #sites = new Map<Node, ManifestSite>();
   /** What the planner finds as well, by its place. */
   readonly #causes = new Map<string, Cause>();
   /** Files that were looked at, by the steps that reach them. */
@@ -119,7 +120,7 @@ class Check {
       return;
     }
     const { reached, captured } = this.#reached(found);
-    for (const piece of reached.pieces) this.#visit(this.#site(piece).file, step.ids);
+    for (const piece of reached.pieces) this.#visit(this.#fileOf(piece), step.ids);
     for (const { use, verdict } of this.#judge(reached.uses, step)) {
       const remark = remarkOf(verdict, this.#site(use.node));
       this.#found.add(remark, step.ids);
@@ -216,9 +217,19 @@ class Check {
   }
 
   #site(node: Node): ManifestSite {
-    const module = node.getSourceFile();
-    const { line, column } = module.getLineAndColumnAtPos(node.getStart());
-    return { file: projectPath(this.#options.root, module.getFilePath()), line, column };
+    let site = this.#sites.get(node);
+    if (site === undefined) {
+      const module = node.getSourceFile();
+      // The compiler knows where lines start; to count them for each place takes longest of all.
+      const { line, character } = module.compilerNode.getLineAndCharacterOfPosition(node.getStart());
+      site = { file: this.#fileOf(node), line: line + 1, column: character + 1 };
+      this.#sites.set(node, site);
+    }
+    return site;
+  }
+
+  #fileOf(node: Node): string {
+    return projectPath(this.#options.root, node.getSourceFile().getFilePath());
   }
 }
 

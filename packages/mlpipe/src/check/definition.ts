@@ -28,8 +28,7 @@ export function definitionIn(
   const call = module === undefined ? undefined : callAt(module, defined);
   const spec = call?.getArguments()[1];
   if (spec === undefined) return undefined;
-  const exporting = sources.module(absolute(root, step.module));
-  const exported = exporting?.getExportedDeclarations().get(step.export)?.[0];
+  const exported = sources.exported(absolute(root, step.module), step.export);
   const made = exported === undefined ? undefined : initialised(exported);
   const given = (parameter: Node): readonly Node[] =>
     made === undefined ? [] : argumentsOf(parameter, made);
@@ -48,10 +47,9 @@ function initialised(exported: Node): Node {
 
 /** The call whose function's name is at a place, as a stack trace gives it. */
 function callAt(module: SourceFile, { line, column }: ManifestSite): CallExpression | undefined {
-  const lines = module.getFullText().split("\n");
-  if (line > lines.length) return undefined;
-  const start = lines.slice(0, line - 1).reduce((sum, text) => sum + text.length + 1, 0);
-  const name = module.getDescendantAtPos(start + column - 1);
+  const { compilerNode: text } = module;
+  if (line > text.getLineStarts().length) return undefined;
+  const name = module.getDescendantAtPos(text.getPositionOfLineAndCharacter(line - 1, column - 1));
   for (let node = name; node !== undefined; node = node.getParent()) {
     if (Node.isCallExpression(node)) return node;
     if (Node.isStatement(node)) return undefined;

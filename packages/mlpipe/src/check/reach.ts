@@ -21,13 +21,26 @@ const steps = new Set(["data", "train", "evaluate", "deploy", "gate", "pipeline"
 export class Reach {
   readonly #scanner: Scanner;
   readonly #origins: Origins;
+  readonly #known = new Map<Node, Reached>();
 
   constructor(scanner: Scanner, origins: Origins) {
     this.#scanner = scanner;
     this.#origins = origins;
   }
 
+  /** What some roots reach. Steps of one factory have the same root, and are asked about once. */
   from(roots: readonly Node[]): Reached {
+    const [root] = roots;
+    if (roots.length !== 1 || root === undefined) return this.#from(roots);
+    let reached = this.#known.get(root);
+    if (reached === undefined) {
+      reached = this.#from(roots);
+      this.#known.set(root, reached);
+    }
+    return reached;
+  }
+
+  #from(roots: readonly Node[]): Reached {
     const pieces = new Set<Node>(roots);
     const uses: Use[] = [];
     const captured: Reference[] = [];

@@ -7,6 +7,7 @@ import { Node, Project, type SourceFile, type Symbol, ts } from "ts-morph";
 /** Modules of the project, read when they are asked for. Nothing of `node_modules` is read. */
 export class Sources {
   readonly #program: Project;
+  readonly #exports = new Map<string, ReadonlyMap<string, readonly Node[]>>();
 
   constructor() {
     // Node runs the modules and reads no tsconfig: what counts is where Node's own resolution leads.
@@ -33,6 +34,16 @@ export class Sources {
           specifiers.map((specifier) => resolved(resolver, dirname(from), specifier)),
       }),
     });
+  }
+
+  /** What a module exports under a name. */
+  exported(path: string, name: string): Node | undefined {
+    let exports = this.#exports.get(path);
+    if (exports === undefined) {
+      exports = this.module(path)?.getExportedDeclarations() ?? new Map<string, Node[]>();
+      this.#exports.set(path, exports);
+    }
+    return exports.get(name)?.[0];
   }
 
   /** A module by its absolute path, if it is there. */
@@ -65,6 +76,17 @@ export function isOwn(node: Node): boolean {
  * of the project, the last import or re-export inside it.
  */
 export function declarationsOf(name: Node): readonly Node[] {
+  let declarations = known.get(name);
+  if (declarations === undefined) {
+    declarations = resolve(name);
+    known.set(name, declarations);
+  }
+  return declarations;
+}
+
+const known = new WeakMap<Node, readonly Node[]>();
+
+function resolve(name: Node): readonly Node[] {
   const parent = name.getParent();
   let symbol: Symbol | undefined =
     Node.isShorthandPropertyAssignment(parent) && parent.getNameNode() === name
