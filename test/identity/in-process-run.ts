@@ -43,7 +43,7 @@ export function runInProcess(options: RunOptions): readonly Settled[] {
   const startedAt = new Date().toISOString().replace("Z", "+00:00");
   const document = { params: manifest.params };
   const settled = new Map<string, Settled>();
-  let begun = false;
+  store.runs.begin({ id: run, pipeline: manifest.pipeline, startedAt, document });
   for (const step of manifest.steps) {
     const decision = planner.decide(step.id, (from, port) => settled.get(from)?.outputs[port]);
     if (decision.decision === "unknown") throw new Error(`${step.id} waits for a step that comes later`);
@@ -52,13 +52,12 @@ export function runInProcess(options: RunOptions): readonly Settled[] {
       settled.set(step.id, { id: step.id, status: "cached", decision, stepRun, outputs });
       continue;
     }
-    if (!begun) store.runs.begin({ id: run, pipeline: manifest.pipeline, startedAt, document });
-    begun = true;
     const made = options.execute(step, decision);
     const makerOf = (from: string): string | null => settled.get(from)?.stepRun ?? null;
     settled.set(step.id, conclude({ ...options, run, step, decision, made, makerOf }));
   }
-  if (begun) store.runs.end(run, { status: "succeeded", endedAt: startedAt, document });
+  const steps = [...settled.values()].map(({ id, status, stepRun }) => ({ id, status, stepRun }));
+  store.runs.end(run, { status: "succeeded", endedAt: startedAt, document: { ...document, steps } });
   store.index.flush();
   return [...settled.values()];
 }

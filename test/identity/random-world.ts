@@ -2,6 +2,7 @@
 import {
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -9,6 +10,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Planner, type ResolvedInput } from "@mlpipe/planner";
 import { digestOf, openStore, type Store } from "@mlpipe/store";
@@ -32,10 +34,13 @@ const workspace = join(import.meta.dirname, "../..");
 
 /** A project on the disk. */
 export abstract class World implements Disposable {
-  readonly root = scratchFolder();
+  readonly root: string;
+  /** Whether steps run one after the other, and equal ones so only once. */
+  abstract readonly isSequential: boolean;
   readonly #written = new Map<string, string>();
 
-  constructor() {
+  constructor(root: string) {
+    this.root = root;
     mkdirSync(join(this.root, "node_modules"));
     symlinkSync(join(workspace, "packages/mlpipe"), join(this.root, "node_modules/mlpipe"));
     symlinkSync(realpathSync(join(workspace, "node_modules/zod")), join(this.root, "node_modules/zod"));
@@ -81,7 +86,13 @@ export abstract class World implements Disposable {
 
 /** Planner and store are real, and no process is started. */
 export class PlannedWorld extends World {
-  readonly #store: Store = openStore(join(this.root, ".mlpipe"));
+  readonly isSequential = true;
+  readonly #store: Store;
+
+  constructor() {
+    super(scratchFolder());
+    this.#store = openStore(join(this.root, ".mlpipe"));
+  }
 
   async run(shape: Shape, state: State, force: ReadonlySet<string>): Promise<readonly Outcome[]> {
     const store = this.#store;
@@ -128,6 +139,12 @@ export class PlannedWorld extends World {
 
 /** Everything is real. */
 export class CommandLineWorld extends World {
+  readonly isSequential = false;
+
+  constructor() {
+    super(realpathSync(mkdtempSync(join(tmpdir(), "mlpipe-random-"))));
+  }
+
   async run(_shape: Shape, _state: State, forced: ReadonlySet<string>): Promise<readonly Outcome[]> {
     const args = ["run", "--json", ...(forced.size > 0 ? ["--force", ...forced] : [])];
     const { FORCE_COLOR: _color, CI: _ci, GITHUB_ACTIONS: _actions, ...env } = process.env;

@@ -75,7 +75,7 @@ async function play(
   { shape, operations }: Story,
   world: World,
 ): Promise<{ readonly faults: readonly string[]; readonly told: string }> {
-  const memory = new Memory();
+  const memory = new Memory(world);
   const states = [firstState(shape)];
   let told = `the pipeline\n${describeShape(shape)}\nand what was done before each run:\n`;
   for (const operation of [{ do: "nothing" } as const, ...operations]) {
@@ -113,10 +113,15 @@ const nothing: Expected = { id: "", text: "", made: "" };
 
 /** What the runs of one story have made, by the model. */
 class Memory {
+  readonly #isSequential: boolean;
   /** All that was ever made. */
   readonly #made = new Set<string>();
   /** What each step run made its output of. */
   readonly #madeBy = new Map<string, string>();
+
+  constructor({ isSequential }: World) {
+    this.#isSequential = isSequential;
+  }
 
   /** What is wrong with a run. */
   look(
@@ -138,7 +143,8 @@ class Memory {
       if (forced.has(id)) return;
       if (before.has(made) && !gone.has(text))
         faults.push(`${id} ran again, though it was made of the same before: ${reasons.join("; ")}`);
-      if (ranNow.has(made)) faults.push(`${id} ran, though another step of this run was made of the same`);
+      if (this.#isSequential && ranNow.has(made))
+        faults.push(`${id} ran, though another step of this run was made of the same`);
       ranNow.add(made);
     });
     outcomes.forEach(({ id, status, stepRun, output }, index) => {

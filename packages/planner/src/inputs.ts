@@ -11,7 +11,7 @@ import {
   type ManifestStep,
   MlpipeError,
 } from "@mlpipe/dsl";
-import { type Content, type Digest, digestOf, digestOfJson } from "@mlpipe/store";
+import { canonicalJson, type Content, type Digest, digestOf, digestOfJson } from "@mlpipe/store";
 import type { ResolvedInput } from "./plan.ts";
 
 /** How the content of things is found out. */
@@ -44,7 +44,7 @@ export function resolveInput(
     case "absent":
       return { type: "absent" };
     case "value":
-      return { type: "value", value: binding.value, digest: digestOfJson(binding.value) };
+      return valueInput(binding.value);
     case "step": {
       const content = resolver.outputOf(binding.step, binding.port);
       if (content === undefined) return { type: "waiting", step: binding.step };
@@ -63,6 +63,14 @@ export function resolveInput(
       return { type: "many", items };
     }
   }
+}
+
+/** A value as the step will see it: the key does not tell in which order an object was written, so all see one. */
+function valueInput(value: unknown): ResolvedInput {
+  const digest = digestOfJson(value);
+  if (typeof value !== "object" || value === null) return { type: "value", value, digest };
+  const canonical: unknown = JSON.parse(canonicalJson(value));
+  return { type: "value", value: canonical, digest };
 }
 
 function resolveSource(

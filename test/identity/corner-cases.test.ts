@@ -1,6 +1,7 @@
-/** Inputs whose content is not where one looks first, through the real command line. */
+/** What the tables and the random sequences do not reach, through the real command line. */
 import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { digestOf } from "@mlpipe/store";
 import { afterEach, expect, it } from "vitest";
 import { Project } from "../e2e/project.ts";
 
@@ -65,7 +66,30 @@ export default pipeline("one", () => look({ before: source("before.json", json(z
   expect(await project.statuses()).toEqual({ ran: ["look"] });
 });
 
-it.fails("why compares with what the last run used, and not with what was executed last", async () => {
+it("an object written in another order, which the step does not see", async () => {
+  project = new Project({
+    "steps.ts": `import { data } from "mlpipe";
+import { z } from "zod";
+export const list = data("list", {
+  inputs: { weights: z.record(z.string(), z.number()) },
+  outputs: { names: z.string() },
+  run: ({ weights }) => ({ names: Object.keys(weights).join(" ") }),
+});
+`,
+    "one.pipeline.ts": `import { pipeline } from "mlpipe";
+import { z } from "zod";
+import { list } from "./steps.ts";
+const Params = z.object({ weights: z.record(z.string(), z.number()) });
+export default pipeline("one", Params, ({ weights }) => list({ weights }));
+`,
+  });
+  for (const weights of ['{"b":1,"a":2}', '{"a":2,"b":1}', '{"b":1,"a":2}']) {
+    const { steps } = await project.run("-s", `weights=${weights}`, "--force");
+    expect(steps[0]?.outputs["names"]?.digest).toBe(digestOf('"a b"'));
+  }
+});
+
+it("why compares with what the last run used, and not with what was executed last", async () => {
   project = new Project({
     "steps.ts": `import { data } from "mlpipe";
 import { z } from "zod";
@@ -84,4 +108,24 @@ export default pipeline("one", z.object({ n: z.number() }), ({ n }) => double({ 
   for (const n of [1, 2, 1]) await project.run("-s", `n=${n}`);
   const { steps } = await project.run("-s", "n=3");
   expect(steps[0]?.reasons.map(({ message }) => message)).toEqual(["input n 1 → 3 (params.n)"]);
+});
+
+// A claim of a key holds against other runs, and not within one.
+it.fails("two steps that are made of the same, side by side: one is executed", async () => {
+  project = new Project({
+    "steps.ts": `import { data } from "mlpipe";
+import { z } from "zod";
+export const wait = data("wait", {
+  inputs: { n: z.number() },
+  outputs: { n: z.number() },
+  run: ({ n }) => new Promise((done) => setTimeout(() => done({ n }), 500)),
+});
+`,
+    "one.pipeline.ts": `import { pipeline } from "mlpipe";
+import { wait } from "./steps.ts";
+export default pipeline("one", () => ({ a: wait.as("a")({ n: 1 }).n, b: wait.as("b")({ n: 1 }).n }));
+`,
+  });
+  const { steps } = await project.run("--jobs", "2");
+  expect(steps.map(({ status }) => status).toSorted()).toEqual(["cached", "ran"]);
 });
