@@ -11,6 +11,18 @@ import signal
 import sys
 import time
 
+running = []
+
+
+def end(_signal, _frame):
+    for pid in running:
+        os.killpg(pid, signal.SIGKILL)
+    os._exit(1)
+
+
+for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(name, end)
+
 NOTHING = os.open(os.devnull, os.O_RDONLY)
 
 
@@ -31,6 +43,7 @@ def launch(job):
         ],
         setpgroup=0,
     )
+    running.append(pid)
     late = []
 
     def stop(_signal, _frame):
@@ -42,6 +55,7 @@ def launch(job):
     _, status, usage = os.wait4(pid, 0)
     ms = (time.perf_counter() - started) * 1000
     signal.setitimer(signal.ITIMER_REAL, 0)
+    running.clear()
     os.close(log)
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024

@@ -56,8 +56,15 @@ export class Launcher implements Disposable {
     // The shape is launcher.py's.
     const launched = JSON.parse(await answer) as Omit<Launched, "said"> & { readonly error?: string };
     this.#process.removeAllListeners("exit");
-    if (launched.error !== undefined) throw new Error(`${job.argv[0]}: ${launched.error}`);
+    if (launched.error !== undefined) {
+      return { ms: 0, peak: 0, floor: 0, exit: 127, late: false, said: launched.error };
+    }
     return { ...launched, said: readFileSync(this.#log, "utf8").trimEnd().slice(-2000) };
+  }
+
+  /** Ends what runs, with everything it started. */
+  stop(): void {
+    this.#process.kill("SIGTERM");
   }
 
   [Symbol.dispose](): void {

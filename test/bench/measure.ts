@@ -99,19 +99,40 @@ class Measuring {
           if (entry.ms.length === 0) entry.reason = gaveUp;
           continue;
         }
-        const spent = this.#spent.get(entry) ?? 0;
         const left = end - performance.now();
-        // Each may repeat within its part of the time; what is left over by fast ones goes to slow ones' first run.
-        if (turn > 0 && (spent / turn) * (turn + 1) > ms / tools.length && tool.role === "rival") continue;
-        if (turn > 0 && left < spent / turn) continue;
-        if (left < 100) {
-          if (entry.ms.length === 0)
-            entry.reason = this.#giveUp(tool, "no time left in this run of the benchmark");
-          continue;
+        const isOften = tool.role === "subject" || tool.role === "floor";
+        if (turn > 0) {
+          // A slow tool may repeat within its part of the time; mlpipe and the floors, which ratios need, within all.
+          const once = this.#usual(entry);
+          if (left < once || (!isOften && once * (turn + 1) > ms / tools.length)) continue;
         }
-        await this.#sample(tool, measure, entry, left * (tool.role === "rival" ? 0.5 : 0.9));
+        const limit = isOften
+          ? left * 0.9
+          : Math.min(left * 0.5, left - this.#reserve(entries.values(), turn, ms));
+        if (limit >= 100) await this.#sample(tool, measure, entry, limit);
+        else if (entry.ms.length === 0) entry.reason = this.#noTime(tool, measure);
       }
     }
+  }
+
+  /** Time to keep for the repetitions of those that were quick: a slow tool must not take it. */
+  #reserve(entries: Iterable<Entry>, turn: number, ms: number): number {
+    let sum = 0;
+    for (const entry of entries) {
+      if (entry.ms.length > 0) sum += this.#usual(entry) * (this.#case.repeat - 1 - turn);
+    }
+    return Math.min(sum, ms * 0.4);
+  }
+
+  /** What one run of a measure took so far, on average. */
+  #usual(entry: Entry): number {
+    return (this.#spent.get(entry) ?? 0) / Math.max(1, entry.ms.length);
+  }
+
+  /** Without a cold run there is nothing to go on with; any other measure can be missing alone. */
+  #noTime(tool: Tool, measure: Measure): string {
+    const reason = "no time left in this run of the benchmark";
+    return measure === "cold" ? this.#giveUp(tool, reason) : reason;
   }
 
   async #sample(tool: Tool, measure: Measure, entry: Entry, limitMs: number): Promise<void> {
@@ -183,7 +204,8 @@ class Measuring {
   #forget(tool: Tool): void {
     const project = this.#project(tool);
     for (const path of globSync([...tool.leaves], { cwd: project })) {
-      rmSync(join(project, path), { recursive: true, force: true });
+      // A process that is still ending may write once more.
+      rmSync(join(project, path), { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     }
   }
 

@@ -88,13 +88,9 @@ async function main(): Promise<void> {
   const started = performance.now();
   const options = optionsOf(process.argv.slice(2));
   const base = realpathSync(mkdtempSync(join(tmpdir(), "mlpipe-bench-")));
-  // Also when somebody stops it: 2 GiB of files are not left behind.
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.once(signal, () => {
-      rmSync(base, { recursive: true, force: true });
-      process.exit(130);
-    });
-  }
+  const clean = (): void => {
+    rmSync(base, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  };
   try {
     for (const folder of ["home", "tmp"]) mkdirSync(join(base, folder));
     const path = `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`;
@@ -105,6 +101,14 @@ async function main(): Promise<void> {
     const python = installer.onSystem("python3");
     if (python === undefined) throw new Error("python3 is needed to start what is measured");
     using launcher = new Launcher(python, base);
+    // Also when somebody stops it: no tool goes on, and 2 GiB of files are not left behind.
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+      process.once(signal, () => {
+        launcher.stop();
+        clean();
+        process.exit(130);
+      });
+    }
     const results: ResultsFile = {
       schemaVersion: 1,
       date: new Date().toISOString(),
@@ -146,7 +150,7 @@ async function main(): Promise<void> {
     }
     say(`done in ${Math.round((performance.now() - started) / 1000)} s`);
   } finally {
-    rmSync(base, { recursive: true, force: true });
+    clean();
   }
 }
 
@@ -180,10 +184,10 @@ function seriesOf(
   tools: readonly Tool[],
   measure: Measure,
 ): Parameters<typeof logLogPlot>[3] {
-  const shown = tools.filter(({ name, role }) => role !== "subject" || name === "mlpipe");
+  const shown = tools.filter(({ role }) => role !== "variant");
   return shown.map(({ name, role }) => ({
     name,
-    strong: name === "mlpipe",
+    strong: role === "subject",
     floor: role === "floor",
     points: results.sizes("fan").flatMap((size) => {
       const ms = results.ms("fan", size, measure, name);

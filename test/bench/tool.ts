@@ -13,8 +13,11 @@ export const measures: readonly Measure[] = ["cold", "no-op", "plan", "leaf"];
 /** A tool, a form of mlpipe, or a floor: something that is started and measured. */
 export interface Tool {
   readonly name: string;
-  /** A floor is not a tool that does the work, but the least that any would need. */
-  readonly role: "subject" | "rival" | "floor";
+  /**
+   * The subject is mlpipe, a variant is it in some other form; a floor is not a tool that does the
+   * work, but the least that any would need.
+   */
+  readonly role: "subject" | "variant" | "rival" | "floor";
   /** What is measured of it on a workload. */
   does(workload: Workload): readonly Measure[];
   /** Describes the workload in the tool's own language. */

@@ -26,8 +26,8 @@ export function floors(node: string, cp: string, mlpipe: string): readonly Tool[
   const wide: readonly Shape[] = ["fan", "chain"];
   return [
     floor("node -e 0", [node, "-e", "0"], ["start"], "no-op"),
-    { ...floor("mlpipe --version", [node, mlpipe, "--version"], ["start"], "no-op"), role: "subject" },
-    { ...floor("mlpipe --help", [node, mlpipe, "--help"], ["start"], "no-op"), role: "subject" },
+    { ...floor("mlpipe --version", [node, mlpipe, "--version"], ["start"], "no-op"), role: "variant" },
+    { ...floor("mlpipe --help", [node, mlpipe, "--help"], ["start"], "no-op"), role: "variant" },
     floor("one command", [cp, "data/0.txt", "out/0.txt"], ["start"], "no-op"),
     floor("bare planner", [node, script("planner")], wide, "no-op", writeManifest),
     floor("bare spawner, durable", [node, script("spawner"), "durable"], ["fan"], "cold", writeCommands),

@@ -48,7 +48,7 @@ export function mlpipe(node: string, ballast = 0): Tool {
   const all = allShapes(10_000);
   return {
     name: ballast === 0 ? "mlpipe" : `mlpipe holding ${ballast} MiB`,
-    role: "subject",
+    role: ballast === 0 ? "subject" : "variant",
     does(workload) {
       if (ballast === 0) return all(workload);
       return workload.shape === "fan" && workload.size === 1000 ? ["cold", "no-op"] : [];
