@@ -14,10 +14,22 @@ import { recordJsonSchemas } from "../packages/provenance/src/json-schemas.ts";
 const rooms: readonly (readonly [prefix: string, title: string, about: string])[] = [
   ["MLP1", "Authoring", "The pipeline's source says something that does not hold. Exit code 2."],
   ["MLP2", "Planning", "A step's inputs or identity cannot be found out."],
-  ["MLP3", "Running", "A step did not do what it promised. Exit code 1; 3 for a gate that said no."],
-  ["MLP4", "The store", "What is kept cannot be read or written. Exit code 4."],
+  [
+    "MLP3",
+    "Running",
+    "A step did not do what it promised. Exit code 1; 3 for a gate that said no, 4 where something needed is missing.",
+  ],
+  [
+    "MLP4",
+    "The store",
+    "What is kept, or an input, cannot be read or written. Exit code 4; 2 for what the project itself can mend.",
+  ],
   ["MLP5", "Records", "What happened cannot be told."],
-  ["MLP6", "Project and command line", "What was asked for does not exist. Exit code 2."],
+  [
+    "MLP6",
+    "Project and command line",
+    "What was asked for does not exist. Exit code 2; 4 for a machine that cannot run mlpipe.",
+  ],
   ["MLP7", "Bugs", "Exit code 70."],
 ];
 
@@ -38,8 +50,8 @@ function cliPage(): string {
     "",
     "Made from the commands by `pnpm docs`; `mlpipe help COMMAND` prints the same.",
     "",
-    "Data goes to stdout, progress and errors to stderr. Every command takes `--json` and prints one document with a",
-    "`schemaVersion`. `NO_COLOR`, `FORCE_COLOR` and `CI` are respected.",
+    "Data goes to stdout, progress and errors to stderr. Every command but `help` takes `--json` and prints one document",
+    "with a `schemaVersion`. `NO_COLOR`, `FORCE_COLOR` and `CI` are respected.",
     "",
     "| command | what it does |",
     "| --- | --- |",
@@ -47,6 +59,10 @@ function cliPage(): string {
       (command) => `| [\`mlpipe ${command.name()}\`](#mlpipe-${command.name()}) | ${command.description()} |`,
     ),
   ];
+  lines.push(
+    "",
+    "`mlpipe -C FOLDER COMMAND` acts as if started in the folder; `mlpipe --version` prints the version.",
+  );
   for (const command of program.commands) {
     const help = command.createHelp();
     help.helpWidth = 100;

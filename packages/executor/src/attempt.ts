@@ -313,6 +313,8 @@ export class Attempt {
       process.execPath,
       ...(fromSource ? ["--conditions=@mlpipe/source"] : []),
       "--disable-warning=ExperimentalWarning",
+      // How the project declares its modules is said once, by whoever loads the pipeline.
+      "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON",
       runner,
       this.#folder.shown("task.json"),
     ];

@@ -33,6 +33,7 @@ export class History {
   readonly #store: Store;
   readonly #manifest: Manifest;
   readonly #documents: ReadonlyMap<Digest, unknown>;
+  #used: ReadonlyMap<string, string> | undefined;
 
   /** @param documents of this session, which the store may not hold yet */
   constructor(store: Store, manifest: Manifest, documents: ReadonlyMap<Digest, unknown>) {
@@ -49,14 +50,48 @@ export class History {
     if (last.key === key && last.status !== "ran") {
       return [{ part: "none-before", name: id, message: `did not succeed last time (${last.status})` }];
     }
-    const succeeded =
-      last.status === "ran"
-        ? last
-        : (this.#store.runs.latestStepRun(this.#manifest.pipeline, id, "ran") ?? last);
+    const succeeded = this.lastUsed(id) ?? last;
     if (succeeded.key === key) return [gone(id, "its result is")];
     const reasons = this.against(succeeded, now);
     if (reasons === undefined) return [gone(id, "what it was made of is")];
     return reasons.length > 0 ? reasons : [gone(id, "its result is")];
+  }
+
+  /**
+   * The step run whose result the latest run with one used: made by that run, or taken from the
+   * cache. What was executed last may be older news: A, then B, then A again compares with A.
+   */
+  lastUsed(step: string): StepRunRow | undefined {
+    this.#used ??= this.#resultsUsed();
+    const { runs } = this.#store;
+    const used = this.#used.get(step);
+    return (
+      (used === undefined ? undefined : runs.stepRun(used)) ??
+      runs.latestStepRun(this.#manifest.pipeline, step, "ran")
+    );
+  }
+
+  /** By step, the step run of the latest of a few runs that had a result of it. */
+  #resultsUsed(): ReadonlyMap<string, string> {
+    const used = new Map<string, string>();
+    for (const { document } of this.#store.runs.list({
+      pipeline: this.#manifest.pipeline,
+      limit: runsBack,
+    })) {
+      // Records are written by the recorder alone; what an older one lacks reads as undefined.
+      const { steps = [] } = document as {
+        readonly steps?: readonly {
+          readonly id: string;
+          readonly status: string;
+          readonly stepRun: string | null;
+        }[];
+      };
+      for (const { id, status, stepRun } of steps) {
+        if (stepRun !== null && (status === "ran" || status === "cached") && !used.has(id))
+          used.set(id, stepRun);
+      }
+    }
+    return used;
   }
 
   /** What differs from a step run; nothing if what it was made of is no longer kept. */

@@ -4,7 +4,7 @@ import type { CommanderError } from "commander";
 import { MlpipeError } from "@mlpipe/dsl";
 import { version } from "../package-files.ts";
 import { findProject } from "../project/project.ts";
-import { print, printJson, say, tolerateClosedOutput } from "./output.ts";
+import { print, printJson, quietWarnings, say, tolerateClosedOutput } from "./output.ts";
 import { createProgram } from "./program.ts";
 import { errorJson, isCoded, renderError } from "./render-error.ts";
 import { styleFor } from "./style.ts";
@@ -15,7 +15,9 @@ const bugExit = 70;
 /** Does what a command line says, and sets the exit code of the process. */
 export async function main(argv: readonly string[]): Promise<void> {
   tolerateClosedOutput();
-  process.exitCode = await exitOf(argv);
+  quietWarnings();
+  const exit = await exitOf(argv);
+  process.exitCode ??= exit;
 }
 
 async function exitOf(argv: readonly string[]): Promise<number> {

@@ -22,11 +22,25 @@ export function printJson(document: unknown): void {
  * on to its end.
  */
 export function tolerateClosedOutput(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
-    });
-  }
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") return;
+    // A full disk, most likely: what was to be read is incomplete, and whoever reads it must know.
+    process.exitCode = 4;
+    say(`mlpipe could not write its output: ${error.message}`);
+  });
+  process.stderr.on("error", () => {
+    // There is nowhere left to say it.
+  });
+}
+
+/** Node's own warnings, without those about things that mlpipe relies on and users need not know of. */
+export function quietWarnings(): void {
+  const known = new Set(["MODULE_TYPELESS_PACKAGE_JSON", "ExperimentalWarning"]);
+  process.removeAllListeners("warning");
+  process.on("warning", (warning: Error & { readonly code?: string }) => {
+    if (!known.has(warning.code ?? "") && !known.has(warning.name))
+      say(`${warning.name}: ${warning.message}`);
+  });
 }
 
 /** Rows as aligned columns; the last one is not padded. */

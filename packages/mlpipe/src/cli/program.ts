@@ -36,7 +36,7 @@ export function createProgram(finish: (exit: number) => void): Command {
   };
   const withParams = (created: Command): Command =>
     created
-      .option("-s, --set <KEY=VALUE>", "set a param; may be repeated", gather)
+      .option("-s, --set <KEY=VALUE>", "set a param, its value as JSON or text; may be repeated", gather)
       .option("--params <FILE>", "read params from a YAML or JSON file");
 
   withParams(command("run [PIPELINE]", "run what must run"))

@@ -39,4 +39,10 @@ export const projectErrors = {
     title: "A configuration that does not hold",
     explain: "`mlpipe.config.ts` has a default export with the known settings: `pipeline`.",
   },
+  MLP6009: {
+    title: "A pipeline() that threw",
+    explain:
+      "The function given to `pipeline(…)` threw while it was called to find out what the pipeline is. It runs before " +
+      "any step, with the params alone: what needs data belongs into a step.",
+  },
 } as const;

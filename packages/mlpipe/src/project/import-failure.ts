@@ -16,6 +16,25 @@ export function importFailure(file: string, code: "MLP6004" | "MLP6008", error: 
   });
 }
 
+/** What an error that a user's pipeline function threw means; one of mlpipe's own is passed on as the bug it is. */
+export function pipelineFailure(name: string, error: unknown): unknown {
+  if (error instanceof Error) {
+    const first = /^\s+at .*?((?:file:\/\/)?\/[^\s():]+)/m.exec(error.stack ?? "")?.[1] ?? "";
+    const path = first.startsWith("file:") ? fileURLToPath(first) : first;
+    if (path.startsWith(ownFolder)) return error;
+  }
+  const { message, site } = explain(error);
+  return new MlpipeError(
+    "MLP6009",
+    `The function of the pipeline "${name}" threw ${message.replace(/\.?$/, ".")}`,
+    {
+      at: site,
+      hint: "It is called with the params alone, before any step runs. What needs data belongs into a step.",
+      cause: error,
+    },
+  );
+}
+
 interface Explained {
   readonly message: string;
   readonly hint: string;
@@ -37,6 +56,13 @@ function explain(error: unknown): Explained {
         ? "Node resolves relative imports with their extension: ./steps.ts."
         : `Is the package installed? npm install ${missing}`,
       site: importer?.site ?? site,
+    };
+  }
+  if (/Cannot use import statement outside a module|Unexpected token 'export'/.test(error.message)) {
+    return {
+      message: "Node takes it for CommonJS",
+      hint: 'Pipelines are ES modules: npm pkg set type=module writes "type": "module" into package.json.',
+      site,
     };
   }
   if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {

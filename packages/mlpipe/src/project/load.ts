@@ -18,7 +18,15 @@ import { type Project, projectPath } from "./project.ts";
  */
 export async function loadManifest(project: Project, file: string, given: GivenParams): Promise<Manifest> {
   const pipeline = await loadPipeline(file);
-  const built = await pipeline.build(await readParams(pipeline, given));
+  const params = await readParams(pipeline, given);
+  let built: Awaited<ReturnType<Pipeline["build"]>>;
+  try {
+    built = await pipeline.build(params);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && /^MLP\d{4}$/.test(String(error.code))) throw error;
+    const { pipelineFailure } = await import("./import-failure.ts");
+    throw pipelineFailure(pipeline.name, error);
+  }
   const places = new Map<StepDefinition, { module: string; export: string }>();
   const modules = new ModuleIndex();
   for (const definition of built.definitions) {

@@ -20,10 +20,8 @@ export interface GivenParams {
 export async function readParams(pipeline: Pipeline, given: GivenParams): Promise<Record<string, unknown>> {
   const params: Record<string, unknown> =
     given.paramsFile === undefined ? {} : await readFile(given.paramsFile, given.cwd);
-  const known = paramNames(pipeline.params);
-  if (known !== undefined) {
-    for (const name of Object.keys(params)) checkKnown(pipeline, known, name);
-  }
+  const shape = paramShape(pipeline.params);
+  checkNames(pipeline, shape, params, []);
   for (const assignment of given.set ?? []) {
     const split = assignment.indexOf("=");
     if (split < 1) {
@@ -32,7 +30,7 @@ export async function readParams(pipeline: Pipeline, given: GivenParams): Promis
       });
     }
     const path = assignment.slice(0, split).split(".");
-    if (known !== undefined) checkKnown(pipeline, known, path[0] ?? "");
+    checkPath(pipeline, shape, path);
     await assign(pipeline, params, path, assignment.slice(split + 1));
   }
   return params;
@@ -120,35 +118,74 @@ async function readFile(path: string, cwd: string): Promise<Record<string, unkno
   return isObject(value) ? value : fail(`The params file ${path} holds no object.`);
 }
 
-function checkKnown(pipeline: Pipeline, known: readonly string[], name: string): void {
-  if (known.includes(name)) return;
+/** Checks every name in an object of params. */
+function checkNames(
+  pipeline: Pipeline,
+  shape: ParamShape | undefined,
+  params: Readonly<Record<string, unknown>>,
+  above: readonly string[],
+): void {
+  for (const [name, value] of Object.entries(params)) {
+    const inner = checkName(pipeline, shape, [...above, name]);
+    if (isObject(value)) checkNames(pipeline, inner, value, [...above, name]);
+  }
+}
+
+function checkPath(pipeline: Pipeline, shape: ParamShape | undefined, path: readonly string[]): void {
+  let at = shape;
+  for (let depth = 1; depth <= path.length; depth++) at = checkName(pipeline, at, path.slice(0, depth));
+}
+
+/** Checks the last name of a path, and gives what lies below it. */
+function checkName(
+  pipeline: Pipeline,
+  shape: ParamShape | undefined,
+  path: readonly string[],
+): ParamShape | undefined {
+  if (shape === undefined) return undefined;
+  const name = path.at(-1) ?? "";
+  const inner = shape.get(name);
+  if (inner !== undefined) return inner.below;
+  const prefix = path
+    .slice(0, -1)
+    .map((part) => `${part}.`)
+    .join("");
+  const known = [...shape.keys()];
   const similar = nearest(name, known);
-  throw new MlpipeError("MLP6006", `The pipeline "${pipeline.name}" has no param ${name}.`, {
+  throw new MlpipeError("MLP6006", `The pipeline "${pipeline.name}" has no param ${path.join(".")}.`, {
     at: pipeline.site,
     hint:
       similar !== undefined
-        ? `Did you mean ${similar}?`
+        ? `Did you mean ${prefix}${similar}?`
         : known.length > 0
-          ? `Its params: ${known.join(", ")}.`
+          ? `${prefix === "" ? "Its params" : `Below ${prefix.slice(0, -1)}`}: ${known.join(", ")}.`
           : "It has no params.",
   });
 }
 
-/** The names of the params, where the schema can say them (Standard JSON Schema); nothing if it takes any. */
-export function paramNames(schema: StandardSchemaV1 | undefined): readonly string[] | undefined {
-  if (schema === undefined) return [];
+/** The names of params, each with what lies below it; nothing where any name is taken. */
+type ParamShape = ReadonlyMap<string, { readonly below: ParamShape | undefined }>;
+
+/** The shape of the params, where the schema can say it (Standard JSON Schema). */
+function paramShape(schema: StandardSchemaV1 | undefined): ParamShape | undefined {
+  if (schema === undefined) return new Map();
   const described: unknown = Reflect.get(schema["~standard"], "jsonSchema");
   if (!isObject(described) || typeof described["input"] !== "function") return undefined;
-  let document: unknown;
   try {
-    document = described["input"]({ target: "draft-2020-12" });
+    return shapeOf(described["input"]({ target: "draft-2020-12" }));
   } catch {
     // A schema that JSON Schema cannot express accepts what it accepts.
     return undefined;
   }
+}
+
+function shapeOf(document: unknown): ParamShape | undefined {
   if (!isObject(document) || !isObject(document["properties"])) return undefined;
   const open = document["additionalProperties"];
-  return open === undefined || open === false ? Object.keys(document["properties"]) : undefined;
+  if (open !== undefined && open !== false) return undefined;
+  return new Map(
+    Object.entries(document["properties"]).map(([name, inner]) => [name, { below: shapeOf(inner) }]),
+  );
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

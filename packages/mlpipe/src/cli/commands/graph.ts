@@ -10,7 +10,7 @@ export interface GraphOptions extends PipelineOptions {
 
 /** `mlpipe graph`: the steps and what feeds them. */
 export async function graph(named: string | undefined, options: GraphOptions): Promise<number> {
-  const { manifest, store } = await openSession(named, options);
+  const { manifest, store } = await openSession(named, options, { looking: true });
   store.close();
   switch (options.json === true ? "json" : options.format) {
     case "json":

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { MlpipeError } from "@mlpipe/dsl";
@@ -48,14 +48,18 @@ export function init(given: string | undefined, options: InitOptions): number {
     made.push("package.json");
   }
   const ready = canRun(folder);
+  const isModule = moduleType(folder) === "module";
   if (options.json === true) {
-    printJson({ schemaVersion: 1, folder, files: made.toSorted(), ready });
+    printJson({ schemaVersion: 1, folder, files: made.toSorted(), ready: ready && isModule });
     return 0;
   }
   const style = styleFor(process.stdout);
   for (const name of made.toSorted()) print(`  ${style("good", "+")} ${name}`);
   const enter = given === undefined ? [] : [`cd ${given}`];
-  print(`\nNext:  ${[...enter, ...(ready ? [] : ["npm install"]), "npx mlpipe run"].join(" && ")}`);
+  const install = ready ? [] : [made.includes("package.json") ? "npm install" : "npm install mlpipe zod"];
+  // Somebody else's package.json is not changed behind their back.
+  const type = isModule ? [] : ["npm pkg set type=module"];
+  print(`\nNext:  ${[...enter, ...type, ...install, "npx mlpipe run"].join(" && ")}`);
   return 0;
 }
 
@@ -81,8 +85,15 @@ function packageJson(name: string): Record<string, unknown> {
     type: "module",
     scripts: { start: "mlpipe run" },
     dependencies: { mlpipe: `^${version()}`, zod: "^4.0.0" },
+    devDependencies: { "@types/node": "^24.0.0", typescript: "^5.9.0 || ^6.0.0 || ^7.0.0" },
     engines: { node: ">=24.15" },
   };
+}
+
+/** What Node takes the project's files for. */
+function moduleType(folder: string): unknown {
+  const document: unknown = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  return typeof document === "object" && document !== null ? Reflect.get(document, "type") : undefined;
 }
 
 /** Whether what the pipeline imports is installed already. */

@@ -2,15 +2,17 @@ import { Planner } from "@mlpipe/planner";
 import { columns, print, printJson, say } from "../output.ts";
 import { styleFor } from "../style.ts";
 import { count } from "../format.ts";
-import { forced, openSession, type PipelineOptions } from "./session.ts";
+import { forced, openSession, type PipelineOptions, type Selection, selectedSteps } from "./session.ts";
 
 /** `mlpipe plan`: what would run, and why. */
-export async function plan(named: string | undefined, options: PipelineOptions): Promise<number> {
-  const { project, manifest, store } = await openSession(named, options);
+export async function plan(named: string | undefined, options: PipelineOptions & Selection): Promise<number> {
+  const { project, manifest, store } = await openSession(named, options, { looking: true });
   try {
     const force = forced(manifest, options.force);
     const planner = new Planner({ manifest, store, root: project.root, env: process.env, force });
-    const planned = planner.plan();
+    const selected = selectedSteps(manifest, options);
+    const whole = planner.plan();
+    const planned = { ...whole, steps: whole.steps.filter(({ id }) => selected?.has(id) ?? true) };
     if (options.json === true) {
       printJson(planned);
       return 0;

@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os";
 import { type Manifest, MlpipeError } from "@mlpipe/dsl";
 import { execute, type RunResult, type RunStatus } from "@mlpipe/executor";
-import { Planner, upstreamOf } from "@mlpipe/planner";
+import { Planner } from "@mlpipe/planner";
 import { RunRecorder, timestamp } from "@mlpipe/provenance";
 import { uuid7 } from "@mlpipe/store";
 import { version } from "../../package-files.ts";
@@ -11,12 +11,18 @@ import type { Reporter } from "../../report/reporter.ts";
 import { summary } from "../../report/summary.ts";
 import { print, printJson, say } from "../output.ts";
 import { styleFor } from "../style.ts";
-import { forced, openSession, type PipelineOptions, type Session, stepsNamed } from "./session.ts";
+import {
+  forced,
+  openSession,
+  type PipelineOptions,
+  type Selection,
+  selectedSteps,
+  type Session,
+  stepsNamed,
+} from "./session.ts";
 import { StopRequests } from "./stop-requests.ts";
 
-export interface RunOptions extends PipelineOptions {
-  readonly only?: readonly string[];
-  readonly from?: readonly string[];
+export interface RunOptions extends PipelineOptions, Selection {
   /** `true` for all steps; else steps, or a share of them as a percentage. */
   readonly check?: true | readonly string[];
   readonly jobs?: string;
@@ -139,16 +145,4 @@ function checkedSteps(manifest: Manifest, check: RunOptions["check"]): ReadonlyS
   const shuffled = ids.map((id) => ({ id, at: Math.random() })).toSorted((a, b) => a.at - b.at);
   const amount = Math.max(1, Math.ceil((ids.length * Math.min(100, Number(percent))) / 100));
   return new Set(shuffled.slice(0, amount).map(({ id }) => id));
-}
-
-/** The steps that `--only` and `--from` select; nothing if neither is given. */
-function selectedSteps(manifest: Manifest, { only, from }: RunOptions): ReadonlySet<string> | undefined {
-  if (only === undefined && from === undefined) return undefined;
-  const selected = new Set(only === undefined ? [] : stepsNamed(manifest, only));
-  const reached = new Set(from === undefined ? [] : stepsNamed(manifest, from));
-  // Steps stand after those they need, so one walk finds everything downstream.
-  for (const step of manifest.steps) {
-    if (upstreamOf(step).some((need) => reached.has(need))) reached.add(step.id);
-  }
-  return selected.union(reached);
 }

@@ -1,5 +1,7 @@
 /** What commands that look at a pipeline have in common: project, manifest, store. */
+import { accessSync, constants, existsSync } from "node:fs";
 import { type Manifest, MlpipeError } from "@mlpipe/dsl";
+import { upstreamOf } from "@mlpipe/planner";
 import { openStore, type Store } from "@mlpipe/store";
 import { loadManifest } from "../../project/load.ts";
 import { nearest } from "../../project/nearest.ts";
@@ -15,6 +17,22 @@ export interface PipelineOptions {
   readonly json?: true;
 }
 
+/** Whether a store can be made or written there. */
+function isWritable({ root, storeRoot }: Project): boolean {
+  try {
+    accessSync(existsSync(storeRoot) ? storeRoot : root, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Which of the steps. */
+export interface Selection {
+  readonly only?: readonly string[];
+  readonly from?: readonly string[];
+}
+
 /** A pipeline that was loaded, with the store beside it. */
 export interface Session {
   readonly project: Project;
@@ -22,8 +40,15 @@ export interface Session {
   readonly store: Store;
 }
 
-/** Loads a pipeline and opens the project's store. */
-export async function openSession(named: string | undefined, options: PipelineOptions): Promise<Session> {
+/**
+ * Loads a pipeline and opens the project's store.
+ * @param looking whether nothing is to be run: then a project that cannot be written to will do
+ */
+export async function openSession(
+  named: string | undefined,
+  options: PipelineOptions,
+  { looking = false }: { readonly looking?: boolean } = {},
+): Promise<Session> {
   const project = findProject(process.cwd());
   const manifest = await withQuietStdout(async () => {
     const file = await selectPipeline(project, process.cwd(), named);
@@ -33,7 +58,11 @@ export async function openSession(named: string | undefined, options: PipelineOp
       paramsFile: options.params,
     });
   });
-  return { project, manifest, store: openStore(project.storeRoot) };
+  return {
+    project,
+    manifest,
+    store: openStore(project.storeRoot, { readonly: looking && !isWritable(project) }),
+  };
 }
 
 /** Opens the store for looking only; commands that only read execute no code of the project. */
@@ -69,6 +98,21 @@ export function stepsNamed(manifest: Manifest, words: readonly string[]): Readon
     for (const { id } of matches) found.add(id);
   }
   return found;
+}
+
+/** The steps that `--only` and `--from` select; nothing if neither is given. */
+export function selectedSteps(
+  manifest: Manifest,
+  { only, from }: Selection,
+): ReadonlySet<string> | undefined {
+  if (only === undefined && from === undefined) return undefined;
+  const selected = new Set(only === undefined ? [] : stepsNamed(manifest, only));
+  const reached = new Set(from === undefined ? [] : stepsNamed(manifest, from));
+  // Steps stand after those they need, so one walk finds everything downstream.
+  for (const step of manifest.steps) {
+    if (upstreamOf(step).some((need) => reached.has(need))) reached.add(step.id);
+  }
+  return selected.union(reached);
 }
 
 /** What modules print while they are imported is no data: it goes to stderr. */

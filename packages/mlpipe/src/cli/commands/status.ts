@@ -7,7 +7,7 @@ import { openSession, type PipelineOptions } from "./session.ts";
 
 /** `mlpipe status`: what is up to date, what is stale and why, and how the last run ended. */
 export async function status(named: string | undefined, options: PipelineOptions): Promise<number> {
-  const { project, manifest, store } = await openSession(named, options);
+  const { project, manifest, store } = await openSession(named, options, { looking: true });
   try {
     const { steps } = new Planner({ manifest, store, root: project.root, env: process.env }).plan();
     const [last] = store.runs.list({ pipeline: manifest.pipeline, limit: 1 });

@@ -13,7 +13,7 @@ export interface WhyOptions extends PipelineOptions {
 
 /** `mlpipe why STEP`: the parts of its key that changed, down to the declaration or the value. */
 export async function why(step: string, options: WhyOptions): Promise<number> {
-  const { project, manifest, store } = await openSession(options.pipeline, options);
+  const { project, manifest, store } = await openSession(options.pipeline, options, { looking: true });
   try {
     const [id = step] = stepsNamed(manifest, [step]);
     const planner = new Planner({ manifest, store, root: project.root, env: process.env });
