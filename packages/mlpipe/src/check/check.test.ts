@@ -384,6 +384,11 @@ describe("files", () => {
           },
           "a temporary folder": { above: fs, run: 'readFileSync(join(tmpdir(), "x"));' },
           "a path that is given": { above: fs, run: "readFileSync(String(_inputs));" },
+          "a folder of which files are named": {
+            above: 'import { readdirSync } from "node:fs";',
+            declares: 'files: ["data/*.csv"],',
+            run: 'readdirSync("data");',
+          },
           "a device": { above: fs, run: 'readFileSync("/dev/null");' },
           "not that file": {
             above: fs,
@@ -397,6 +402,7 @@ describe("files", () => {
       {
         "a URL beside the module, which is code": "nothing",
         "a device": "nothing",
+        "a folder of which files are named": "nothing",
         "a path that is given": "nothing",
         "a temporary folder": "nothing",
         "in a folder named by files": "nothing",

@@ -2,7 +2,7 @@
 import { isAbsolute, join } from "node:path";
 import type { ManifestSite, ManifestStep } from "@mlpipe/dsl";
 import { type CallExpression, Node, type SourceFile } from "ts-morph";
-import { bare, declarationsOf, type Sources } from "./sources.ts";
+import { bare, declarationsOf, isOwn, type Sources } from "./sources.ts";
 
 /** A step's definition in the source. */
 export interface Definition {
@@ -27,7 +27,7 @@ export function definitionIn(
   const module = sources.module(absolute(root, defined.file));
   const call = module === undefined ? undefined : callAt(module, defined);
   const spec = call?.getArguments()[1];
-  if (spec === undefined) return undefined;
+  if (spec === undefined || !isOwn(spec)) return undefined;
   const exported = sources.exported(absolute(root, step.module), step.export);
   const made = exported === undefined ? undefined : initialised(exported);
   const given = (parameter: Node): readonly Node[] =>

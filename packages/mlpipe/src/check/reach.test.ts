@@ -122,6 +122,36 @@ function even(n: number): unknown { return n ? odd(n - 1) : late(); }`;
     ).toEqual(Array.from({ length: 3 }, () => [clock("steps.ts", late)]));
   });
 
+  it("goes into modules that are imported in it, or passed on as a whole", async () => {
+    const late = "export const late = () => Date.now();";
+    const beside = { "late.ts": late };
+    expect(
+      await said(
+        { steps: one('run: async () => ({ n: (await import("./late.ts")).late() })'), beside },
+        {
+          steps: one(
+            'run: async () => { const { late } = await import("./late.ts"); return { n: late() }; }',
+          ),
+          beside,
+        },
+        {
+          steps: one(
+            'run: async () => { const { late: now } = await import("./late.ts"); return { n: now() }; }',
+          ),
+          beside,
+        },
+        { steps: one('run: () => ({ n: import("./late.ts").then((late) => late.late()) })'), beside },
+        {
+          steps: one(
+            "run: () => ({ n: Object.values(all).map((each) => each()) })",
+            'import * as all from "./late.ts";',
+          ),
+          beside,
+        },
+      ),
+    ).toEqual(Array.from({ length: 5 }, () => [clock("late.ts", late)]));
+  });
+
   it("ends at the steps that it names", async () => {
     const other = `export const two = data("two", ${definition("cache: false, run: () => ({ n: Date.now() })")});`;
     expect(await said(one("run: () => ({ n: two.name })", other))).toEqual([[]]);

@@ -52,12 +52,12 @@ export class Scanner {
     const uses: Use[] = [];
     const references: Reference[] = [];
     const calls: { node: Node; callee: Node; given: readonly Node[] }[] = [];
+    const refer = (name: Node, declaration: Node): void => {
+      if (isOwn(declaration) && !isWithin(declaration, piece)) references.push({ name, declaration });
+    };
     const visit = (node: Node): void => {
       if (Node.isIdentifier(node)) {
-        for (const declaration of isName(node) ? declarationsOf(node) : []) {
-          if (isOwn(declaration) && !isWithin(declaration, piece))
-            references.push({ name: node, declaration });
-        }
+        for (const declaration of isName(node) ? namedBy(node) : []) refer(node, declaration);
         if (isRoot(node)) this.#addUse(node, uses);
       } else if (Node.isCallExpression(node)) {
         const callee = bare(node.getExpression());
@@ -66,6 +66,7 @@ export class Scanner {
         if (this.#origins.of(node) !== undefined) this.#addUse(node, uses);
       } else if (Node.isBindingElement(node)) {
         this.#addBinding(node, uses);
+        for (const declaration of importedBy(node)) refer(node, declaration);
       }
     };
     visit(piece);
@@ -112,6 +113,27 @@ export class Scanner {
       isAlias: true,
     });
   }
+}
+
+/** What a name stands for; for a whole module that is passed on, everything that it exports. */
+function namedBy(name: Node): readonly Node[] {
+  const parent = name.getParent();
+  const isObject = Node.isPropertyAccessExpression(parent) && parent.getExpression() === name;
+  return declarationsOf(name).flatMap((declaration) =>
+    Node.isSourceFile(declaration) && !isObject
+      ? [...declaration.getExportedDeclarations().values()].flat()
+      : [declaration],
+  );
+}
+
+/** What `const { name } = await import("./module.ts")` takes. */
+function importedBy(element: Node): readonly Node[] {
+  const pattern = element.getParent();
+  const holder = pattern?.getParent();
+  const value = Node.isVariableDeclaration(holder) ? holder.getInitializer() : undefined;
+  if (!Node.isBindingElement(element) || !Node.isAwaitExpression(value)) return [];
+  const name = (element.getPropertyNameNode() ?? element.getNameNode()).getText();
+  return value.getType().getProperty(name)?.getDeclarations() ?? [];
 }
 
 function howOf(chain: Node, parent: Node | undefined): Use["how"] {

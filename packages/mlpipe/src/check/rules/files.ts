@@ -1,5 +1,5 @@
 /** Files that a step opens by a path in its source, and not through a port. */
-import { matchesGlob, resolve } from "node:path";
+import { matchesGlob, relative, resolve } from "node:path";
 import { projectPath } from "../../project/project.ts";
 import type { LiteralPath, LiteralPaths } from "../literal-path.ts";
 import type { Use } from "../scan.ts";
@@ -110,17 +110,21 @@ function isDeclared(path: LiteralPath, step: StepFacts, root: string): boolean {
   const { files = [] } = step.definition;
   const covers = (glob: string): boolean => {
     const pattern = resolve(root, glob);
-    const inFolder = path.text.startsWith(`${pattern}/`);
-    return path.isWhole
-      ? inFolder || matchesGlob(path.text, pattern)
-      : inFolder || pattern.startsWith(path.text);
+    // Of a folder that is read, some of the files are named: the user has thought of it.
+    if (isBelow(path.text, pattern) || isBelow(pattern, path.text)) return true;
+    // Relative to the root, whose own name may hold what a glob takes for a pattern.
+    return path.isWhole && matchesGlob(relative(root, path.text), relative(root, pattern));
   };
-  return step.sources.has(path.text) || files.some(covers) || isHarmless(path, step, root);
+  const isSource = [...step.sources].some((source) => isBelow(path.text, source));
+  return isSource || files.some(covers) || isHarmless(path, step, root);
+}
+
+function isBelow(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith("/") ? folder : `${folder}/`);
 }
 
 /** Devices, and what is a deploy's own. */
 function isHarmless({ text }: LiteralPath, { definition: { target } }: StepFacts, root: string): boolean {
   if (/^\/(?:dev|proc)\//.test(text)) return true;
-  const own = target === undefined ? undefined : resolve(root, target);
-  return own !== undefined && (text === own || text.startsWith(`${own}/`));
+  return target !== undefined && isBelow(text, resolve(root, target));
 }
