@@ -98,7 +98,7 @@ describe("mlpipe check", () => {
     const { exit, stdout, stderr } = await project.mlpipe("check");
     expect(stderr).toBe("");
     expect(stdout).toMatchInlineSnapshot(`
-      "MLP6107  lib/stopwords.txt is read by load, fit and 2 more, and not through a port: its path is made of import.meta and cannot be followed, so no result is ever cached.
+      "MLP6107  lib/stopwords.txt is read by load, fit and 2 more, and not through a port: its path is made of import.meta and cannot be followed, so the step runs every time.
 
         lib/ambient.ts:5:26
           3 | import { join } from "node:path";
@@ -108,7 +108,8 @@ describe("mlpipe check", () => {
           6 |
           7 | export function stamp(): string {
 
-        → Data comes in through a port: source("lib/stopwords.txt", …). What belongs to the code is named: files: ["lib/stopwords.txt"].
+        → Data comes in through a port: source("lib/stopwords.txt", …). What belongs to the code is named: files: ["lib/stopwords.txt"],
+          or opened by new URL("./stopwords.txt", import.meta.url), which is followed.
 
       MLP6102  new Date() is reached by load, fit and score: the result depends on when it was made, and the key does not.
 

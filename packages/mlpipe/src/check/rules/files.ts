@@ -1,5 +1,5 @@
 /** Files that a step opens by a path in its source, and not through a port. */
-import { matchesGlob, relative, resolve } from "node:path";
+import { dirname, matchesGlob, relative, resolve } from "node:path";
 import { projectPath } from "../../project/project.ts";
 import type { LiteralPath, LiteralPaths } from "../literal-path.ts";
 import type { Use } from "../scan.ts";
@@ -55,16 +55,24 @@ function readVerdict(path: LiteralPath, name: string, { definition, identity }: 
     path.meta === undefined || identity.uncacheable.length === 0 || definition.files !== undefined;
   const fate = isFollowed
     ? "what is in it is not part of the key"
-    : "its path is made of import.meta and cannot be followed, so no result is ever cached";
+    : "its path is made of import.meta and cannot be followed, so the step runs every time";
   return {
     code: "MLP6107",
     what: name,
     message: (steps) => `${shown(path, name)} is read by ${steps}, and not through a port: ${fate}.`,
     hint:
       `Data comes in through a port: source(${JSON.stringify(name)}, …). ` +
-      `What belongs to the code is named: files: [${JSON.stringify(name)}].`,
+      `What belongs to the code is named: files: [${JSON.stringify(name)}]${followedUrl(path)}.`,
     ...(path.meta !== undefined && { cause: path.meta }),
   };
+}
+
+/** The one way to write a path beside the module that the planner follows. */
+function followedUrl({ meta, text, isWhole }: LiteralPath): string {
+  if (meta === undefined || !isWhole) return "";
+  const beside = relative(dirname(meta.getSourceFile().getFilePath()), text);
+  const specifier = beside.startsWith("..") ? beside : `./${beside}`;
+  return `,\nor opened by new URL(${JSON.stringify(specifier)}, import.meta.url), which is followed`;
 }
 
 function writeVerdict(path: LiteralPath, name: string, { definition: { kind, target } }: StepFacts): Verdict {

@@ -11,7 +11,7 @@ const foundExit = 2;
 
 /** `mlpipe check`: what steps depend on and do not declare. Silent if there is nothing. */
 export async function check(named: string | undefined, options: PipelineOptions): Promise<number> {
-  const { project, manifest, store } = await openSession(named, options);
+  const { project, manifest, store } = await openSession(named, options, { looking: true });
   try {
     const { root } = project;
     const planner = new Planner({ manifest, store, root, env: process.env });
