@@ -271,7 +271,7 @@ testEdits({
     [
       "a nested param",
       (p) => p.params.push('limits={"low":0,"high":20}'),
-      { clean: 'input limits {"high":10,"low":0} → {"low":0,"high":20} (params.limits)', ...afterClean },
+      { clean: 'input limits {"high":10,"low":0} → {"high":20,"low":0} (params.limits)', ...afterClean },
     ],
     ["the same value otherwise spelt", (p) => p.params.push("offset=1.0", "trees=1e2"), {}],
     ["the same object in another order", (p) => p.params.push('limits={"high":10,"low":0}'), {}],

@@ -7,38 +7,45 @@ import type { LoadAnswer, LoadRequest } from "./load-manifests.ts";
 
 /** Loads pipelines in a process of its own, one after the other. */
 export class Manifests implements AsyncDisposable {
-  #child = start();
+  #loader = new Loader();
 
   /** The manifest of a pipeline as its files are now. */
   async load(request: LoadRequest): Promise<Manifest> {
-    let answer = await this.#ask(request);
+    let answer = await this.#loader.ask(request);
     if ("error" in answer) {
       // Node reads a package.json once in the life of a process, and this one may have changed since.
-      await this[Symbol.asyncDispose]();
-      this.#child = start();
-      answer = await this.#ask(request);
+      await this.#loader.end();
+      this.#loader = new Loader();
+      answer = await this.#loader.ask(request);
     }
     if ("error" in answer) throw new Error(`${request.file} does not load: ${answer.error}`);
     return answer.manifest;
   }
 
-  async #ask(request: LoadRequest): Promise<LoadAnswer> {
-    const answered = once(this.#child, "message");
-    this.#child.send(request);
-    // Written by the other end, in this shape.
-    const [answer] = (await answered) as [LoadAnswer];
-    return answer;
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
-    const exited = once(this.#child, "exit");
-    this.#child.disconnect();
-    await exited;
+    await this.#loader.end();
   }
 }
 
-function start(): ChildProcess {
-  return fork(join(import.meta.dirname, "load-manifests.ts"), {
+class Loader {
+  // What modules of the project say while they are loaded is of no interest.
+  readonly #child: ChildProcess = fork(join(import.meta.dirname, "load-manifests.ts"), {
+    stdio: ["ignore", "ignore", "ignore", "ipc"],
     execArgv: ["--conditions=@mlpipe/source", "--disable-warning=ExperimentalWarning"],
   });
+  readonly #ended = once(this.#child, "exit");
+
+  async ask(request: LoadRequest): Promise<LoadAnswer> {
+    const answered = once(this.#child, "message");
+    this.#child.send(request);
+    const lost: LoadAnswer = { error: "the process that loads it has ended" };
+    // Written by the other end, in this shape.
+    const [answer] = (await Promise.race([answered, this.#ended.then(() => [lost])])) as [LoadAnswer];
+    return answer;
+  }
+
+  async end(): Promise<void> {
+    if (this.#child.connected) this.#child.disconnect();
+    await this.#ended;
+  }
 }
