@@ -30,6 +30,7 @@ const rooms: readonly (readonly [prefix: string, title: string, about: string])[
     "Project and command line",
     "What was asked for does not exist. Exit code 2; 4 for a machine that cannot run mlpipe.",
   ],
+  ["MLP61", "Findings of mlpipe check", "Steps depend on something that they do not declare. Exit code 2."],
   ["MLP7", "Bugs", "Exit code 70."],
 ];
 
