@@ -859,6 +859,48 @@ describe("other commands", () => {
     expect(identify("node --no-warnings prep.ts --out …").typescript).toEqual([join(root, "prep.ts")]);
   });
 
+  test("what node finds by itself is not cached", () => {
+    const { root, identify } = project(
+      { "dist/main.js": "", "prep.ts": "", "package.json": "{}" },
+      { node: "#!/bin/sh\n" },
+    );
+    const said = (argv: string): readonly string[] =>
+      identify(argv).uncacheable.map(({ message }) => message);
+    expect(said("node --run build")).toEqual([
+      "node --run reads package.json, which the command does not name",
+    ]);
+    expect(said("node --test")).toEqual(["node --test looks for its modules by itself"]);
+    expect(said("node --max-old-space-size=4096 dist/main")).toEqual([
+      "node is given no module that could be followed: dist/main",
+    ]);
+    expect(said("node -e import('x')")).toEqual(["what the text given to node imports is not followed"]);
+    for (const argv of [
+      "node --test prep.ts",
+      "node --conditions dev prep.ts",
+      "node --title x prep.ts",
+      "node prep.ts -e 3 --run",
+    ]) {
+      expect(said(argv), argv).toEqual([]);
+      expect(identify(argv).typescript, argv).toEqual([join(root, "prep.ts")]);
+    }
+  });
+
+  test("a program of the project that is text without a first line is a script of the shell", () => {
+    const { root, identify } = project({ "run.sh": "python3 train.py\n", grow: "\u007fELF\0" });
+    for (const name of ["run.sh", "grow"]) chmodSync(join(root, name), 0o755);
+    expect(identify("./run.sh").uncacheable.map(({ message }) => message)).toEqual([
+      "run.sh is a script in a language whose imports are not followed",
+    ]);
+    expect(identify("./grow").uncacheable).toEqual([]);
+  });
+
+  test("unittest looks for its tests by itself", () => {
+    const { identify } = project({ "test_one.py": "" });
+    expect(identify("python3 -m unittest").uncacheable.map(({ message }) => message)).toEqual([
+      "unittest looks for its tests by itself",
+    ]);
+  });
+
   test("many commands: one process for a Python", () => {
     const { root } = project({ "a.py": "", "b.py": "", "c.py": "" });
     const env = { PATH: `${dirname(python)}:/usr/bin:/bin` };

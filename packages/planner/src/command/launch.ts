@@ -9,10 +9,11 @@ import type { Finding } from "./findings.ts";
 import { filesOfGlob } from "./globs.ts";
 import * as known from "./known-programs.ts";
 import type { Lookups } from "./lookups.ts";
+import { readNodeArguments } from "./node-arguments.ts";
 import { readPythonArguments } from "./python-arguments.ts";
 import type { PythonRequest } from "./python.ts";
 import { readShellText } from "./shell-text.ts";
-import { isPython } from "./tool.ts";
+import { isPython, isText } from "./tool.ts";
 
 /**
  * One argument: text, null for one that a port is in, or its pieces, with null for each port. Pieces
@@ -163,7 +164,8 @@ export class LaunchReader implements Launch {
       this.modules.add(file);
     } else {
       this.files.add(file);
-      if (named.length > 0) this.#unread(file);
+      // Text without a first line that names an interpreter is run by the shell.
+      if (named.length > 0 || isText(file)) this.#unread(file);
     }
     this.#rest(argv, 1, "unknown");
   }
@@ -204,6 +206,12 @@ export class LaunchReader implements Launch {
     this.#flags = flags;
     if (target === undefined) return;
     const { kind, value } = target;
+    if (kind === "module" && value === "unittest") {
+      this.untold.push({
+        message: "unittest looks for its tests by itself",
+        hint: `Name them: files: ["…"].`,
+      });
+    }
     if (value === null) {
       this.untold.push({
         message: `the ${kind} that Python runs is known only when the step runs`,
@@ -352,29 +360,11 @@ export class LaunchReader implements Launch {
   }
 
   #node(argv: readonly CommandArgument[]): void {
-    const text = argv.findIndex(
-      (word) => typeof word === "string" && /^(?:-[a-z]*[ep]|--eval|--print)(?:=|$)/.test(word),
-    );
-    if (text !== -1) {
-      this.untold.push({
-        message: "what the text given to node imports is not followed",
-        hint: "Put it into a module of its own.",
-      });
-    }
-    for (let i = 1; i < argv.length; i++) {
-      const word = argv[i];
-      if (word === null || (typeof word === "string" && word.startsWith("-"))) continue;
-      const file = typeof word === "string" ? resolve(this.#root, word) : undefined;
-      if (file !== undefined && statSync(file, { throwIfNoEntry: false })?.isFile() === true)
-        this.modules.add(file);
-      else if (word !== "run" && i === 1 && text === -1) {
-        this.untold.push({
-          message: `node is given no module that could be followed: ${String(word)}`,
-          hint: `Name it: files: ["…"].`,
-        });
-      }
-      break;
-    }
+    const isFile = (name: string): boolean =>
+      statSync(resolve(this.#root, name), { throwIfNoEntry: false })?.isFile() === true;
+    const start = readNodeArguments(argv, isFile);
+    if (start.type === "module") this.modules.add(resolve(this.#root, start.name));
+    else if (start.type === "untold") this.untold.push({ message: start.message, hint: start.hint });
     this.#rest(argv, 1, "unknown");
   }
 

@@ -55,24 +55,31 @@ export function toolIdentity(name: string, file: string, hash: (path: string) =>
  * that path is returned.
  */
 export function shebangOf(file: string): readonly string[] {
-  const buffer = Buffer.alloc(4096);
-  let length: number;
-  try {
-    const handle = openSync(file, "r");
-    try {
-      length = readSync(handle, buffer, 0, buffer.length, 0);
-    } finally {
-      closeSync(handle);
-    }
-  } catch {
-    return [];
-  }
-  const text = buffer.toString("utf8", 0, length);
+  const text = beginningOf(file)?.toString("utf8") ?? "";
   if (!text.startsWith("#!")) return [];
   const exec = /^#![^\n]*\bsh\n'''exec' "?([^"\n]+?)"? "\$0"/.exec(text);
   if (exec?.[1] !== undefined) return [exec[1]];
   const line = /^#!([^\n]*)/.exec(text)?.[1] ?? "";
   return line.trim().split(/\s+/).filter(Boolean);
+}
+
+/** Whether a program is text: binaries of every system hold a zero byte in their first lines. */
+export function isText(file: string): boolean {
+  return beginningOf(file)?.includes(0) === false;
+}
+
+function beginningOf(file: string): Buffer | undefined {
+  const buffer = Buffer.alloc(4096);
+  try {
+    const handle = openSync(file, "r");
+    try {
+      return buffer.subarray(0, readSync(handle, buffer, 0, buffer.length, 0));
+    } finally {
+      closeSync(handle);
+    }
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether a program's name is that of a Python interpreter. */
