@@ -84,6 +84,7 @@ class Execution {
     this.#executor = new StepExecutor({
       ...options,
       isHalted: () => this.#halted !== undefined,
+      isMoreToCome: () => this.#schedule.waiting > 0,
       makerOf: (step) => this.#outcomes.get(step)?.stepRun ?? null,
     });
     for (const { id } of manifest.steps) {
@@ -337,19 +338,24 @@ class Execution {
       const decision = this.#decisions.get(started.id);
       if (decision === undefined) throw new Error(`${started.id} was scheduled without a decision`);
       this.#running++;
-      this.#execute(started, decision)
+      let hasPlace = true;
+      const leave = (): void => {
+        if (hasPlace) this.#schedule.release(started);
+        hasPlace = false;
+        this.#wake?.();
+      };
+      this.#execute(started, decision, leave)
         .catch((error: unknown) => {
           this.#broken ??= { error };
         })
         .finally(() => {
           this.#running--;
-          this.#schedule.release(started);
-          this.#wake?.();
+          leave();
         });
     }
   }
 
-  async #execute(step: ManifestStep, decision: RunDecision): Promise<void> {
+  async #execute(step: ManifestStep, decision: RunDecision, leave: () => void): Promise<void> {
     const kept = this.#kept.get(step.id);
     if (kept !== undefined) {
       const check = await this.#executor.compare(step, decision, kept);
@@ -360,7 +366,7 @@ class Execution {
       this.#options.emit({ type: "step-checked", at: timestamp(new Date()), outcome: checked });
       return;
     }
-    const settled = (await this.#executor.execute(step, decision)) ?? this.#notStarted();
+    const settled = (await this.#executor.execute(step, decision, leave)) ?? this.#notStarted();
     if (settled.status === "ran" || settled.status === "cached")
       this.#outputs.set(step.id, settled.outputs ?? {});
     this.#settle(step, settled);

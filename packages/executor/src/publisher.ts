@@ -1,19 +1,25 @@
 import type { Publication, Store } from "@mlpipe/store";
 
+/** How long what was made may wait for what others are about to make: a sync of the disk takes about as long. */
+const gatheringMs = 20;
+
 /**
  * Gathers what steps have made and gives it to the store in batches: steps that end together
- * share one sync of the disk.
+ * share one sync of the disk. Nothing is reported before it is durable.
  */
 export class Publisher {
   readonly #store: Store;
+  readonly #isMoreToCome: () => boolean;
   #waiting: {
     readonly publication: Publication;
     readonly done: () => void;
     readonly failed: (error: unknown) => void;
   }[] = [];
 
-  constructor(store: Store) {
+  /** @param isMoreToCome whether steps are ready that need nothing of what waits here */
+  constructor(store: Store, isMoreToCome: () => boolean) {
     this.#store = store;
+    this.#isMoreToCome = isMoreToCome;
   }
 
   /** Resolves when everything of the publication is durable. */
@@ -21,8 +27,13 @@ export class Publisher {
     return new Promise((done, failed) => {
       this.#waiting.push({ publication, done, failed });
       // After the events that are already there: other steps may have ended in this very turn.
-      if (this.#waiting.length === 1) setImmediate(() => this.#flush());
+      if (this.#waiting.length === 1) setImmediate(() => this.#gather());
     });
+  }
+
+  #gather(): void {
+    if (this.#isMoreToCome()) setTimeout(() => this.#flush(), gatheringMs);
+    else this.#flush();
   }
 
   #flush(): void {

@@ -41,6 +41,8 @@ type StepExecutorOptions = Pick<
 > & {
   /** Whether nothing more is to be started. */
   readonly isHalted: () => boolean;
+  /** Whether steps wait for a place. */
+  readonly isMoreToCome: () => boolean;
   /** The step run that made an upstream output. */
   readonly makerOf: (step: string) => string | null;
 };
@@ -49,10 +51,12 @@ export class StepExecutor {
   readonly #options: StepExecutorOptions;
   readonly #publisher: Publisher;
   readonly #attempts = new Set<Attempt>();
+  /** Keys that this run executes: a claim tells runs apart, not the steps of one. */
+  readonly #underWay = new Map<string, Promise<void>>();
 
   constructor(options: StepExecutorOptions) {
     this.#options = options;
-    this.#publisher = new Publisher(options.store);
+    this.#publisher = new Publisher(options.store, options.isMoreToCome);
   }
 
   /** Stops every attempt under way. */
@@ -60,14 +64,36 @@ export class StepExecutor {
     for (const attempt of this.#attempts) attempt.stop(how);
   }
 
-  /** Executes a step and keeps what it made; nothing if it was not started, since nothing more is to be. */
-  async execute(step: ManifestStep, decision: RunDecision): Promise<Settled | undefined> {
+  /**
+   * Executes a step and keeps what it made; nothing if it was not started, since nothing more is to be.
+   * @param leave called when its process has ended well: what is left to do needs no place
+   */
+  async execute(step: ManifestStep, decision: RunDecision, leave: () => void): Promise<Settled | undefined> {
+    const { key } = decision;
+    for (let other = this.#underWay.get(key); other !== undefined; other = this.#underWay.get(key))
+      await other;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#underWay.set(key, promise);
+    try {
+      return await this.#executeAlone(step, decision, leave);
+    } finally {
+      this.#underWay.delete(key);
+      resolve();
+    }
+  }
+
+  async #executeAlone(
+    step: ManifestStep,
+    decision: RunDecision,
+    leave: () => void,
+  ): Promise<Settled | undefined> {
     if (!(await this.#claim(decision))) return undefined;
     try {
-      return (
-        this.#madeMeanwhile(step, decision) ??
-        (await this.#conclude(step, decision, await this.#attemptAll(step, decision)))
-      );
+      const made = this.#madeMeanwhile(step, decision);
+      if (made !== undefined) return made;
+      const tried = await this.#attemptAll(step, decision);
+      if (tried.outcome.type === "made") leave();
+      return await this.#conclude(step, decision, tried);
     } finally {
       this.#options.store.claims.release(decision.key, this.#options.run);
     }
@@ -215,6 +241,7 @@ export class StepExecutor {
             });
           }
           recorder.add(record);
+          store.claims.release(decision.key, run);
         },
       });
     } catch (error) {

@@ -128,6 +128,8 @@ export class StoredClaims implements Claims {
   }
 
   release(key: Digest, run: string): void {
+    // Given back already, by the transaction that keeps the result: no need for another.
+    if (this.#holder(key) !== run) return;
     this.#write(() => this.#database.run("DELETE FROM claims WHERE key = ? AND run = ?", key, run));
   }
 

@@ -1,0 +1,57 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { openStore, type Publication, type Store } from "@mlpipe/store";
+import { expect, onTestFinished, test } from "vitest";
+import { Publisher } from "./publisher.ts";
+
+/** A real store that tells how many publications each batch had. */
+function watchedStore(): { readonly store: Store; readonly batches: number[] } {
+  const folder = mkdtempSync(join(tmpdir(), "mlpipe-publisher-"));
+  const store = openStore(join(folder, ".mlpipe"));
+  onTestFinished(() => {
+    store.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const batches: number[] = [];
+  const publish = store.publish.bind(store);
+  store.publish = (batch: readonly Publication[]) => {
+    batches.push(batch.length);
+    publish(batch);
+  };
+  return { store, batches };
+}
+
+const nothing = (rows = (): void => {}): Publication => ({ objects: [], rows });
+
+test("while more is to come, what steps made waits a moment and shares a sync", async () => {
+  const { store, batches } = watchedStore();
+  const publisher = new Publisher(store, () => true);
+  const first = publisher.publish(nothing());
+  await pause(2);
+  await Promise.all([first, publisher.publish(nothing())]);
+  expect(batches).toEqual([2]);
+});
+
+test("what others wait for is kept at once", async () => {
+  const { store, batches } = watchedStore();
+  const publisher = new Publisher(store, () => false);
+  await publisher.publish(nothing());
+  await publisher.publish(nothing());
+  expect(batches).toEqual([1, 1]);
+});
+
+test("of a batch that fails only what is at fault fails", async () => {
+  const { store } = watchedStore();
+  const publisher = new Publisher(store, () => true);
+  const ended = await Promise.allSettled([
+    publisher.publish(nothing()),
+    publisher.publish(
+      nothing(() => {
+        throw new Error("no room");
+      }),
+    ),
+  ]);
+  expect(ended.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+});
