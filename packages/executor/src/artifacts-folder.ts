@@ -22,6 +22,7 @@ export function copyArtifacts(options: {
 }): Readonly<Record<string, ReturnedOutput>> {
   const { manifest, store, root, outputOf } = options;
   const folder = join(root, "artifacts", manifest.pipeline);
+  const steps = new Map(manifest.steps.map((step) => [step.id, step]));
   const copied: Record<string, ReturnedOutput> = {};
 
   const copy = (binding: Binding, place: string): Pick<Content, "digest" | "size"> | undefined => {
@@ -39,7 +40,7 @@ export function copyArtifacts(options: {
     if (binding.type !== "step") return undefined;
     const content = outputOf(binding.step, binding.port);
     if (content === undefined) return undefined;
-    const kind = manifest.steps.find(({ id }) => id === binding.step)?.outputs[binding.port];
+    const kind = steps.get(binding.step)?.outputs[binding.port];
     const target = kind === undefined ? place : portFileName(place, kind);
     if (isThere(store, target, content)) return content;
     refuseDamaged(store, content);

@@ -14,6 +14,10 @@ export class Schedule {
   readonly #rank = new Map<string, number>();
   /** By rank, in the order in which they became ready. */
   readonly #ready: ManifestStep[][] = [];
+  /** No step of a higher rank is ready: in a long chain most ranks are empty. */
+  #highest = -1;
+  /** What the most modest step takes of `cpu`: with less there is nothing to look for. */
+  readonly #leastCpu: number;
   #waiting = 0;
 
   /**
@@ -29,6 +33,7 @@ export class Schedule {
         if (pool !== "cpu") this.#capacity.set(pool, Math.max(amount, this.#capacity.get(pool) ?? 0));
       }
     }
+    this.#leastCpu = steps.reduce((least, step) => Math.min(least, this.#amounts(step)["cpu"] ?? 1), 1);
     for (const [pool, amount] of this.#capacity) this.#free.set(pool, amount);
     // Backwards, so that all that follows a step is ranked before it.
     for (const { id } of steps.toReversed()) {
@@ -46,12 +51,15 @@ export class Schedule {
   add(step: ManifestStep): void {
     const rank = this.#rank.get(step.id) ?? 0;
     (this.#ready[rank] ??= []).push(step);
+    this.#highest = Math.max(this.#highest, rank);
     this.#waiting++;
   }
 
   /** The next step that fits, its amounts taken; nothing if none does. */
   take(): ManifestStep | undefined {
-    for (let rank = this.#ready.length - 1; rank >= 0; rank--) {
+    if ((this.#free.get("cpu") ?? 0) < this.#leastCpu) return undefined;
+    while (this.#highest >= 0 && (this.#ready[this.#highest] ?? []).length === 0) this.#highest--;
+    for (let rank = this.#highest; rank >= 0; rank--) {
       const steps = this.#ready[rank];
       if (steps === undefined || steps.length === 0) continue;
       const index = steps.findIndex((step) => this.#fits(step));
@@ -74,6 +82,7 @@ export class Schedule {
   clear(): readonly ManifestStep[] {
     const steps = this.#ready.flat();
     this.#ready.length = 0;
+    this.#highest = -1;
     this.#waiting = 0;
     return steps;
   }
