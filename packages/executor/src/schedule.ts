@@ -13,9 +13,9 @@ export class Schedule {
   readonly #capacity = new Map<string, number>();
   readonly #rank = new Map<string, number>();
   /** By rank, in the order in which they became ready. */
-  readonly #ready: ManifestStep[][] = [];
-  /** No step of a higher rank is ready: in a long chain most ranks are empty. */
-  #highest = -1;
+  readonly #ready = new Map<number, ManifestStep[]>();
+  /** The ranks of ready steps, ascending. Few at a time, however long the chains are. */
+  #ranks: number[] = [];
   /** What the most modest step takes of `cpu`: with less there is nothing to look for. */
   readonly #leastCpu: number;
   #waiting = 0;
@@ -50,22 +50,28 @@ export class Schedule {
 
   add(step: ManifestStep): void {
     const rank = this.#rank.get(step.id) ?? 0;
-    (this.#ready[rank] ??= []).push(step);
-    this.#highest = Math.max(this.#highest, rank);
+    const same = this.#ready.get(rank);
+    if (same === undefined) {
+      this.#ready.set(rank, [step]);
+      const after = this.#ranks.findLastIndex((each) => each < rank);
+      this.#ranks.splice(after + 1, 0, rank);
+    } else same.push(step);
     this.#waiting++;
   }
 
   /** The next step that fits, its amounts taken; nothing if none does. */
   take(): ManifestStep | undefined {
     if ((this.#free.get("cpu") ?? 0) < this.#leastCpu) return undefined;
-    while (this.#highest >= 0 && (this.#ready[this.#highest] ?? []).length === 0) this.#highest--;
-    for (let rank = this.#highest; rank >= 0; rank--) {
-      const steps = this.#ready[rank];
-      if (steps === undefined || steps.length === 0) continue;
+    for (const rank of this.#ranks.toReversed()) {
+      const steps = this.#ready.get(rank) ?? [];
       const index = steps.findIndex((step) => this.#fits(step));
       if (index === -1) continue;
       const [step] = index === 0 ? [steps.shift()] : steps.splice(index, 1);
       if (step === undefined) continue;
+      if (steps.length === 0) {
+        this.#ready.delete(rank);
+        this.#ranks.splice(this.#ranks.indexOf(rank), 1);
+      }
       this.#waiting--;
       this.#change(step, -1);
       return step;
@@ -80,9 +86,9 @@ export class Schedule {
 
   /** Takes out every step that has not started. */
   clear(): readonly ManifestStep[] {
-    const steps = this.#ready.flat();
-    this.#ready.length = 0;
-    this.#highest = -1;
+    const steps = this.#ranks.flatMap((rank) => this.#ready.get(rank) ?? []);
+    this.#ready.clear();
+    this.#ranks = [];
     this.#waiting = 0;
     return steps;
   }
