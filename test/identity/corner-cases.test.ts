@@ -110,8 +110,7 @@ export default pipeline("one", z.object({ n: z.number() }), ({ n }) => double({ 
   expect(steps[0]?.reasons.map(({ message }) => message)).toEqual(["input n 1 → 3 (params.n)"]);
 });
 
-// A claim of a key holds against other runs, and not within one.
-it.fails("two steps that are made of the same, side by side: one is executed", async () => {
+it("two steps that are made of the same, side by side: one is executed", async () => {
   project = new Project({
     "steps.ts": `import { data } from "mlpipe";
 import { z } from "zod";

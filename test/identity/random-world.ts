@@ -35,8 +35,6 @@ const workspace = join(import.meta.dirname, "../..");
 /** A project on the disk. */
 export abstract class World implements Disposable {
   readonly root: string;
-  /** Whether steps run one after the other, and equal ones so only once. */
-  abstract readonly isSequential: boolean;
   readonly #written = new Map<string, string>();
 
   constructor(root: string) {
@@ -86,7 +84,6 @@ export abstract class World implements Disposable {
 
 /** Planner and store are real, and no process is started. */
 export class PlannedWorld extends World {
-  readonly isSequential = true;
   readonly #store: Store;
 
   constructor() {
@@ -139,8 +136,6 @@ export class PlannedWorld extends World {
 
 /** Everything is real. */
 export class CommandLineWorld extends World {
-  readonly isSequential = false;
-
   constructor() {
     super(realpathSync(mkdtempSync(join(tmpdir(), "mlpipe-random-"))));
   }

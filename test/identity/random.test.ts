@@ -74,7 +74,7 @@ async function play(
   { shape, operations }: Story,
   world: World,
 ): Promise<{ readonly faults: readonly string[]; readonly told: string }> {
-  const memory = new Memory(world);
+  const memory = new Memory();
   const states = [firstState(shape)];
   let told = `the pipeline\n${describeShape(shape)}\nand what was done before each run:\n`;
   for (const operation of [{ do: "nothing" } as const, ...operations]) {
@@ -112,15 +112,10 @@ const nothing: Expected = { id: "", text: "", made: "" };
 
 /** What the runs of one story have made, by the model. */
 class Memory {
-  readonly #isSequential: boolean;
   /** All that was ever made. */
   readonly #made = new Set<string>();
   /** What each step run made its output of. */
   readonly #madeBy = new Map<string, string>();
-
-  constructor({ isSequential }: World) {
-    this.#isSequential = isSequential;
-  }
 
   /** What is wrong with a run. */
   look(
@@ -142,8 +137,7 @@ class Memory {
       if (forced.has(id)) return;
       if (before.has(made) && !gone.has(text))
         faults.push(`${id} ran again, though it was made of the same before: ${reasons.join("; ")}`);
-      if (this.#isSequential && ranNow.has(made))
-        faults.push(`${id} ran, though another step of this run was made of the same`);
+      if (ranNow.has(made)) faults.push(`${id} ran, though another step of this run was made of the same`);
       ranNow.add(made);
     });
     outcomes.forEach(({ id, status, stepRun, output }, index) => {
