@@ -8,7 +8,7 @@ import { type Digest, digestOfJson } from "@mlpipe/store";
 import type { Preimage } from "./plan.ts";
 
 /** Raised whenever the same step would get another key by a newer mlpipe. */
-export const keyFormat = 1;
+export const keyFormat = 2;
 
 /** A part of a preimage with the document it is the digest of. */
 export interface PartDocument<Document = unknown> {

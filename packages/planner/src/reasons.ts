@@ -133,7 +133,8 @@ function compareCode(before: Comparable, after: Comparable, reasons: Reason[]): 
       message: `code: ${describeCode(name)} ${change}`,
     });
   }
-  if (was.step !== is.step) {
+  // Documents of an earlier format have no step.
+  if (was.step !== is.step && typeof was.step === "string") {
     reasons.push({
       part: "code",
       name: "step",
