@@ -34,8 +34,8 @@ it("a folder's link that leads to another of its files", async () => {
   expect(await project.statuses()).toEqual({ ran: ["read"] });
 });
 
-// The digest of a folder holds where its links lead, and not what is there.
-it.fails("a folder's link that leads out of it, to a file that changed", async () => {
+// The digest of a folder holds where its links lead, and not what is there: such a step is not cached.
+it("a folder's link that leads out of it, to a file that changed", async () => {
   project = new Project({ ...readsFolder, "elsewhere/one.txt": "first" });
   mkdirSync(join(project.root, "data"));
   symlinkSync("../elsewhere/one.txt", join(project.root, "data/latest.txt"));

@@ -15,6 +15,8 @@ export interface Content {
   readonly size: number;
   /** How many files a tree holds. */
   readonly entries?: number;
+  /** Of a folder that was looked at where it lies: a link in it that leads out, to what its digest does not cover. */
+  readonly leaves?: string;
 }
 
 /** The sha256 of bytes, or of a string as UTF-8. */

@@ -88,7 +88,8 @@ function readOnce(
       if ("walk" in seen) {
         const known = memory?.tree(path, seen.walk);
         if (known !== undefined && "content" in known) {
-          results.set(path, known.content);
+          const { leaving } = seen.walk;
+          results.set(path, leaving === undefined ? known.content : { ...known.content, leaves: leaving });
           continue;
         }
         unread.push({ path, walk: seen.walk, digests: known?.digests, first: tasks.length });

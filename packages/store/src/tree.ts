@@ -56,7 +56,13 @@ export function treeContent(walk: FolderWalk, digests: readonly Digest[]): Conte
   // The files come sorted, so this is one pass unless there are others.
   lines.sort((a, b) => compareBytes(a.path, b.path));
   const manifest = `{"entries":[${lines.map((line) => line.json).join(",")}],"type":"${tag}"}`;
-  const content: Content = { type: "tree", digest: digestOf(manifest), size, entries: walk.files.length };
+  const content: Content = {
+    type: "tree",
+    digest: digestOf(manifest),
+    size,
+    entries: walk.files.length,
+    ...(walk.leaving !== undefined && { leaves: walk.leaving }),
+  };
   manifests.set(content, manifest);
   return content;
 }

@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, readlinkSync, type BigIntStats } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { createHash } from "node:crypto";
 import { StoreError, shown, withPath } from "./errors.ts";
 import { stampFields, writeStamp } from "./hash-job.ts";
@@ -27,6 +27,8 @@ export interface FolderWalk {
   /** The file system of each file. */
   readonly devices: readonly bigint[];
   readonly links: readonly { readonly path: string; readonly target: string }[];
+  /** The first link that leads out of the folder: what is there is no part of what was seen. */
+  readonly leaving: string | undefined;
   readonly emptyFolders: readonly string[];
   /** Every folder with its mtime and ctime: an entry that came or went meanwhile shows there. */
   readonly folders: readonly { readonly path: string; readonly mtimeNs: bigint; readonly ctimeNs: bigint }[];
@@ -59,6 +61,7 @@ export function walkFolder(root: string): FolderWalk {
   const executable: boolean[] = [];
   const devices: bigint[] = [];
   const links: { path: string; target: string }[] = [];
+  let leaving: string | undefined;
   const emptyFolders: string[] = [];
   const folders: { path: string; mtimeNs: bigint; ctimeNs: bigint }[] = [];
   let stamps = new BigInt64Array(64 * stampFields);
@@ -108,7 +111,9 @@ export function walkFolder(root: string): FolderWalk {
       here.waiting.push(`${name}/`);
       if (here.waiting.length > 1) here.waiting.sort(compareBytes);
     } else if (stats.isSymbolicLink()) {
-      links.push({ path, target: targetOf(at) });
+      const target = targetOf(at);
+      links.push({ path, target });
+      if (leaving === undefined && !isBelow(root, resolve(dirname(at), target))) leaving = path;
     } else {
       throw specialFile(at, stats);
     }
@@ -119,6 +124,7 @@ export function walkFolder(root: string): FolderWalk {
     executable,
     devices,
     links,
+    leaving,
     emptyFolders,
     folders,
     stamps: stamps.subarray(0, files.length * stampFields),
@@ -159,6 +165,10 @@ export function specialFile(path: string, stats: BigIntStats): StoreError {
     path,
     hint: "Only files, folders and links have a content that can be kept. Move it elsewhere.",
   });
+}
+
+function isBelow(root: string, path: string): boolean {
+  return path === root || path.startsWith(`${root}/`);
 }
 
 function listNames(folder: string): readonly string[] {

@@ -4,9 +4,17 @@ import { allShapes, type Tool } from "../tool.ts";
 import { largeFiles, type Workload } from "../workload.ts";
 
 const steps = `import { cmd, data, dir, file } from "mlpipe";
+import { z } from "zod";
 
 export const copy = data("copy", {
   inputs: { from: file("txt") },
+  outputs: { to: file("txt") },
+  command: (i, o) => cmd\`cp \${i.from} \${o.to}\`,
+});
+
+// A copy of a copy has the key of the first one, and would not run: the number tells them apart.
+export const copyNumbered = data("copy-numbered", {
+  inputs: { from: file("txt"), number: z.int() },
   outputs: { to: file("txt") },
   command: (i, o) => cmd\`cp \${i.from} \${o.to}\`,
 });
@@ -32,7 +40,7 @@ function bodyOf({ shape, size }: Workload): string {
   }
   if (shape === "chain") {
     return `let last = ${first};
-  for (let i = 0; i < ${size}; i++) last = copy.as(\`copy-\${i}\`)({ from: last }).to;`;
+  for (let i = 0; i < ${size}; i++) last = copyNumbered.as(\`copy-\${i}\`)({ from: last, number: i }).to;`;
   }
   if (shape === "files") return `copyBesideFolder({ from: ${first}, folder: source("data/tree", dir()) });`;
   const [a, b, c, d] = largeFiles.map((path) => `source("${path}", file("bin"))`);
@@ -61,7 +69,7 @@ export function mlpipe(node: string, ballast = 0): Tool {
         join(project, "bench.pipeline.ts"),
         `import { dir, file, pipeline, source } from "mlpipe";
 import { z } from "zod";
-import { copy, copyBesideFiles, copyBesideFolder } from "./steps.ts";
+import { copy, copyBesideFiles, copyBesideFolder, copyNumbered } from "./steps.ts";
 ${ballast === 0 ? "" : `\nexport const ballast = Buffer.alloc(${ballast} * 1024 * 1024, 1);\n`}
 export default pipeline("bench", z.object({}), () => {
   ${bodyOf(workload)}
