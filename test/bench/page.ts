@@ -21,6 +21,8 @@ export function page(results: Results, cores: number): string {
       `process to its end, of ${runs(file.repeat)}. A run of everything has ${file.minutes} minutes: what would not fit is a dash with its reason, and is not asked for more.`,
     "## Budgets",
     ...budgetTable(results, cores),
+    "Where a budget is missed, this is why:",
+    reasons,
     "## No-op: nothing has changed",
     "![No-op by number of steps](no-op.svg)",
     ...times(results, "fan", "no-op", notes),
@@ -66,6 +68,20 @@ export function page(results: Results, cores: number): string {
     ...notes.lines(),
   ].join("\n\n")}\n`;
 }
+
+/** What is known of where the time and the memory go. */
+const reasons = [
+  "- **No-op.** Node's start and the import of a TypeScript pipeline with zod take 70 to 80 ms before mlpipe has done " +
+    "anything; a native tool starts in 13. Then every step costs about 0.2 ms: a look-up of its source and of its cache " +
+    "entry, a look whether its output is there, its line in the run's record.",
+  "- **Cold.** Every output is synced to disk before it counts, every step has a private folder, its own log and a row, and " +
+    "is watched for its processor time and memory. The processes are started by mlpipe itself, and Node's `spawn` is a " +
+    "fork: it takes longer the more memory mlpipe holds, as the row with 1 GiB shows. A small process that starts the " +
+    "others is the way out, and is not built yet.",
+  "- **Small files.** Each is opened, read and hashed by calls of its own; what is measured is a whole cold run.",
+  "- **Memory.** The parser of TypeScript is native code with arenas of its own, and a cold run holds the outcome of every " +
+    "step until its record is written.",
+].join("\n");
 
 function runs(repeat: number | null): string {
   if (repeat === null) return "5 runs (3 for the largest sizes, 15 for starting), or as many as is noted";
