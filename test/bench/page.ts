@@ -72,7 +72,7 @@ export function page(results: Results, cores: number): string {
 /** What is known of where the time and the memory go. */
 const reasons = [
   "- **No-op.** Node's start and the import of a TypeScript pipeline with zod take 70 to 80 ms before mlpipe has done " +
-    "anything; a native tool starts in 13. Then every step costs about 0.2 ms: a look-up of its source and of its cache " +
+    "anything; a native tool has started by then. Then every step costs about 0.2 ms: a look-up of its source and of its cache " +
     "entry, a look whether its output is there, its line in the run's record.",
   "- **Cold.** Every output is synced to disk before it counts, every step has a private folder, its own log and a row, and " +
     "is watched for its processor time and memory. The processes are started by mlpipe itself, and Node's `spawn` is a " +
