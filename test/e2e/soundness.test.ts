@@ -117,6 +117,19 @@ export default pipeline("edited", z.object({}), () => two({ n: long({}).n }));
     }
   });
 
+  it("about a damaged object that is taken out: it is dropped, and the next run makes it anew", async () => {
+    using project = new Project(smallPipeline);
+    const first = await project.run();
+    const object = objectOf(project, first.steps[1]?.outputs["model"]?.digest);
+    chmodSync(object, 0o644);
+    writeFileSync(object, '{"slope": 9.0}');
+    const { exit, stdout, stderr } = await project.mlpipe("get", "fit.model", "-o", "-");
+    expect([exit, stdout]).toEqual([4, ""]);
+    expect(stderr).toContain("→ mlpipe run makes it again.");
+    await project.run();
+    expect(JSON.parse((await project.mlpipe("get", "fit.model", "-o", "-")).stdout)).toEqual({ slope: 2 });
+  });
+
   it("about items of each whose keys look alike", async () => {
     using project = new Project({
       "steps.ts": `import { data, dir, many } from "mlpipe";

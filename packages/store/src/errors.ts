@@ -52,8 +52,8 @@ export const storeErrors = {
   MLP4009: {
     title: "An object that is missing or damaged",
     explain:
-      "What the store keeps under a digest is gone, or no longer has that digest. `mlpipe verify --repair` drops what is " +
-      "damaged, and the next run makes it again.",
+      "What the store keeps under a digest is gone, or no longer has that digest. Remove the file that is named: " +
+      "what is missing is made again by the next run. A run and `mlpipe get` remove by themselves what they find damaged.",
   },
   MLP4010: {
     title: "An output that is not what was hashed",

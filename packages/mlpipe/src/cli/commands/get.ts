@@ -28,6 +28,17 @@ export function get(named: string, options: GetOptions): number {
         hint: "mlpipe run makes it again.",
       });
     }
+    if (store.objects.verify(content) !== "ok") {
+      store.objects.remove(content);
+      throw new MlpipeError(
+        "MLP4009",
+        `${named} of run ${shortId(found.run)} was damaged in the store, and was dropped.`,
+        {
+          exit: 4,
+          hint: "mlpipe run makes it again.",
+        },
+      );
+    }
     if (options.output === "-") {
       if (content.type === "tree") {
         throw new MlpipeError("MLP6014", `${named} is a folder, and a folder cannot be printed.`, {
