@@ -167,7 +167,7 @@ function assemble(
   places: ManifestPlaces,
 ): Manifest {
   const site = (given: Site | undefined): ManifestSite | undefined =>
-    given && { file: places.relative(given.file), line: given.line, column: given.column };
+    given && { column: given.column, file: places.relative(given.file), line: given.line };
   const binding = (built: BuiltBinding): Binding => {
     if (built.type === "source") {
       const { site: given, ...rest } = built;
@@ -186,29 +186,32 @@ function assemble(
       const at = site(called);
       const { description, files, env = [], cache } = definition.options;
       const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout);
+      // In the order of canonical JSON, which copies what it has to sort: there may be thousands of steps.
+      const { export: name, module } = places.locate(definition);
       return {
-        id,
-        kind: definition.kind,
-        ...(description !== undefined && { description }),
-        ...places.locate(definition),
-        ...(defined !== undefined && { defined }),
-        ...(at !== undefined && { called: at }),
-        inputs: mapValues(inputs, ({ kind, from }) => ({ kind, from: binding(from) })),
-        outputs: mapValues(definition.outputs, (port) =>
-          "spec" in port ? port.spec : { kind: "value" as const },
-        ),
         body: bodyOf(definition),
-        ...(files !== undefined && { files: [...files] }),
+        cache: cacheOf(cache),
+        ...(at !== undefined && { called: at }),
+        ...(defined !== undefined && { defined }),
+        ...(description !== undefined && { description }),
         env: env.map((entry) =>
           typeof entry === "string" ? { name: entry, secret: false } : { name: entry.secret, secret: true },
         ),
-        cache: cacheOf(cache),
-        ...(definition.target !== undefined && { target: definition.target }),
+        export: name,
+        ...(files !== undefined && { files: [...files] }),
+        id,
+        inputs: mapValues(inputs, ({ kind, from }) => ({ from: binding(from), kind })),
+        kind: definition.kind,
+        module,
+        outputs: mapValues(definition.outputs, (port) =>
+          "spec" in port ? port.spec : { kind: "value" as const },
+        ),
         scheduling: {
           ...(options.resources !== undefined && { resources: { ...options.resources } }),
           ...(options.retry !== undefined && { retry: options.retry }),
           ...(timeoutMs !== undefined && { timeoutMs }),
         },
+        ...(definition.target !== undefined && { target: definition.target }),
       };
     }),
     outputs: Object.fromEntries(outputs.map(({ name, kind, from }) => [name, { kind, from: binding(from) }])),

@@ -100,10 +100,8 @@ class Execution {
   }
 
   async run(): Promise<RunResult> {
-    const { manifest, planner, recorder, run, emit, signal, kill, store } = this.#options;
-    store.claims.enter(run);
+    const { manifest, planner, run, emit, signal, kill } = this.#options;
     const startedAt = new Date();
-    recorder.begin();
     emit({
       type: "run-started",
       run,
@@ -186,7 +184,8 @@ class Execution {
     outputs: Readonly<Record<string, ReturnedOutput>>,
     warnings: string[],
   ): Promise<RunResult> {
-    const { manifest, recorder, run, emit, store } = this.#options;
+    const { manifest, planner, recorder, run, emit, store } = this.#options;
+    planner.end();
     const steps = manifest.steps.flatMap(({ id }) => this.#outcomes.get(id) ?? []);
     const durationMs = Math.round(performance.now() - this.#started);
     const endedAt = timestamp(new Date());
@@ -332,7 +331,15 @@ class Execution {
     return undefined;
   }
 
+  /** A run in which nothing has to run takes no lock and leaves no trace before its end. */
+  #begin(): void {
+    const { store, recorder, run } = this.#options;
+    store.claims.enter(run);
+    recorder.begin();
+  }
+
   #startAll(): void {
+    if (this.#schedule.waiting > 0) this.#begin();
     for (let step = this.#schedule.take(); step !== undefined; step = this.#schedule.take()) {
       const started = step;
       const decision = this.#decisions.get(started.id);

@@ -233,12 +233,8 @@ export function outcomeRecord({
   check,
   ...outcome
 }: StepOutcome): Run["steps"][number] {
+  // In the order of canonical JSON, which copies what it has to sort: there may be thousands of them.
   return {
-    ...outcome,
-    reasons: [...reasons],
-    outputs: { ...outputs },
-    ...(metrics !== undefined && { metrics: { ...metrics } }),
-    ...(error !== undefined && { error: failureRecord(error) }),
     ...(check !== undefined && {
       check: {
         stepRun: check.stepRun,
@@ -247,5 +243,15 @@ export function outcomeRecord({
         ...(check.error !== undefined && { error: failureRecord(check.error) }),
       },
     }),
+    durationMs: outcome.durationMs,
+    ...(error !== undefined && { error: failureRecord(error) }),
+    id: outcome.id,
+    key: outcome.key,
+    kind: outcome.kind,
+    ...(metrics !== undefined && { metrics: { ...metrics } }),
+    outputs: { ...outputs },
+    reasons: [...reasons],
+    status: outcome.status,
+    stepRun: outcome.stepRun,
   };
 }

@@ -21,6 +21,8 @@ export interface InputResolver {
   outputOf(step: string, port: string): Content | undefined;
   /** The content of a file or folder of the project. */
   contentOf(path: string): Content;
+  /** The same, if it was asked for before: then it was there, and nobody need look again. */
+  knownContent(path: string): Content | undefined;
 }
 
 /** The upstream step whose output is not known yet. */
@@ -80,23 +82,33 @@ function resolveSource(
   source: Extract<Binding, { type: "source" }>,
   resolver: InputResolver,
 ): ResolvedInput {
-  const absolute = checkSource(step, port, kind, source, resolver.root);
+  const place = absolutePath(resolver.root, source.path);
+  const known = resolver.knownContent(place);
+  const absolute = checkSource(step, port, kind, source, resolver.root, known?.type);
   if (absolute === undefined) return { type: "absent" };
-  const content = resolver.contentOf(absolute);
+  const content = known ?? resolver.contentOf(absolute);
   return { type: "source", path: source.path, absolute, keep: source.keep, content };
 }
 
-/** The absolute path of a source; nothing if it may be absent and is. */
+function absolutePath(root: string, path: string): string {
+  return isAbsolute(path) ? path : join(root, path);
+}
+
+/**
+ * The absolute path of a source; nothing if it may be absent and is.
+ * @param found what lies there, if somebody has looked
+ */
 function checkSource(
   step: ManifestStep,
   port: string,
   kind: KindSpec,
   source: Extract<Binding, { type: "source" }>,
   root: string,
+  found: Content["type"] | undefined = undefined,
 ): string | undefined {
-  const absolute = isAbsolute(source.path) ? source.path : join(root, source.path);
-  const stat = statSync(absolute, { throwIfNoEntry: false });
-  if (stat === undefined) {
+  const absolute = absolutePath(root, source.path);
+  const there = found ?? typeAt(absolute);
+  if (there === undefined) {
     if (kind.kind === "optional") return undefined;
     throw new MlpipeError("MLP2001", `The source ${source.path} of ${step.id}.${port} does not exist.`, {
       at: absoluteSite(root, source.site ?? step.called),
@@ -105,15 +117,20 @@ function checkSource(
   }
   const inner = innermost(kind);
   // A model may be either: some formats are folders.
-  const fits = inner.kind === "dir" ? stat.isDirectory() : inner.kind === "model" || !stat.isDirectory();
+  const fits = inner.kind === "dir" ? there === "tree" : inner.kind === "model" || there === "file";
   if (!fits) {
     throw new MlpipeError(
       "MLP2002",
-      `The source ${source.path} of ${step.id}.${port} is a ${stat.isDirectory() ? "folder" : "file"}, and ${describeKind(inner)} is not.`,
+      `The source ${source.path} of ${step.id}.${port} is a ${there === "tree" ? "folder" : "file"}, and ${describeKind(inner)} is not.`,
       { at: absoluteSite(root, source.site ?? step.called) },
     );
   }
   return absolute;
+}
+
+function typeAt(path: string): Content["type"] | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat && (stat.isDirectory() ? "tree" : "file");
 }
 
 /**
@@ -173,7 +190,7 @@ export function sourcePaths(root: string, steps: readonly ManifestStep[]): reado
   const paths = new Set<string>();
   const visit = (binding: Binding): void => {
     if (binding.type === "source")
-      paths.add(isAbsolute(binding.path) ? binding.path : join(root, binding.path));
+      paths.add(absolutePath(root, binding.path));
     else if (binding.type === "many") for (const { from } of binding.items) visit(from);
   };
   for (const step of steps) for (const { from } of Object.values(step.inputs)) visit(from);

@@ -13,6 +13,7 @@ import { CommandCode } from "./command/command.ts";
 import { CodeMemory } from "./code-memory.ts";
 import { TypeScriptCode } from "./code/typescript.ts";
 import { plumbingOf } from "./environment/environment.ts";
+import { ExpectedKeys } from "./expected-keys.ts";
 import { FileClock } from "./file-clock.ts";
 import { History } from "./history.ts";
 import { Identities, type StepIdentity } from "./identity.ts";
@@ -59,6 +60,7 @@ export class Planner {
   readonly #documents = new Map<Digest, unknown>();
   readonly #now: number;
   readonly #history: History;
+  readonly #expected: ExpectedKeys;
   /** Before any code was looked at. */
   readonly #began: FileClock;
   #hashedSources = false;
@@ -67,6 +69,7 @@ export class Planner {
     this.#options = options;
     this.#began = new FileClock(options.store.root);
     this.#history = new History(options.store, options.manifest, this.#documents);
+    this.#expected = new ExpectedKeys(options.store, options.manifest.file);
     this.#now = options.now ?? Date.now();
     this.#steps = new Map(options.manifest.steps.map((step) => [step.id, step]));
     this.#identities = this.#newIdentities(options.manifest.steps);
@@ -270,6 +273,11 @@ export class Planner {
     }
   }
 
+  /** Keeps what makes the next session faster. Belongs before the last transaction of this one. */
+  end(): void {
+    this.#expected.keep();
+  }
+
   #step(id: string): ManifestStep {
     const step = this.#steps.get(id);
     if (step !== undefined) return step;
@@ -322,6 +330,7 @@ export class Planner {
       root: this.#options.root,
       outputOf,
       contentOf: (path: string): Content => this.#contentOf(path),
+      knownContent: (path: string): Content | undefined => this.#contents.get(path),
     };
     for (const [port, { kind, from }] of Object.entries(step.inputs)) {
       const input = resolveInput(step, port, kind, from, resolver);
@@ -333,13 +342,14 @@ export class Planner {
       digests[port] = inputDigest(input);
     }
     const identity = this.#identities.of(step);
+    // In the order of canonical JSON, which then need not sort them.
     const parts: Preimage = {
-      format: keyFormat,
-      contract: identity.contract.digest,
       code: identity.code.digest,
-      packages: identity.packages.digest,
+      contract: identity.contract.digest,
       environment: identity.environment.digest,
+      format: keyFormat,
       inputs: digests,
+      packages: identity.packages.digest,
     };
     this.#remember(identity, inputs);
     return { inputs, parts, waiting, identity };
@@ -393,6 +403,7 @@ export class Planner {
     run: (reasons: readonly Reason[]) => Decision,
   ): Decision {
     const { store } = this.#options;
+    this.#expected.note(key);
     const entry = store.cache.get(key);
     if (entry === undefined) return run(this.#history.whatChanged({ step, parts, inputs }, key));
     if (step.cache.mode === "aging") {
@@ -473,7 +484,7 @@ function unchanged(step: ManifestStep, key: Digest, entry: CacheEntry, detail?: 
     key,
     preimage: key,
     entry,
-    reasons: [{ part: "unchanged", name: step.id, message }],
+    reasons: [{ message, name: step.id, part: "unchanged" }],
   };
 }
 

@@ -36,19 +36,23 @@ export interface RunEnd {
   readonly warnings: string[];
 }
 
-/** Writes the records of one run. A run that executes nothing costs two rows and two lines. */
+/** Writes the records of one run. One that executes nothing is written whole when it ends, in one transaction. */
 export class RunRecorder {
   readonly #options: RunRecorderOptions;
   readonly #secrets: readonly string[];
   #beginning: Pick<Run, "pipeline" | "trigger" | "by"> | undefined;
   #facts: Promise<{ readonly git: Run["git"]; readonly env: Digest }> | undefined;
+  #begun = false;
 
   constructor(options: RunRecorderOptions) {
     this.#options = options;
     this.#secrets = secretValues(options.redact ?? []);
   }
 
+  /** Writes that the run has begun: before its first step is executed. Twice is fine. */
   begin(): void {
+    if (this.#begun) return;
+    this.#begun = true;
     const { store, run, manifest, startedAt } = this.#options;
     const document = this.#document({ status: "running" });
     store.runs.begin({ id: run, pipeline: manifest.pipeline, startedAt, document });
@@ -85,8 +89,12 @@ export class RunRecorder {
     const { store, run } = this.#options;
     const facts = this.#facts === undefined ? undefined : await this.#facts;
     const document = this.#document({ ...end, git: facts?.git ?? null, env: facts?.env ?? null });
-    store.runs.appendRecord(run, { type: "run", run: document });
-    store.runs.end(run, { status: end.status, endedAt: end.endedAt, document });
+    const rows = (): void => {
+      this.begin();
+      store.runs.appendRecord(run, { type: "run", run: document });
+      store.runs.end(run, { status: end.status, endedAt: end.endedAt, document });
+    };
+    store.publish([{ objects: [], rows }]);
     return document;
   }
 

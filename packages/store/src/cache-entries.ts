@@ -1,5 +1,5 @@
 import { canonicalJson } from "./canonical.ts";
-import { text, type Database } from "./database.ts";
+import { text, type Database, type Row } from "./database.ts";
 import type { Content, Digest } from "./digest.ts";
 import { sealOf } from "./seal.ts";
 
@@ -21,6 +21,8 @@ export interface CacheEntry {
 export interface CacheEntries {
   /** `undefined` if there is none, or if the row is damaged. */
   get(key: Digest): CacheEntry | undefined;
+  /** Says that these keys will be asked for, once each: their rows are fetched together. */
+  expect(keys: readonly Digest[]): void;
   /** Replaces an entry of the same key. Inside `publish` it is part of that transaction, else durable when it returns. */
   put(key: Digest, entry: CacheEntry): void;
   drop(key: Digest): void;
@@ -28,13 +30,26 @@ export interface CacheEntries {
 
 export class StoredCacheEntries implements CacheEntries {
   readonly #database: Database;
+  readonly #expected = new Map<string, Row>();
 
   constructor(database: Database) {
     this.#database = database;
   }
 
+  expect(keys: readonly Digest[]): void {
+    const rows = this.#database.all(
+      "SELECT key, entry, seal FROM cache_entries WHERE key IN (SELECT value FROM json_each(?))",
+      JSON.stringify(keys),
+    );
+    for (const row of rows) this.#expected.set(text(row, "key"), row);
+  }
+
   get(key: Digest): CacheEntry | undefined {
-    const row = this.#database.get("SELECT entry, seal FROM cache_entries WHERE key = ?", key);
+    const expected = this.#expected.get(key);
+    // Whoever asks again wants to know what has happened since.
+    if (expected !== undefined) this.#expected.delete(key);
+    const row =
+      expected ?? this.#database.get("SELECT entry, seal FROM cache_entries WHERE key = ?", key);
     if (row === undefined) return undefined;
     const entry = text(row, "entry");
     if (row["seal"] !== sealOf(key, entry)) return undefined;
@@ -44,6 +59,7 @@ export class StoredCacheEntries implements CacheEntries {
 
   put(key: Digest, entry: CacheEntry): void {
     const json = canonicalJson(entry);
+    this.#expected.delete(key);
     this.#database.transaction(() =>
       this.#database.run(
         "INSERT OR REPLACE INTO cache_entries (key, entry, seal) VALUES (?, ?, ?)",
@@ -55,6 +71,7 @@ export class StoredCacheEntries implements CacheEntries {
   }
 
   drop(key: Digest): void {
+    this.#expected.delete(key);
     this.#database.transaction(() => this.#database.run("DELETE FROM cache_entries WHERE key = ?", key));
   }
 }

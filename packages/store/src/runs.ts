@@ -92,6 +92,8 @@ export class StoredRuns implements RunIndex, Participant {
   /** The head that the database holds of each open log. */
   readonly #heads = new Map<RecordLog, Digest | null>();
   readonly #folders = new Set<string>();
+  /** Runs that end with the transaction that is open. */
+  readonly #ended = new Set<string>();
   /** The last document encoded: a row and a line of the records hold the same one. */
   #encoded: { readonly document: unknown; readonly json: string } | undefined;
   #marks = new Map<RecordLog, ReturnType<RecordLog["mark"]>>();
@@ -129,13 +131,8 @@ export class StoredRuns implements RunIndex, Participant {
         id,
       );
       if (changed !== 1) throw new Error(`run ${id} was never begun`);
+      this.#ended.add(id);
     });
-    this.#encoded = undefined;
-    const log = this.#logs.get(id);
-    if (log === undefined) return;
-    log.close();
-    this.#heads.delete(log);
-    this.#logs.delete(id);
   }
 
   addStepRun(row: StepRunRow): void {
@@ -258,9 +255,22 @@ export class StoredRuns implements RunIndex, Participant {
   afterCommit(): void {
     for (const log of this.#logs.values()) this.#heads.set(log, log.head);
     this.#marks = new Map();
+    for (const id of this.#ended) this.#close(id);
+    this.#ended.clear();
+  }
+
+  /** Nothing is added to the records of a run that has ended. */
+  #close(id: string): void {
+    this.#encoded = undefined;
+    const log = this.#logs.get(id);
+    if (log === undefined) return;
+    log.close();
+    this.#heads.delete(log);
+    this.#logs.delete(id);
   }
 
   afterRollback(): void {
+    this.#ended.clear();
     for (const [log, mark] of this.#marks) log.rewind(mark);
     this.#marks = new Map();
   }
