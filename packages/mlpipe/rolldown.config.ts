@@ -82,6 +82,7 @@ export default defineConfig({
     "cli/main": "src/cli/main.ts",
     // Started as processes and threads of their own, by the name they have beside the code that starts them.
     "runner/main": "../executor/src/runner/main.ts",
+    "supervisor/main": "../executor/src/supervisor/main.ts",
     "hash-worker": "../store/src/hash-worker.ts",
   },
   platform: "node",
@@ -102,6 +103,12 @@ export default defineConfig({
       groups: [
         // The threads that hash load no more than this.
         { name: "hashing", test: /packages\/store\/src\/hash-job\.ts$/, priority: 4 },
+        // Nor does the supervisor, which has to be small.
+        {
+          name: "supervision",
+          test: /packages\/executor\/src\/supervisor\/(?:frames|strays)\.ts$|packages\/store\/src\/alive-lock\.ts$/,
+          priority: 4,
+        },
         { name: "language", test: /packages\/dsl\/src\//, priority: 3 },
         {
           name: "face",

@@ -17,7 +17,7 @@ import {
 import { dirname, join, relative, resolve, sep } from "node:path";
 import type { KindSpec, ManifestStep } from "@mlpipe/dsl";
 import type { ResolvedInput } from "@mlpipe/planner";
-import { endLeftovers } from "./leftovers.ts";
+import { attemptVariable, endMarked } from "./supervisor/strays.ts";
 import { canonicalJson, type Digest, digestOf, type Store } from "@mlpipe/store";
 
 /** What a step is given for an input port, paths relative to the project's root. */
@@ -55,7 +55,8 @@ export class AttemptFolder {
   /** Makes the folder anew. What a killed run left behind is removed: its claim died with it. */
   make(): void {
     if (existsSync(this.path)) {
-      endLeftovers(this.path);
+      // They may still write here.
+      endMarked(`${attemptVariable}=${this.path}`);
       this.remove();
     }
     for (const inner of ["in", "out", "tmp"])

@@ -8,10 +8,10 @@ import { redactDocument, secretValues, type Usage } from "@mlpipe/provenance";
 import { type Content, digestOf, hashPath, type Store } from "@mlpipe/store";
 import { AttemptFolder, type PreparedInput } from "./attempt-folder.ts";
 import { commandLine } from "./command-line.ts";
+import type { Ended, Engine, StartedProcess } from "./engine.ts";
 import type { StepError } from "./events.ts";
-import { attemptVariable } from "./leftovers.ts";
 import { gatherOutputs, type MadeOutput } from "./outputs.ts";
-import { type Ended, StepProcess } from "./process.ts";
+import { attemptVariable } from "./supervisor/strays.ts";
 import { type Task, type TaskInput, type TaskResult, taskVersion } from "./task.ts";
 import { TextLog } from "./text-log.ts";
 
@@ -27,6 +27,7 @@ export interface Workplace {
   readonly root: string;
   readonly store: Store;
   readonly run: string;
+  readonly engine: Engine;
 }
 
 /** What one attempt did. */
@@ -57,7 +58,7 @@ export class Attempt {
   readonly #folder: AttemptFolder;
   readonly #number: number;
   readonly #onLine: (stream: "stdout" | "stderr", line: string) => void;
-  #process: StepProcess | undefined;
+  #process: StartedProcess | undefined;
   #stop: "gently" | "now" | undefined;
 
   constructor(options: {
@@ -112,7 +113,7 @@ export class Attempt {
       step.body.type === "command"
         ? commandLine(step.body.argv, { root, inputs, outputs: places, target: step.target })
         : this.#runner(inputs, places);
-    this.#process = new StepProcess({
+    this.#process = this.#place.engine.start({
       argv,
       cwd: root,
       env: {
@@ -121,12 +122,15 @@ export class Attempt {
         [attemptVariable]: this.#folder.path,
         ...this.#runnerEnvironment(),
       },
-      stdout,
-      stderr,
       timeoutMs: step.scheduling.timeoutMs,
+      onOutput: (stream, bytes) => {
+        (stream === "stdout" ? stdout : stderr).write(bytes);
+      },
     });
     if (this.#stop !== undefined) this.#process.stop(this.#stop);
     const ended = await this.#process.ended;
+    stdout.end();
+    stderr.end();
     const result = step.body.type === "command" ? undefined : this.#taskResult();
     const outcome = this.#judge(ended, result, places, before, [stdout, stderr]);
     return {
@@ -208,6 +212,9 @@ export class Attempt {
     const { id, body, scheduling } = this.#step;
     const tail = logs.flatMap((log) => log.tail).slice(-10);
     const withTail = (error: StepError): StepError => (tail.length > 0 ? { ...error, logTail: tail } : error);
+    if (ended.failure?.code === "MLP3036") {
+      return withTail(this.#error("MLP3036", ended.failure.message, keptNothing));
+    }
     if (ended.failure !== undefined) {
       const program = this.#decisionProgram();
       if (ended.failure.code === "ENOENT") {
@@ -412,6 +419,8 @@ function wholeUsage(exact: Usage | undefined, sampled: Usage | null): Usage | nu
     cpuUserMs: larger(exact.cpuUserMs, sampled.cpuUserMs),
     cpuSystemMs: larger(exact.cpuSystemMs, sampled.cpuSystemMs),
     maxRssBytes: larger(exact.maxRssBytes, sampled.maxRssBytes),
+    ...(sampled.readBytes !== undefined && { readBytes: sampled.readBytes }),
+    ...(sampled.writtenBytes !== undefined && { writtenBytes: sampled.writtenBytes }),
     source: `${exact.source}; ${sampled.source}`,
   };
 }

@@ -75,6 +75,12 @@ export const executorErrors = {
       "The run succeeded, and what the pipeline returns could not be copied to `artifacts/`: the folder cannot be " +
       "written, or an object in the store was damaged. `mlpipe get` takes an output out of the store.",
   },
+  MLP3036: {
+    title: "A run without its supervisor",
+    explain:
+      "The processes of steps are started by a small process of mlpipe's, which ends them when mlpipe itself is gone. " +
+      "It could not be started, or somebody killed it; what ran under it is not believed.",
+  },
   MLP3033: {
     title: "A step that is not deterministic",
     explain:

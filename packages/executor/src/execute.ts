@@ -4,7 +4,9 @@ import { type RunRecorder, timestamp } from "@mlpipe/provenance";
 import type { CacheEntry, Content, Store } from "@mlpipe/store";
 import { copyArtifacts, type ReturnedOutput } from "./artifacts-folder.ts";
 import type { RunDecision } from "./attempt.ts";
+import type { Engine } from "./engine.ts";
 import type { ExecutorEvent, RunStatus, StepOutcome } from "./events.ts";
+import { LocalEngine } from "./local-engine.ts";
 import { Schedule } from "./schedule.ts";
 import { type Settled, StepExecutor } from "./step-executor.ts";
 import { outcomeRecord } from "./step-record.ts";
@@ -71,6 +73,9 @@ class Execution {
   /** Steps whose needs are settled and that nobody has decided yet. */
   #undecided: string[] = [];
   #running = 0;
+  /** What runs processes, from the first step on that has to run. */
+  #engine: LocalEngine | undefined;
+  #begun = false;
   /** Why no new step is started. */
   #halted: { readonly status: "cancelled"; readonly because: string } | undefined;
   #broken: { readonly error: unknown } | undefined;
@@ -84,6 +89,7 @@ class Execution {
     this.#executor = new StepExecutor({
       ...options,
       isHalted: () => this.#halted !== undefined,
+      engine: () => this.#startedEngine(),
       isMoreToCome: () => this.#schedule.waiting > 0,
       makerOf: (step) => this.#outcomes.get(step)?.stepRun ?? null,
     });
@@ -100,6 +106,14 @@ class Execution {
   }
 
   async run(): Promise<RunResult> {
+    try {
+      return await this.#run();
+    } finally {
+      await this.#engine?.close();
+    }
+  }
+
+  async #run(): Promise<RunResult> {
     const { manifest, planner, run, emit, signal, kill } = this.#options;
     const startedAt = new Date();
     emit({
@@ -198,7 +212,8 @@ class Execution {
       warnings,
     });
     store.index.flush();
-    store.claims.leave(run);
+    if (this.#engine !== undefined) store.claims.leave(run);
+    await this.#engine?.close();
     emit({ type: "run-finished", run, status, at: endedAt, durationMs });
     return { run, status, steps, outputs, durationMs };
   }
@@ -206,6 +221,7 @@ class Execution {
   async #loop(): Promise<void> {
     for (;;) {
       this.#decideAll();
+      if (!this.#begun && this.#schedule.waiting > 0) await this.#begin();
       this.#startAll();
       if (this.#broken !== undefined) throw this.#broken.error;
       if (this.#running === 0 && this.#undecided.length === 0) {
@@ -280,7 +296,7 @@ class Execution {
       return;
     }
     this.#decisions.set(step.id, decision);
-    this.#schedule.add(step);
+    this.#add(step);
   }
 
   /** The steps before this one that ran and changed nothing for it: the wave stops here. */
@@ -302,7 +318,7 @@ class Execution {
       step.id,
       planner.again(step.id, (from, port) => this.#outputs.get(from)?.[port]),
     );
-    this.#schedule.add(step);
+    this.#add(step);
   }
 
   /** What a step inherits from the steps before it. */
@@ -331,15 +347,21 @@ class Execution {
     return undefined;
   }
 
+  /** What runs processes gets ready while the other steps are decided. */
+  #add(step: ManifestStep): void {
+    const { store, run } = this.#options;
+    this.#engine ??= new LocalEngine(store.claims.lockPath(run));
+    this.#schedule.add(step);
+  }
+
   /** A run in which nothing has to run takes no lock and leaves no trace before its end. */
-  #begin(): void {
-    const { store, recorder, run } = this.#options;
-    store.claims.enter(run);
-    recorder.begin();
+  async #begin(): Promise<void> {
+    await this.#engine?.ready();
+    this.#options.recorder.begin();
+    this.#begun = true;
   }
 
   #startAll(): void {
-    if (this.#schedule.waiting > 0) this.#begin();
     for (let step = this.#schedule.take(); step !== undefined; step = this.#schedule.take()) {
       const started = step;
       const decision = this.#decisions.get(started.id);
@@ -442,6 +464,11 @@ class Execution {
     if (this.#halted !== undefined) return "cancelled";
     if (statuses.has("rejected") || outcomes.some(({ check }) => check?.same === false)) return "rejected";
     return statuses.has("waiting") ? "waiting" : "succeeded";
+  }
+
+  #startedEngine(): Engine {
+    if (this.#engine === undefined) throw new Error("a step runs before anything was begun");
+    return this.#engine;
   }
 
   #step(id: string): ManifestStep {

@@ -6,6 +6,7 @@ import { type StepRun, timestamp } from "@mlpipe/provenance";
 import { type CacheEntry, type Content, uuid7 } from "@mlpipe/store";
 import { Attempt, type AttemptResult, publishable, type RunDecision } from "./attempt.ts";
 import { differenceOf } from "./differences.ts";
+import type { Engine } from "./engine.ts";
 import type { StepError, StepOutcome } from "./events.ts";
 import type { ExecuteOptions } from "./execute.ts";
 import { Publisher } from "./publisher.ts";
@@ -39,6 +40,8 @@ type StepExecutorOptions = Pick<
   ExecuteOptions,
   "manifest" | "planner" | "recorder" | "root" | "store" | "run" | "emit"
 > & {
+  /** What runs processes. */
+  readonly engine: () => Engine;
   /** Whether nothing more is to be started. */
   readonly isHalted: () => boolean;
   /** Whether steps wait for a place. */
@@ -139,7 +142,7 @@ export class StepExecutor {
   }
 
   async #attemptAll(step: ManifestStep, decision: RunDecision): Promise<Tried> {
-    const { emit, planner, recorder, root, store, run, isHalted } = this.#options;
+    const { emit, engine, planner, recorder, root, store, run, isHalted } = this.#options;
     const stepRun = uuid7();
     // What is gathered of the machine is gathered beside the step, not before it.
     const facts = recorder.facts();
@@ -159,7 +162,7 @@ export class StepExecutor {
         reasons: decision.reasons,
       });
       const attempt = new Attempt({
-        place: { root, store, run },
+        place: { root, store, run, engine: engine() },
         step,
         decision,
         number,

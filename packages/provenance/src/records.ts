@@ -38,12 +38,15 @@ const InputRef = RefSchema.extend({
   items: z.record(z.string(), RefSchema.extend({ stepRun: Id.nullable().optional() })).optional(),
 });
 
-/** Processor time and memory of an attempt's whole process tree, and how they were measured. */
+/** Processor time, memory and transferred bytes of an attempt's whole process tree, and how they were measured. */
 export const UsageSchema = z
   .object({
     cpuUserMs: z.number().nonnegative().nullable(),
     cpuSystemMs: z.number().nonnegative().nullable(),
     maxRssBytes: z.int().nonnegative().nullable(),
+    /** Bytes read and written through the system, caches and pipes included. */
+    readBytes: z.int().nonnegative().optional(),
+    writtenBytes: z.int().nonnegative().optional(),
     source: z.string(),
   })
   .meta({ id: "Usage" });

@@ -1,7 +1,6 @@
-import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
-import { primaryCode, text, type Database } from "./database.ts";
+import { AliveLock } from "./alive-lock.ts";
+import { text, type Database } from "./database.ts";
 import type { Digest } from "./digest.ts";
 import { StoreError, shown } from "./errors.ts";
 import { makePrivate, runFolder, type Layout } from "./layout.ts";
@@ -17,7 +16,9 @@ export interface Claims {
    * @throws StoreError `MLP4013` if another process holds it
    */
   enter(run: string): void;
-  /** Gives back the claims of the run, then its lock. Without `enter` it does nothing. */
+  /** Where the alive lock of a run is, for another process to take it in its name. Makes the folder. */
+  lockPath(run: string): string;
+  /** Gives back the claims of the run, then its lock if this process holds it. */
   leave(run: string): void;
   /** Whether some process, this one included, holds the lock of the run. */
   isAlive(run: string): boolean;
@@ -32,20 +33,10 @@ export interface Claims {
 
 export type Claim = { readonly mine: true } | { readonly mine: false; readonly by: string };
 
-/** Long enough to outwait those who look whether a run is alive, which takes them microseconds. */
-const enterPatienceMs = 1_000;
-
-/**
- * The alive lock is an exclusive transaction on `runs/<id>/alive.db`, an empty SQLite file in rollback-journal mode:
- * in that mode the lock is one of the kernel on the file itself, which goes with the process. Such locks belong to the
- * process and vanish when it closes *any* descriptor of the file, so nothing but SQLite, which knows that, ever opens it.
- *
- * Whoever asks takes a shared lock. Several can ask at once without mistaking each other for the holder.
- */
 export class StoredClaims implements Claims {
   readonly #database: Database;
   readonly #layout: Layout;
-  readonly #held = new Map<string, DatabaseSync>();
+  readonly #held = new Map<string, AliveLock>();
 
   constructor(database: Database, layout: Layout) {
     this.#database = database;
@@ -54,63 +45,30 @@ export class StoredClaims implements Claims {
 
   enter(run: string): void {
     if (this.#held.has(run)) return;
-    makePrivate(runFolder(this.#layout, run));
-    const path = this.#lockPath(run);
-    let lock: DatabaseSync | undefined;
-    try {
-      lock = new DatabaseSync(path, { timeout: enterPatienceMs });
-      lock.exec("BEGIN EXCLUSIVE");
-      this.#held.set(run, lock);
-    } catch (error) {
-      lock?.close();
-      if (primaryCode(error) === 5) {
-        throw new StoreError("MLP4013", `run ${run} is executing in another process`, { path, cause: error });
-      }
-      throw new StoreError("MLP4005", `could not lock ${shown(path)}: ${messageOf(error)}`, {
-        path,
-        cause: error,
-      });
+    const path = this.lockPath(run);
+    const lock = this.#translating("lock", path, () => AliveLock.take(path));
+    if (lock === undefined) {
+      throw new StoreError("MLP4013", `run ${run} is executing in another process`, { path });
     }
+    this.#held.set(run, lock);
   }
 
   leave(run: string): void {
-    const lock = this.#held.get(run);
-    if (lock === undefined) return;
-    // A supervisor that never claimed anything has no need of the state database, and at the end of a killed mlpipe it
-    // should depend on as little as possible. Claims that stay behind are void the moment the lock is gone.
+    // Claims that stay behind are void the moment the lock is gone, so a store that cannot be written to is no obstacle.
     try {
       if (this.#database.isOpen && !this.#database.isReadonly) {
         this.#write(() => this.#database.run("DELETE FROM claims WHERE run = ?", run));
       }
     } finally {
+      this.#held.get(run)?.release();
       this.#held.delete(run);
-      lock.close();
-      // Nobody can come to hold it again: the id of a run is used once.
-      rmSync(this.#lockPath(run), { force: true });
     }
   }
 
   isAlive(run: string): boolean {
     if (this.#held.has(run)) return true;
-    const path = this.#lockPath(run);
-    if (!existsSync(path)) return false;
-    let probe: DatabaseSync | undefined;
-    try {
-      probe = new DatabaseSync(path, { readOnly: true, timeout: 0 });
-      probe.prepare("SELECT count(*) FROM sqlite_schema").get();
-      return false;
-    } catch (error) {
-      const code = primaryCode(error);
-      // Removed since we looked, by a run that left.
-      if (code === 14 && !existsSync(path)) return false;
-      if (code === 5) return true;
-      throw new StoreError("MLP4005", `could not look at ${shown(path)}: ${messageOf(error)}`, {
-        path,
-        cause: error,
-      });
-    } finally {
-      probe?.close();
-    }
+    const path = join(runFolder(this.#layout, run), lockName);
+    return this.#translating("look at", path, () => AliveLock.isHeld(path));
   }
 
   claim(key: Digest, run: string): Claim {
@@ -147,10 +105,25 @@ export class StoredClaims implements Claims {
     return row === undefined ? undefined : text(row, "run");
   }
 
-  #lockPath(run: string): string {
-    return join(runFolder(this.#layout, run), "alive.db");
+  lockPath(run: string): string {
+    const folder = runFolder(this.#layout, run);
+    makePrivate(folder);
+    return join(folder, lockName);
+  }
+
+  #translating<T>(what: string, path: string, work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw new StoreError("MLP4005", `could not ${what} ${shown(path)}: ${messageOf(error)}`, {
+        path,
+        cause: error,
+      });
+    }
   }
 }
+
+const lockName = "alive.db";
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

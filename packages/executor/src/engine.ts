@@ -1,0 +1,45 @@
+/** What runs the processes of attempts: today those of this machine, one day those of a cluster. */
+import type { Usage } from "@mlpipe/provenance";
+
+/** A process to run, complete in itself: nothing else of the step is needed to start it. */
+export interface ProcessOrder {
+  /** The program and its arguments. No shell reads them. */
+  readonly argv: readonly string[];
+  /** Absolute. */
+  readonly cwd: string;
+  /** The whole environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** After this long it is stopped. @default never */
+  readonly timeoutMs?: number | undefined;
+  /** What it says, as it says it. Synchronous: whoever writes faster than this takes it is held back. */
+  readonly onOutput: (stream: "stdout" | "stderr", bytes: Buffer) => void;
+}
+
+/** How a process ended. */
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** It was stopped because it took too long. */
+  readonly timedOut: boolean;
+  /** It was stopped because somebody asked. */
+  readonly stopped: boolean;
+  /** It could not be started at all, or nobody knows what became of it. */
+  readonly failure?: { readonly code?: string | undefined; readonly message: string };
+  readonly usage: Usage | null;
+}
+
+/** A process under way, with everything that it starts. */
+export interface StartedProcess {
+  /** Settles when nothing of its tree is alive and all that it said was passed on. Never rejects. */
+  readonly ended: Promise<Ended>;
+  /** Asks the whole tree to stop, and ends it if it does not within the grace period; `now` does not ask. */
+  stop(how: "gently" | "now"): void;
+}
+
+/** Runs processes. What every engine promises is written down in `engine-contract.ts`. */
+export interface Engine {
+  /** Starts a process; one that cannot be started ends with a `failure`. */
+  start(order: ProcessOrder): StartedProcess;
+  /** Ends what is still running, and resolves when nothing is. */
+  close(): Promise<void>;
+}

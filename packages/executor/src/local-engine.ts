@@ -1,0 +1,147 @@
+/** Runs processes on this machine, through a supervisor that outlives mlpipe just long enough to clean up after it. */
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Duplex } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { MlpipeError } from "@mlpipe/dsl";
+import type { Ended, Engine, ProcessOrder, StartedProcess } from "./engine.ts";
+import { channels, type Frame, FrameReader, writeMessage } from "./supervisor/frames.ts";
+import type { Report, Request } from "./supervisor/messages.ts";
+
+/** The processes of one run. */
+export class LocalEngine implements Engine {
+  readonly #supervisor: ChildProcess;
+  readonly #socket: Duplex;
+  readonly #running = new Map<number, Running>();
+  readonly #ready: Promise<void>;
+  readonly #gone: Promise<void>;
+  #settleReady: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
+  #last = 0;
+  #closed = false;
+
+  /** @param lock the file of the run's alive lock, which the supervisor takes */
+  constructor(lock: string) {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#ready = promise;
+    // Whoever starts a process waits for it; if nobody does, nobody need know.
+    promise.catch(() => {});
+    this.#settleReady = { resolve, reject };
+    this.#supervisor = spawn(process.execPath, [...supervisorArguments(), lock], {
+      stdio: ["ignore", "ignore", "ignore", "pipe"],
+      // A session of its own: a Ctrl-C at the terminal is for mlpipe, which asks the steps to stop.
+      detached: true,
+      env: {},
+    });
+    // The fourth descriptor was asked to be a pipe, which in Node is a socket.
+    this.#socket = this.#supervisor.stdio[3] as Duplex;
+    const reader = new FrameReader();
+    this.#socket.on("data", (bytes: Buffer) => {
+      for (const frame of reader.read(bytes)) this.#take(frame);
+    });
+    this.#socket.on("error", () => {});
+    this.#supervisor.once("error", (error) => {
+      this.#lost(`it could not be started: ${error.message}`);
+    });
+    this.#gone = new Promise((gone) => {
+      this.#socket.once("close", () => {
+        this.#lost("it has gone");
+        gone();
+      });
+    });
+  }
+
+  /**
+   * Resolves when processes can be started.
+   * @throws MlpipeError MLP4013 if another process holds the run's lock, MLP3036 if there is no supervisor
+   */
+  ready(): Promise<void> {
+    return this.#ready;
+  }
+
+  start(order: ProcessOrder): StartedProcess {
+    const id = ++this.#last;
+    const { promise, resolve } = Promise.withResolvers<Ended>();
+    this.#running.set(id, { onOutput: order.onOutput, resolve });
+    const { argv, cwd, env, timeoutMs } = order;
+    this.#ask(id, { type: "start", argv, cwd, env, timeoutMs });
+    if (this.#socket.destroyed) this.#lost("it has gone");
+    return {
+      ended: promise,
+      stop: (how) => {
+        this.#ask(id, { type: "stop", how });
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#ask(0, { type: "close" });
+    await this.#gone;
+  }
+
+  #ask(id: number, request: Request): void {
+    if (!this.#socket.destroyed) writeMessage(this.#socket, id, request);
+  }
+
+  #take({ channel, process: id, payload }: Frame): void {
+    if (channel !== channels.message) {
+      this.#running.get(id)?.onOutput(channel === channels.stdout ? "stdout" : "stderr", payload);
+      return;
+    }
+    // Written by the supervisor, of the same mlpipe.
+    const report = JSON.parse(payload.toString("utf8")) as Report;
+    switch (report.type) {
+      case "ready":
+        this.#settleReady?.resolve();
+        return;
+      case "locked":
+        this.#settleReady?.reject(lockFailure(report.message));
+        return;
+      case "ended": {
+        const running = this.#running.get(id);
+        this.#running.delete(id);
+        running?.resolve(report.ended);
+      }
+    }
+  }
+
+  /** Without the supervisor nobody knows what becomes of its processes. It ends what it started when it can. */
+  #lost(why: string): void {
+    if (!this.#closed) this.#settleReady?.reject(supervisorFailure(why));
+    const failure = { code: "MLP3036", message: supervisorFailure(why).message };
+    for (const { resolve } of this.#running.values()) {
+      resolve({ code: null, signal: null, timedOut: false, stopped: this.#closed, failure, usage: null });
+    }
+    this.#running.clear();
+  }
+}
+
+interface Running {
+  readonly onOutput: ProcessOrder["onOutput"];
+  readonly resolve: (ended: Ended) => void;
+}
+
+function supervisorArguments(): readonly string[] {
+  const fromSource = import.meta.url.endsWith(".ts");
+  const main = fileURLToPath(
+    new URL(fromSource ? "./supervisor/main.ts" : "./supervisor/main.js", import.meta.url),
+  );
+  // What it holds is little, and so may be what Node keeps in reserve for it.
+  const lean = ["--max-semi-space-size=1", "--disable-warning=ExperimentalWarning"];
+  return [...(fromSource ? ["--conditions=@mlpipe/source"] : []), ...lean, main];
+}
+
+function lockFailure(message: string | null): MlpipeError {
+  return message === null
+    ? new MlpipeError("MLP4013", "The run is executing in another process.", { exit: 4 })
+    : new MlpipeError("MLP4005", `The run could not be locked: ${message}.`, {
+        exit: 4,
+        hint: "Check the disk, and who owns the store and its files.",
+      });
+}
+
+function supervisorFailure(why: string): MlpipeError {
+  return new MlpipeError("MLP3036", `The supervisor of the run is not there: ${why}.`, {
+    exit: 4,
+    hint: "It is a small process of mlpipe's that starts the steps. Was it killed, or is the system out of memory?",
+  });
+}

@@ -1,0 +1,109 @@
+/**
+ * The supervisor of a run: `main.ts LOCK`, with a socket to mlpipe as descriptor 3. It holds the run's alive lock, starts
+ * the processes of steps and ends them; when mlpipe is gone, however that came about, nothing that it started stays
+ * behind. Small on purpose: to start a process takes the longer the more memory its parent holds.
+ */
+import { Socket } from "node:net";
+import { AliveLock } from "@mlpipe/store/alive-lock";
+import { channels, FrameReader, writeFrame, writeMessage } from "./frames.ts";
+import type { Report, Request } from "./messages.ts";
+import { ProcessTree } from "./process-tree.ts";
+import { attemptVariable, Strays } from "./strays.ts";
+
+const socket = new Socket({ fd: 3, readable: true, writable: true });
+const trees = new Map<number, ProcessTree>();
+const strays = new Strays();
+/** Marks of all attempts: at the end nothing of any of them may be left. */
+const marks = new Set<string>();
+/** What is left to do when the last process is gone, once the end has begun. */
+let finish: (() => void) | undefined;
+
+// In a session of its own, so a terminal sends it nothing; whoever else does means the run, which is mlpipe's to stop.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+
+const lock = takeLock();
+if (lock !== undefined) {
+  listen(lock);
+  report(0, { type: "ready" });
+}
+
+function takeLock(): AliveLock | undefined {
+  try {
+    const taken = AliveLock.take(process.argv[2] ?? "");
+    if (taken !== undefined) return taken;
+    report(0, { type: "locked", message: null });
+  } catch (error) {
+    report(0, { type: "locked", message: error instanceof Error ? error.message : String(error) });
+  }
+  socket.end();
+  return undefined;
+}
+
+function listen(held: AliveLock): void {
+  const reader = new FrameReader();
+  socket.on("data", (bytes: Buffer) => {
+    for (const { process: id, payload } of reader.read(bytes)) {
+      // Written by `LocalEngine`, of the same mlpipe.
+      handle(id, JSON.parse(payload.toString("utf8")) as Request, held);
+    }
+  });
+  socket.on("drain", () => {
+    for (const tree of trees.values()) tree.resume();
+  });
+  // Killed, crashed, or gone without a word: it is all the same here.
+  socket.on("error", () => {});
+  socket.on("close", () => {
+    end(held);
+  });
+  process.on("uncaughtException", () => {
+    socket.destroy();
+    end(held);
+  });
+}
+
+function handle(id: number, request: Request, held: AliveLock): void {
+  switch (request.type) {
+    case "start": {
+      const mark = request.env[attemptVariable];
+      if (mark !== undefined) marks.add(mark);
+      const tree = new ProcessTree(request, strays, {
+        output: (stream, bytes) => writeFrame(socket, channels[stream], id, bytes),
+        ended: (ended) => {
+          trees.delete(id);
+          report(id, { type: "ended", ended });
+          if (trees.size === 0) finish?.();
+        },
+      });
+      trees.set(id, tree);
+      return;
+    }
+    case "stop":
+      trees.get(id)?.stop(request.how);
+      return;
+    case "close":
+      end(held);
+  }
+}
+
+function report(id: number, message: Report): void {
+  if (!socket.destroyed) writeMessage(socket, id, message);
+}
+
+/** Leaves nothing behind, gives the lock back and goes. */
+function end(held: AliveLock): void {
+  if (finish !== undefined) return;
+  const left = trees.size > 0 || socket.destroyed;
+  finish = (): void => {
+    // A run that ended well has had each of its steps looked after already.
+    if (left) strays.endAll([...marks]);
+    held.release();
+    socket.end(() => process.exit(0));
+    // The other side may be stopped, and never take what is still to be said.
+    setTimeout(() => process.exit(0), 500);
+  };
+  for (const tree of trees.values()) tree.stop("now");
+  if (trees.size === 0) finish();
+  // The lock says that something of the run may still be alive, so it is held until nothing is; a process that hangs
+  // in the kernel is not waited for.
+  else setTimeout(finish, 1_500);
+}
