@@ -7,9 +7,7 @@ import {
   copyFileSync,
   constants,
   cpSync,
-  existsSync,
   mkdirSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -17,8 +15,8 @@ import {
 import { dirname, join, relative, resolve, sep } from "node:path";
 import type { KindSpec, ManifestStep } from "@mlpipe/dsl";
 import type { ResolvedInput } from "@mlpipe/planner";
-import { attemptVariable, endMarked } from "./supervisor/strays.ts";
 import { canonicalJson, type Digest, digestOf, type Store } from "@mlpipe/store";
+import type { WorkFolders } from "./work-folders.ts";
 
 /** What a step is given for an input port, paths relative to the project's root. */
 export type PreparedInput =
@@ -36,14 +34,17 @@ export class AttemptFolder {
   readonly path: string;
   readonly #root: string;
   readonly #store: Store;
+  readonly #folders: WorkFolders;
 
   constructor(options: {
     readonly root: string;
     readonly store: Store;
     readonly step: ManifestStep;
     readonly key: Digest;
+    readonly folders: WorkFolders;
   }) {
     this.#root = options.root;
+    this.#folders = options.folders;
     this.#store = options.store;
     this.path = join(
       options.store.root,
@@ -52,19 +53,12 @@ export class AttemptFolder {
     );
   }
 
-  /** Makes the folder anew. What a killed run left behind is removed: its claim died with it. */
   make(): void {
-    if (existsSync(this.path)) {
-      // They may still write here.
-      endMarked(`${attemptVariable}=${this.path}`);
-      this.remove();
-    }
-    for (const inner of ["in", "out", "tmp"])
-      mkdirSync(join(this.path, inner), { recursive: true, mode: 0o700 });
+    this.#folders.make(this.path);
   }
 
-  remove(): void {
-    rmSync(this.path, { recursive: true, force: true });
+  discard(): void {
+    this.#folders.discard(this.path);
   }
 
   /** A place in the folder, relative to the project's root with `/`, as steps are told it. */
@@ -129,7 +123,8 @@ export class AttemptFolder {
   #link(port: string, kind: KindSpec, target: string): PreparedInput {
     const name = portFileName(port, kind);
     const path = this.inner("in", name);
-    mkdirSync(dirname(path), { recursive: true });
+    // Items of a `many` have a folder of their own.
+    if (name.includes(sep)) mkdirSync(dirname(path), { recursive: true });
     symlinkSync(resolve(target), path);
     return { type: "path", path: this.shown("in", name), kind };
   }

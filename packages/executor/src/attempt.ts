@@ -14,6 +14,7 @@ import { gatherOutputs, type MadeOutput } from "./outputs.ts";
 import { attemptVariable } from "./supervisor/strays.ts";
 import { type Task, type TaskInput, type TaskResult, taskVersion } from "./task.ts";
 import { TextLog } from "./text-log.ts";
+import type { WorkFolders } from "./work-folders.ts";
 
 /** What to do about an error that is the step's own. */
 const keptNothing =
@@ -28,6 +29,7 @@ export interface Workplace {
   readonly store: Store;
   readonly run: string;
   readonly engine: Engine;
+  readonly folders: WorkFolders;
 }
 
 /** What one attempt did. */
@@ -74,8 +76,9 @@ export class Attempt {
     this.#decision = options.decision;
     this.#number = options.number;
     this.#onLine = options.onLine;
-    const { root, store } = options.place;
-    this.#folder = new AttemptFolder({ root, store, step: options.step, key: options.decision.key });
+    const { root, store, folders } = options.place;
+    const { key } = options.decision;
+    this.#folder = new AttemptFolder({ root, store, step: options.step, key, folders });
   }
 
   get folder(): AttemptFolder {
@@ -118,7 +121,7 @@ export class Attempt {
       cwd: root,
       env: {
         ...this.#decision.environment,
-        TMPDIR: this.#folder.inner("tmp"),
+        TMPDIR: this.#folder.path,
         [attemptVariable]: this.#folder.path,
         ...this.#runnerEnvironment(),
       },

@@ -200,6 +200,7 @@ class Execution {
   ): Promise<RunResult> {
     const { manifest, planner, recorder, run, emit, store } = this.#options;
     planner.end();
+    await this.#executor.settle();
     const steps = manifest.steps.flatMap(({ id }) => this.#outcomes.get(id) ?? []);
     const durationMs = Math.round(performance.now() - this.#started);
     const endedAt = timestamp(new Date());

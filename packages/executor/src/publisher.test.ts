@@ -15,10 +15,10 @@ function watchedStore(): { readonly store: Store; readonly batches: number[] } {
     rmSync(folder, { recursive: true, force: true });
   });
   const batches: number[] = [];
-  const publish = store.publish.bind(store);
-  store.publish = (batch: readonly Publication[]) => {
+  const publish = store.publishSoon.bind(store);
+  store.publishSoon = (batch: readonly Publication[]) => {
     batches.push(batch.length);
-    publish(batch);
+    return publish(batch);
   };
   return { store, batches };
 }

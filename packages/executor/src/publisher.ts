@@ -1,7 +1,7 @@
 import type { Publication, Store } from "@mlpipe/store";
 
-/** How long what was made may wait for what others are about to make: a sync of the disk takes about as long. */
-const gatheringMs = 20;
+/** How long what was made may wait for what others are about to make: the disk syncs many about as fast as one. */
+const gatheringMs = 50;
 
 /**
  * Gathers what steps have made and gives it to the store in batches: steps that end together
@@ -10,11 +10,8 @@ const gatheringMs = 20;
 export class Publisher {
   readonly #store: Store;
   readonly #isMoreToCome: () => boolean;
-  #waiting: {
-    readonly publication: Publication;
-    readonly done: () => void;
-    readonly failed: (error: unknown) => void;
-  }[] = [];
+  #waiting: Waiting[] = [];
+  #isFlushing = false;
 
   /** @param isMoreToCome whether steps are ready that need nothing of what waits here */
   constructor(store: Store, isMoreToCome: () => boolean) {
@@ -37,26 +34,35 @@ export class Publisher {
   }
 
   #flush(): void {
+    // What comes meanwhile shares the next sync.
+    if (this.#isFlushing || this.#waiting.length === 0) return;
+    this.#isFlushing = true;
     const batch = this.#waiting;
     this.#waiting = [];
+    void this.#publishAll(batch).finally(() => {
+      this.#isFlushing = false;
+      if (this.#waiting.length > 0) this.#gather();
+    });
+  }
+
+  async #publishAll(batch: readonly Waiting[]): Promise<void> {
     try {
-      this.#store.publish(batch.map(({ publication }) => publication));
+      await this.#store.publishSoon(batch.map(({ publication }) => publication));
     } catch (error) {
       if (batch.length === 1) {
         batch[0]?.failed(error);
         return;
       }
       // One of them is at fault; alone, each speaks for itself.
-      for (const { publication, done, failed } of batch) {
-        try {
-          this.#store.publish([publication]);
-          done();
-        } catch (alone) {
-          failed(alone);
-        }
-      }
+      for (const each of batch) await this.#publishAll([each]);
       return;
     }
     for (const { done } of batch) done();
   }
+}
+
+interface Waiting {
+  readonly publication: Publication;
+  readonly done: () => void;
+  readonly failed: (error: unknown) => void;
 }

@@ -11,6 +11,7 @@ import type { StepError, StepOutcome } from "./events.ts";
 import type { ExecuteOptions } from "./execute.ts";
 import { Publisher } from "./publisher.ts";
 import { type StepFacts, stepRecord } from "./step-record.ts";
+import { WorkFolders } from "./work-folders.ts";
 
 /** After this long a step whose key another run executes is looked at again. */
 const claimPausesMs = [20, 50, 100, 200, 500];
@@ -54,12 +55,18 @@ export class StepExecutor {
   readonly #options: StepExecutorOptions;
   readonly #publisher: Publisher;
   readonly #attempts = new Set<Attempt>();
+  readonly #folders = new WorkFolders();
   /** Keys that this run executes: a claim tells runs apart, not the steps of one. */
   readonly #underWay = new Map<string, Promise<void>>();
 
   constructor(options: StepExecutorOptions) {
     this.#options = options;
     this.#publisher = new Publisher(options.store, options.isMoreToCome);
+  }
+
+  /** Resolves when nothing is left to be tidied up. */
+  async settle(): Promise<void> {
+    await this.#folders.settle();
   }
 
   /** Stops every attempt under way. */
@@ -162,7 +169,7 @@ export class StepExecutor {
         reasons: decision.reasons,
       });
       const attempt = new Attempt({
-        place: { root, store, run, engine: engine() },
+        place: { root, store, run, engine: engine(), folders: this.#folders },
         step,
         decision,
         number,
@@ -205,7 +212,7 @@ export class StepExecutor {
       emit({ type: "warning", step: step.id, message });
     }
     if (outcome.type !== "made") {
-      if (process.env["MLPIPE_KEEP_ATTEMPTS"] === undefined) attempt.folder.remove();
+      if (process.env["MLPIPE_KEEP_ATTEMPTS"] === undefined) attempt.folder.discard();
       await this.#publisher.publish({
         objects: [],
         rows: () => {
@@ -251,7 +258,7 @@ export class StepExecutor {
       if (!(error instanceof Error) || !("code" in error)) throw error;
       return { ...base, status: "failed", error: keepingFailure(step, error) };
     } finally {
-      attempt.folder.remove();
+      attempt.folder.discard();
     }
     return { ...base, status: "ran", outputs, ...(hasMetrics && { metrics }) };
   }
@@ -285,7 +292,7 @@ export class StepExecutor {
         },
       });
     } finally {
-      attempt.folder.remove();
+      attempt.folder.discard();
     }
     if (outcome.type === "cancelled") return undefined;
     const differences = differing.flatMap((port) => {

@@ -2,7 +2,7 @@ import { chmodSync, constants, copyFileSync, lstatSync, renameSync, writeFileSyn
 import { dirname } from "node:path";
 import type { Database } from "./database.ts";
 import type { Content } from "./digest.ts";
-import { makeDurable } from "./durability.ts";
+import { makeDurable, makeDurableSoon } from "./durability.ts";
 import { StoreError, errnoOf, shown, withPath } from "./errors.ts";
 import { discard, temporaryPath, type Layout } from "./layout.ts";
 import type { StoredObjects } from "./objects.ts";
@@ -30,12 +30,22 @@ interface Move {
  * written in one transaction. A crash at any point leaves objects without rows at worst, which harm nobody, and never
  * a row without its objects.
  */
-export function publishBatch(
+export function publishBatch(...what: Parameters<typeof publishing>): void {
+  for (const paths of publishing(...what)) makeDurable(paths);
+}
+
+/** The same, and while the disk is at work others may be. */
+export async function publishBatchSoon(...what: Parameters<typeof publishing>): Promise<void> {
+  for (const paths of publishing(...what)) await makeDurableSoon(paths);
+}
+
+/** The steps of a group commit. What it yields has to be durable before it goes on. */
+function* publishing(
   batch: readonly Publication[],
   layout: Layout,
   objects: StoredObjects,
   database: Database,
-): void {
+): Generator<readonly string[], void, void> {
   const moves: Move[] = [];
   const unsynced: string[] = [];
   const folders = new Set<string>();
@@ -56,11 +66,11 @@ export function publishBatch(
     });
     moves.push({ from: path, to });
   }
-  makeDurable(unsynced);
+  if (unsynced.length > 0) yield unsynced;
   for (const { from, to } of moves) {
     for (const folder of placeOrDrop(from, to, layout, objects)) folders.add(folder);
   }
-  makeDurable([...folders]);
+  if (folders.size > 0) yield [...folders];
   database.transaction(() => {
     for (const publication of batch) publication.rows();
   });

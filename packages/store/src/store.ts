@@ -6,7 +6,7 @@ import { StoredFacts, type Facts } from "./facts.ts";
 import { layoutOf, makeLayout, type Layout } from "./layout.ts";
 import { StoredObjects, type Objects } from "./objects.ts";
 import { StoredParts, type Parts } from "./parts.ts";
-import { publishBatch, type Publication } from "./publish.ts";
+import { publishBatch, publishBatchSoon, type Publication } from "./publish.ts";
 import { StoredReceipts, type Receipts } from "./receipts.ts";
 import { StoredRuns, type RunIndex } from "./runs.ts";
 import { StoredStatIndex, type StatIndex } from "./stat-index.ts";
@@ -31,6 +31,8 @@ export interface Store extends Disposable {
    *   whatever `rows` throws
    */
   publish(batch: readonly Publication[]): void;
+  /** The same without waiting for the disk: resolves when all is durable, rejects where `publish` throws. */
+  publishSoon(batch: readonly Publication[]): Promise<void>;
   /** Writes what is held back, leaves all runs and closes the database. Closing twice is fine. */
   close(): void;
 }
@@ -90,6 +92,10 @@ class LocalStore implements Store {
 
   publish(batch: readonly Publication[]): void {
     publishBatch(batch, this.#layout, this.objects, this.#database);
+  }
+
+  publishSoon(batch: readonly Publication[]): Promise<void> {
+    return publishBatchSoon(batch, this.#layout, this.objects, this.#database);
   }
 
   close(): void {

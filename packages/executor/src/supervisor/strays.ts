@@ -49,8 +49,8 @@ export class Strays {
     const foreign = new Set<string>();
     for (const name of processes()) {
       // A stranger stays one: what a step starts is marked from its first moment.
-      if (others?.has(name) === true) foreign.add(name);
-      else if (hasMark(name, mark)) kill(Number(name));
+      if (others?.has(name) !== true && hasMark(name, mark)) kill(Number(name));
+      else if (!this.#own.has(Number(name))) foreign.add(name);
     }
     // A number that is free again may be given to one of ours.
     if (others !== undefined) this.#others = foreign;

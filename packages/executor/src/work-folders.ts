@@ -1,0 +1,79 @@
+/**
+ * The folders that attempts work in. To make and delete three folders for every step is most of what a short step
+ * costs on a journalling file system, so one that was left clean is given to the next attempt under its own name.
+ */
+import { randomUUID } from "node:crypto";
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { attemptVariable, endMarked } from "./supervisor/strays.ts";
+
+/** The places inside of one. */
+const inside = ["in", "out"] as const;
+
+/** More than ever work at once on a machine of usual size. */
+const mostSpare = 16;
+
+/** The work folders of one run. */
+export class WorkFolders {
+  readonly #spare: string[] = [];
+  readonly #deleting = new Set<Promise<void>>();
+
+  /** Makes an empty folder at a path. What a killed run left there is removed: its claim died with it. */
+  make(path: string): void {
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+      // They may still write here.
+      endMarked(`${attemptVariable}=${path}`);
+      rmSync(path, { recursive: true, force: true });
+    }
+    const spare = this.#spare.pop();
+    if (spare !== undefined) {
+      renameSync(spare, path);
+      return;
+    }
+    for (const folder of [path, ...inside.map((name) => join(path, name))]) mkdirSync(folder, { mode: 0o700 });
+  }
+
+  /** Gives a place free at once, for another run may want it; what is there is deleted while other work goes on. */
+  discard(path: string): void {
+    const aside = join(dirname(path), `.tmp-${randomUUID()}`);
+    try {
+      renameSync(path, aside);
+      if (this.#spare.length < mostSpare && isClean(aside)) this.#spare.push(aside);
+      else this.#delete(aside);
+    } catch {
+      // Under this name it is in nobody's way.
+    }
+  }
+
+  /** Resolves when nothing is left to be tidied up. */
+  async settle(): Promise<void> {
+    for (const spare of this.#spare.splice(0)) {
+      for (const name of inside) rmdirSync(join(spare, name));
+      rmdirSync(spare);
+    }
+    await Promise.all(this.#deleting);
+  }
+
+  #delete(path: string): void {
+    const deleting = rm(path, { recursive: true, force: true })
+      // A folder that its step has made read-only, say.
+      .catch(() => {})
+      .finally(() => this.#deleting.delete(deleting));
+    this.#deleting.add(deleting);
+  }
+}
+
+/** Whether nothing is left in a folder but links to inputs, which are taken out. */
+function isClean(folder: string): boolean {
+  const entries = readdirSync(folder);
+  if (entries.length !== inside.length || !inside.every((name) => entries.includes(name))) return false;
+  const [inputs, outputs] = inside.map((name) => join(folder, name));
+  if (inputs === undefined || outputs === undefined || readdirSync(outputs).length > 0) return false;
+  // A step may have locked its folder, or opened it to others.
+  for (const each of [folder, inputs, outputs]) if ((lstatSync(each).mode & 0o7777) !== 0o700) return false;
+  const links = readdirSync(inputs, { withFileTypes: true });
+  if (!links.every((entry) => entry.isSymbolicLink())) return false;
+  for (const { name } of links) unlinkSync(join(inputs, name));
+  return true;
+}
