@@ -10,6 +10,7 @@ import {
   type Store,
 } from "@mlpipe/store";
 import { CommandCode } from "./command/command.ts";
+import { PythonMemory } from "./command/python-memory.ts";
 import { CodeMemory } from "./code-memory.ts";
 import { TypeScriptCode } from "./code/typescript.ts";
 import { plumbingOf } from "./environment/environment.ts";
@@ -87,7 +88,13 @@ export class Planner {
       env,
       typescript: () =>
         (typescript ??= new TypeScriptCode({ projectRoot: root, hash, memory: new CodeMemory(store) })),
-      command: () => (command ??= new CommandCode({ projectRoot: root, hash, env: plumbingOf(env) })),
+      command: () =>
+        (command ??= new CommandCode({
+          projectRoot: root,
+          hash,
+          env: plumbingOf(env),
+          memory: new PythonMemory(store),
+        })),
     });
   }
 
