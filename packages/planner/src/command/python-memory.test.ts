@@ -99,7 +99,7 @@ test("what was written a moment ago is not remembered: it may be written again w
 type Edit = (given: {
   readonly root: string;
   readonly site: string;
-  write(files: Readonly<Record<string, string>>): void;
+  readonly write: (files: Readonly<Record<string, string>>) => void;
 }) => void;
 
 const edits: Readonly<Record<string, Edit>> = {
