@@ -46,7 +46,7 @@ function project(files: Readonly<Record<string, string>>) {
     site,
     write,
     /** The answer as a session has it that remembers, and how often Python was started for it. */
-    remembered(): { readonly started: number; readonly answer: unknown } {
+    remembered: (): { readonly started: number; readonly answer: unknown } => {
       // Each session has its store, as it would.
       using store = openStore(join(root, ".mlpipe"));
       asked = 0;
