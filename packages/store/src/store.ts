@@ -35,6 +35,8 @@ export interface Store extends Disposable {
   publishSoon(batch: readonly Publication[]): Promise<void>;
   /** Writes what is held back, leaves all runs and closes the database. Closing twice is fine. */
   close(): void;
+  /** The same for a process that exits now: what the system closes anyway is left to it. */
+  leave(): void;
 }
 
 /** How to open a store. */
@@ -99,6 +101,18 @@ class LocalStore implements Store {
   }
 
   close(): void {
+    this.#end(() => {
+      this.#database.close();
+    });
+  }
+
+  leave(): void {
+    this.#end(() => {
+      this.#database.leave();
+    });
+  }
+
+  #end(close: () => void): void {
     if (this.#closed) return;
     this.#closed = true;
     try {
@@ -109,7 +123,7 @@ class LocalStore implements Store {
     } finally {
       this.runs.close();
       this.claims.close();
-      this.#database.close();
+      close();
     }
   }
 

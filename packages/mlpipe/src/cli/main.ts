@@ -17,7 +17,17 @@ export async function main(argv: readonly string[]): Promise<void> {
   tolerateClosedOutput();
   quietWarnings();
   const exit = await exitOf(argv);
-  process.exitCode ??= exit;
+  await Promise.all([written(process.stdout), written(process.stderr)]);
+  // What Node would still tidy up goes with the process.
+  process.exit(process.exitCode ?? exit);
+}
+
+/** Resolves when everything has been taken by whoever reads it, or nobody reads any more. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.writableLength === 0 || stream.destroyed) resolve();
+    else stream.write("", () => resolve());
+  });
 }
 
 async function exitOf(argv: readonly string[]): Promise<number> {

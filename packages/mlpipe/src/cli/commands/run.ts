@@ -82,7 +82,7 @@ export async function run(named: string | undefined, options: RunOptions): Promi
     return result.status === "cancelled" ? stop.exit : exits[result.status];
   } finally {
     reporter.close();
-    store.close();
+    store.leave();
   }
 }
 
