@@ -44,7 +44,12 @@ export function createProgram(finish: (exit: number) => void): Command {
     .option("--from <STEP...>", "run these steps and everything after them")
     .option("--force [STEP...]", "run these steps, or all, whatever is kept")
     .option("--check [STEP...]", "run cached steps again beside the cache and compare; 20% takes a sample")
-    .option("-j, --jobs <N>", "how many steps run at once (default: one a core)")
+    .option("-j, --jobs <N>", "how many steps run at once: the size of the pool cpu (default: one a core)")
+    .option(
+      "--pool <NAME=AMOUNT>",
+      "how much there is of a pool: memory=16GB, gpu=2, license=1; may be repeated",
+      gather,
+    )
     .option("--keep-going", "after a failure, go on with what does not depend on it")
     .option("--dry-run", "print the plan and run nothing")
     .addOption(new Option("--ndjson", "print every event as a line of JSON").conflicts("json"))
