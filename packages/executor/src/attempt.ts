@@ -5,12 +5,13 @@ import { fileURLToPath } from "node:url";
 import type { FailureKind, ManifestStep } from "@mlpipe/dsl";
 import type { Decision } from "@mlpipe/planner";
 import { redactDocument, secretValues, type Usage } from "@mlpipe/provenance";
-import { type Content, digestOf, hashPath, type Store } from "@mlpipe/store";
+import { type Content, hashPath, type Store } from "@mlpipe/store";
 import { AttemptFolder, type PreparedInput } from "./attempt-folder.ts";
 import { commandLine } from "./command-line.ts";
 import type { Ended, Engine, StartedProcess } from "./engine.ts";
 import type { StepError } from "./events.ts";
 import { type FailureKindFound, failureKindOf, memoryFailure, type MemoryWatch } from "./failure-kind.ts";
+import { logSlot } from "./log-slot.ts";
 import { gatherOutputs, type MadeOutput } from "./outputs.ts";
 import { attemptVariable } from "./supervisor/strays.ts";
 import { type Task, type TaskInput, type TaskResult, taskVersion } from "./task.ts";
@@ -308,7 +309,7 @@ export class Attempt {
   }
 
   #log(stream: "stdout" | "stderr"): TextLog {
-    const slot = `${slotName(this.#step.id)}.${this.#number}.${stream}`;
+    const slot = logSlot({ step: this.#step.id, attempt: this.#number, stream });
     const path = this.#place.store.runs.logPath(this.#place.run, slot);
     return new TextLog(
       path,
@@ -490,12 +491,6 @@ function taskInput(input: PreparedInput): TaskInput {
     type: "many",
     items: input.items.map(({ key, input: item }) => ({ key, input: taskInput(item) })),
   };
-}
-
-/** A step's id as the name of its log: short and plain, and still its own where that takes something away. */
-function slotName(id: string): string {
-  const plain = id.replaceAll(/[^A-Za-z0-9._-]+/g, "-").slice(0, 40);
-  return plain === id ? id : `${plain}-${digestOf(id).slice(0, 8)}`;
 }
 
 function stampOf(path: string): string {

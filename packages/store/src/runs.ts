@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { canonicalJson } from "./canonical.ts";
 import { text, textOrNull, type Database, type Participant, type Row } from "./database.ts";
@@ -78,6 +79,8 @@ export interface RunIndex {
   records(run: string): readonly unknown[];
   /** Where the log of a job slot goes. Makes the folder, not the file. */
   logPath(run: string, slot: string): string;
+  /** The logs that a run has so far, absolute and sorted. Makes nothing. */
+  logFiles(run: string): readonly string[];
 }
 
 const runColumns = "id, pipeline, status, started_at, ended_at, head, document";
@@ -251,6 +254,15 @@ export class StoredRuns implements RunIndex, Participant {
   logPath(run: string, slot: string): string {
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(slot)) throw new Error(`not a name of a job slot: ${slot}`);
     return join(this.#folder(run), `${slot}.log`);
+  }
+
+  logFiles(run: string): readonly string[] {
+    const folder = runFolder(this.#layout, run);
+    if (!existsSync(folder)) return [];
+    return readdirSync(folder)
+      .filter((name) => name.endsWith(".log"))
+      .toSorted()
+      .map((name) => join(folder, name));
   }
 
   /** Writes what is not durable yet: lines of runs that did not end. */

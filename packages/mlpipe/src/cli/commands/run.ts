@@ -9,7 +9,7 @@ import { NdjsonReporter } from "../../report/ndjson.ts";
 import { PlainReporter } from "../../report/plain.ts";
 import type { Reporter } from "../../report/reporter.ts";
 import { summary } from "../../report/summary.ts";
-import { print, printJson, say } from "../output.ts";
+import { print, printJson } from "../output.ts";
 import { styleFor } from "../style.ts";
 import {
   forced,
@@ -136,11 +136,19 @@ function givenPools({ jobs, pool = [] }: RunOptions): Readonly<Record<string, nu
 }
 
 async function reporterFor(options: RunOptions): Promise<Reporter> {
-  if (options.ndjson === true) return new NdjsonReporter(print);
+  if (options.ndjson === true) {
+    return new NdjsonReporter((text) => {
+      process.stdout.write(text);
+    });
+  }
   const style = styleFor(process.stderr);
   const live =
     process.stderr.isTTY && options.json !== true && !isCi(process.env) && process.env["TERM"] !== "dumb";
-  if (!live) return new PlainReporter(say, style);
+  if (!live) {
+    return new PlainReporter((text) => {
+      process.stderr.write(text);
+    }, style);
+  }
   const { LiveReporter } = await import("../../report/live.ts");
   return new LiveReporter(process.stderr, style);
 }
