@@ -64,6 +64,8 @@ export interface RunIndex {
   stepRuns(run: string): readonly StepRunRow[];
   stepRun(id: string): StepRunRow | undefined;
   latestStepRun(pipeline: string, step: string, status?: string): StepRunRow | undefined;
+  /** What is needed to find an execution of a run that succeeded, without its document. In the order they were made. */
+  succeeded(run: string): readonly Pick<StepRunRow, "id" | "step" | "kind" | "preimage">[];
   /** How long steps took when they last succeeded, in ms; those that never did are left out. One query. */
   durations(pipeline: string, steps: readonly string[]): ReadonlyMap<string, number>;
   /**
@@ -221,6 +223,20 @@ export class StoredRuns implements RunIndex, Participant {
       status ?? null,
     );
     return row === undefined ? undefined : stepRunOf(row);
+  }
+
+  succeeded(run: string): readonly Pick<StepRunRow, "id" | "step" | "kind" | "preimage">[] {
+    return this.#database
+      .all("SELECT id, step, kind, preimage FROM step_runs WHERE run = ? AND status = 'ran' ORDER BY id", run)
+      .map((row) => {
+        const preimage = textOrNull(row, "preimage");
+        return {
+          id: text(row, "id"),
+          step: text(row, "step"),
+          kind: text(row, "kind"),
+          preimage: preimage === null ? null : asDigest(preimage),
+        };
+      });
   }
 
   durations(pipeline: string, steps: readonly string[]): ReadonlyMap<string, number> {
