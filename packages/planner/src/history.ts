@@ -128,7 +128,8 @@ export class History {
     const { id } = now.step;
     const never: Reason = { part: "none-before", name: id, message: "never ran before" };
     let nearest: { readonly id: string; readonly shared: number } | undefined;
-    for (const { row, preimage } of (this.#gone ??= this.#goneSteps())) {
+    this.#gone ??= this.#goneSteps();
+    for (const { row, preimage } of this.#gone) {
       if (row.kind !== now.step.kind) continue;
       const shared = sharedBetween(preimage, now.parts);
       if (shared >= sharedParts && shared > (nearest?.shared ?? 0)) nearest = { id: row.id, shared };
