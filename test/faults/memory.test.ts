@@ -37,7 +37,7 @@ describe("memory that runs out", () => {
         }[];
       };
       const [first, second] = stepRuns[0]?.attempts ?? [];
-      expect(first?.error?.code).toBe("MLP3036");
+      expect(first?.error?.code).toBe("MLP3038");
       expect(first?.error?.message).toContain(
         "while the kernel was ending processes because memory had run out",
       );
@@ -61,7 +61,7 @@ describe("memory that runs out", () => {
     );
     const { exit, steps } = await project.run();
     expect(exit).toBe(1);
-    expect(steps[0]?.error?.code).toBe("MLP3036");
+    expect(steps[0]?.error?.code).toBe("MLP3038");
     expect(steps[0]?.error?.message).toContain("Python could not get what it asked for");
     project.write({ "eat.py": `import sys\nopen(sys.argv[1], "w").write("done")` });
     expect(await project.statuses()).toEqual({ ran: ["eat"] });
