@@ -43,6 +43,7 @@ export class History {
   readonly #documents: ReadonlyMap<Digest, unknown>;
   #used: ReadonlyMap<string, string> | undefined;
   #gone: readonly GoneStep[] | undefined;
+  readonly #params = new Map<string, unknown>();
 
   /** @param documents of this session, which the store may not hold yet */
   constructor(store: Store, manifest: Manifest, documents: ReadonlyMap<Digest, unknown>) {
@@ -112,7 +113,7 @@ export class History {
       {
         preimage: onlyPorts(preimage, now.parts),
         document: kept,
-        params: paramsOf(this.#store.runs.get(row.run)?.document),
+        params: this.#paramsOf(row.run),
       },
       {
         preimage: now.parts,
@@ -121,6 +122,16 @@ export class History {
       },
       { inputs: now.inputs, changeOf: (port) => this.#changeOf(port, row, now) },
     );
+  }
+
+  /** The params of a run, by its record. A record names every step of its run: it is read once, and not for each of them. */
+  #paramsOf(run: string): unknown {
+    if (this.#params.has(run)) return this.#params.get(run);
+    const document = this.#store.runs.get(run)?.document;
+    const params =
+      typeof document === "object" && document !== null && "params" in document ? document.params : undefined;
+    this.#params.set(run, params);
+    return params;
   }
 
   /** A step that is new, or that had another name: what shares most of its key was probably it. */
@@ -267,11 +278,4 @@ function onlyPorts(before: Preimage, now: Preimage): Preimage {
     Object.entries(before.inputs).filter(([port]) => Object.hasOwn(now.inputs, port)),
   );
   return { ...before, inputs };
-}
-
-/** The params of a run's record. */
-function paramsOf(document: unknown): unknown {
-  return typeof document === "object" && document !== null && "params" in document
-    ? document.params
-    : undefined;
 }
