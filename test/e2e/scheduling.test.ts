@@ -199,9 +199,9 @@ describe("the order", () => {
     using project = new Project(
       scripts({
         fast: { py: takes(0.05) },
-        slow: { py: takes(0.9) },
+        slow: { py: takes(3) },
         first: { py: takes(0.05) },
-        last: { py: takes(0.5), needs: ["first"] },
+        last: { needs: ["first"] },
       }),
     );
     const order = async (): Promise<readonly string[]> => (await spans(project)).map(({ step }) => step);
