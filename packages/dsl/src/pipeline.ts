@@ -181,39 +181,37 @@ function assemble(
     pipeline: pipelineName,
     file: places.file,
     params,
-    steps: Array.from(builder.steps.values(), ({ id, definition, called, inputs, options }): ManifestStep => {
-      const defined = site(definition.sites[0]);
-      const at = site(called);
-      const { description, files, env = [], cache } = definition.options;
-      const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout);
-      // In the order of canonical JSON, which copies what it has to sort: there may be thousands of steps.
-      const { export: name, module } = places.locate(definition);
-      return {
-        body: bodyOf(definition),
-        cache: cacheOf(cache),
-        ...(at !== undefined && { called: at }),
-        ...(defined !== undefined && { defined }),
-        ...(description !== undefined && { description }),
-        env: env.map((entry) =>
-          typeof entry === "string" ? { name: entry, secret: false } : { name: entry.secret, secret: true },
-        ),
-        export: name,
-        ...(files !== undefined && { files: [...files] }),
-        id,
-        inputs: mapValues(inputs, ({ kind, from }) => ({ from: binding(from), kind })),
-        kind: definition.kind,
-        module,
-        outputs: mapValues(definition.outputs, (port) =>
-          "spec" in port ? port.spec : { kind: "value" as const },
-        ),
-        scheduling: {
-          ...(options.resources !== undefined && { resources: { ...options.resources } }),
-          ...(options.retry !== undefined && { retry: options.retry }),
-          ...(timeoutMs !== undefined && { timeoutMs }),
-        },
-        ...(definition.target !== undefined && { target: definition.target }),
-      };
-    }),
+    steps: Array.from(
+      builder.steps.values(),
+      ({ id, definition, called, inputs, scheduling }): ManifestStep => {
+        const defined = site(definition.sites[0]);
+        const at = site(called);
+        const { description, files, env = [], cache } = definition.options;
+        // In the order of canonical JSON, which copies what it has to sort: there may be thousands of steps.
+        const { export: name, module } = places.locate(definition);
+        return {
+          body: bodyOf(definition),
+          cache: cacheOf(cache),
+          ...(at !== undefined && { called: at }),
+          ...(defined !== undefined && { defined }),
+          ...(description !== undefined && { description }),
+          env: env.map((entry) =>
+            typeof entry === "string" ? { name: entry, secret: false } : { name: entry.secret, secret: true },
+          ),
+          export: name,
+          ...(files !== undefined && { files: [...files] }),
+          id,
+          inputs: mapValues(inputs, ({ kind, from }) => ({ from: binding(from), kind })),
+          kind: definition.kind,
+          module,
+          outputs: mapValues(definition.outputs, (port) =>
+            "spec" in port ? port.spec : { kind: "value" as const },
+          ),
+          scheduling,
+          ...(definition.target !== undefined && { target: definition.target }),
+        };
+      },
+    ),
     outputs: Object.fromEntries(outputs.map(({ name, kind, from }) => [name, { kind, from: binding(from) }])),
     warnings: builder.warnings.map(({ message, site: given }) => {
       const at = site(given);

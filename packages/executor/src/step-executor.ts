@@ -9,15 +9,15 @@ import { differenceOf } from "./differences.ts";
 import type { Engine } from "./engine.ts";
 import type { StepError, StepOutcome } from "./events.ts";
 import type { ExecuteOptions } from "./execute.ts";
+import { MemoryWatch } from "./failure-kind.ts";
+import type { Place } from "./place.ts";
 import { Publisher } from "./publisher.ts";
+import { attemptsOf, isTriedAgain, pauseAfter } from "./retry.ts";
 import { type StepFacts, stepRecord } from "./step-record.ts";
 import { WorkFolders } from "./work-folders.ts";
 
 /** After this long a step whose key another run executes is looked at again. */
 const claimPausesMs = [20, 50, 100, 200, 500];
-
-/** The pause before the second attempt; it doubles with each. */
-const retryPauseMs = 1_000;
 
 /** What became of a step, before it is an outcome. */
 export type Settled = Pick<StepOutcome, "status" | "key" | "reasons"> &
@@ -43,8 +43,8 @@ type StepExecutorOptions = Pick<
 > & {
   /** What runs processes. */
   readonly engine: () => Engine;
-  /** Whether nothing more is to be started. */
-  readonly isHalted: () => boolean;
+  /** Aborts when nothing more is to be started. */
+  readonly halted: AbortSignal;
   /** Whether steps wait for a place. */
   readonly isMoreToCome: () => boolean;
   /** The step run that made an upstream output. */
@@ -58,6 +58,7 @@ export class StepExecutor {
   readonly #folders = new WorkFolders();
   /** Keys that this run executes: a claim tells runs apart, not the steps of one. */
   readonly #underWay = new Map<string, Promise<void>>();
+  #watch: MemoryWatch | undefined;
 
   constructor(options: StepExecutorOptions) {
     this.#options = options;
@@ -76,33 +77,29 @@ export class StepExecutor {
 
   /**
    * Executes a step and keeps what it made; nothing if it was not started, since nothing more is to be.
-   * @param leave called when its process has ended well: what is left to do needs no place
+   * @param place left when its process has ended well: what is left to do needs none
    */
-  async execute(step: ManifestStep, decision: RunDecision, leave: () => void): Promise<Settled | undefined> {
+  async execute(step: ManifestStep, decision: RunDecision, place: Place): Promise<Settled | undefined> {
     const { key } = decision;
     for (let other = this.#underWay.get(key); other !== undefined; other = this.#underWay.get(key))
       await other;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#underWay.set(key, promise);
     try {
-      return await this.#executeAlone(step, decision, leave);
+      return await this.#executeAlone(step, decision, place);
     } finally {
       this.#underWay.delete(key);
       resolve();
     }
   }
 
-  async #executeAlone(
-    step: ManifestStep,
-    decision: RunDecision,
-    leave: () => void,
-  ): Promise<Settled | undefined> {
+  async #executeAlone(step: ManifestStep, decision: RunDecision, place: Place): Promise<Settled | undefined> {
     if (!(await this.#claim(decision))) return undefined;
     try {
       const made = this.#madeMeanwhile(step, decision);
       if (made !== undefined) return made;
-      const tried = await this.#attemptAll(step, decision);
-      if (tried.outcome.type === "made") leave();
+      const tried = await this.#attemptAll(step, decision, place);
+      if (tried.outcome.type === "made") place.leave();
       return await this.#conclude(step, decision, tried);
     } finally {
       this.#options.store.claims.release(decision.key, this.#options.run);
@@ -110,10 +107,15 @@ export class StepExecutor {
   }
 
   /** Executes a step beside its kept result and compares; nothing if it was not started or was stopped. */
-  async compare(step: ManifestStep, decision: RunDecision, kept: CacheEntry): Promise<StepOutcome["check"]> {
+  async compare(
+    step: ManifestStep,
+    decision: RunDecision,
+    kept: CacheEntry,
+    place: Place,
+  ): Promise<StepOutcome["check"]> {
     if (!(await this.#claim(decision))) return undefined;
     try {
-      return await this.#judge(step, decision, await this.#attemptAll(step, decision), kept);
+      return await this.#judge(step, decision, await this.#attemptAll(step, decision, place), kept);
     } finally {
       this.#options.store.claims.release(decision.key, this.#options.run);
     }
@@ -121,8 +123,8 @@ export class StepExecutor {
 
   /** Claims a key, waiting while another run has it; false if this run is to start nothing more. */
   async #claim({ key }: RunDecision): Promise<boolean> {
-    const { store, run, isHalted } = this.#options;
-    for (let tries = 0; !isHalted(); tries++) {
+    const { store, run, halted } = this.#options;
+    for (let tries = 0; !halted.aborted; tries++) {
       if (store.claims.claim(key, run).mine) return true;
       await pause(claimPausesMs[Math.min(tries, claimPausesMs.length - 1)]);
     }
@@ -148,12 +150,14 @@ export class StepExecutor {
     };
   }
 
-  async #attemptAll(step: ManifestStep, decision: RunDecision): Promise<Tried> {
-    const { emit, engine, planner, recorder, root, store, run, isHalted } = this.#options;
+  async #attemptAll(step: ManifestStep, decision: RunDecision, place: Place): Promise<Tried> {
+    const { emit, engine, planner, recorder, root, store, run, halted } = this.#options;
     const stepRun = uuid7();
     // What is gathered of the machine is gathered beside the step, not before it.
     const facts = recorder.facts();
-    const allowed = 1 + (step.scheduling.retry ?? 0);
+    const { retry } = step.scheduling;
+    const allowed = attemptsOf(retry);
+    const watch = (this.#watch ??= new MemoryWatch());
     const attempts: AttemptResult[] = [];
     // Looked at on both sides of the execution: an edit that is taken back is seen on one of them.
     const editedBefore = decision.cacheable ? planner.codeChanged(step.id) : undefined;
@@ -173,6 +177,7 @@ export class StepExecutor {
         step,
         decision,
         number,
+        share: { devices: place.placed.devices, memory: place.placed.amounts["memory"], watch },
         onLine: (stream, line) => {
           emit({ type: "step-output", step: step.id, attempt: number, stream, line });
         },
@@ -181,16 +186,16 @@ export class StepExecutor {
       const result = await attempt.run().finally(() => this.#attempts.delete(attempt));
       attempts.push(result);
       const { outcome } = result;
-      if (outcome.type === "failed" && outcome.again && number < allowed && !isHalted()) {
-        emit({
-          type: "step-retrying",
-          step: step.id,
-          attempt: number + 1,
-          of: allowed,
-          error: outcome.error,
-        });
-        await pause(Math.min(30_000, retryPauseMs * 2 ** (number - 1)) * (0.8 + Math.random() * 0.4));
-        continue;
+      if (outcome.type === "failed" && outcome.again && number < allowed && !halted.aborted) {
+        const { kind = "failed", error } = outcome;
+        if (isTriedAgain(retry, { kind, code: result.ended.code })) {
+          emit({ type: "step-retrying", step: step.id, attempt: number + 1, of: allowed, error });
+          // What it has taken is for others while it waits.
+          place.leave();
+          // Steps that failed together, of one overloaded service say, are not to come back together.
+          await unlessHalted(pauseAfter(retry, number) * (0.8 + Math.random() * 0.4), halted);
+          if (await place.enter(number + 1)) continue;
+        }
       }
       await facts;
       const durationMs = Math.round(performance.now() - since);
@@ -333,6 +338,11 @@ export class StepExecutor {
       return [{ path: attempt.folder.copyOf(`source-${port}`, input.absolute), content: input.content }];
     });
   }
+}
+
+/** Waits, but not for what is not to happen any more. */
+async function unlessHalted(ms: number, halted: AbortSignal): Promise<void> {
+  await pause(ms, undefined, { signal: halted }).catch(() => {});
 }
 
 function isForced(decision: RunDecision): boolean {

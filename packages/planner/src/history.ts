@@ -29,11 +29,21 @@ const runsBack = 5;
 /** How many parts of a key another step must share to be taken for the same one renamed. */
 const sharedParts = 3;
 
+/** Every new step is compared with each of so many at most: where all were renamed, nobody asks after one. */
+const mostGone = 100;
+
+interface GoneStep {
+  readonly row: Pick<StepRunRow, "id" | "kind">;
+  readonly preimage: Preimage;
+}
+
 export class History {
   readonly #store: Store;
   readonly #manifest: Manifest;
   readonly #documents: ReadonlyMap<Digest, unknown>;
   #used: ReadonlyMap<string, string> | undefined;
+  #gone: readonly GoneStep[] | undefined;
+  readonly #params = new Map<string, unknown>();
 
   /** @param documents of this session, which the store may not hold yet */
   constructor(store: Store, manifest: Manifest, documents: ReadonlyMap<Digest, unknown>) {
@@ -103,7 +113,7 @@ export class History {
       {
         preimage: onlyPorts(preimage, now.parts),
         document: kept,
-        params: paramsOf(this.#store.runs.get(row.run)?.document),
+        params: this.#paramsOf(row.run),
       },
       {
         preimage: now.parts,
@@ -114,27 +124,50 @@ export class History {
     );
   }
 
+  /** The params of a run, by its record. A record names every step of its run: it is read once, and not for each of them. */
+  #paramsOf(run: string): unknown {
+    if (this.#params.has(run)) return this.#params.get(run);
+    const document = this.#store.runs.get(run)?.document;
+    const params =
+      typeof document === "object" && document !== null && "params" in document ? document.params : undefined;
+    this.#params.set(run, params);
+    return params;
+  }
+
   /** A step that is new, or that had another name: what shares most of its key was probably it. */
   #neverBefore(now: StepNow): readonly Reason[] {
     const { id } = now.step;
     const never: Reason = { part: "none-before", name: id, message: "never ran before" };
-    const names = new Set(this.#manifest.steps.map((step) => step.id));
-    let nearest: { readonly row: StepRunRow; readonly shared: number } | undefined;
-    for (const run of this.#store.runs.list({ pipeline: this.#manifest.pipeline, limit: runsBack })) {
-      for (const row of this.#store.runs.stepRuns(run.id)) {
-        if (names.has(row.step) || row.status !== "ran" || row.kind !== now.step.kind) continue;
-        const preimage = this.#preimageOf(row);
-        const shared = preimage === undefined ? 0 : sharedBetween(preimage, now.parts);
-        if (shared >= sharedParts && shared > (nearest?.shared ?? 0)) nearest = { row, shared };
-      }
+    let nearest: { readonly id: string; readonly shared: number } | undefined;
+    this.#gone ??= this.#goneSteps();
+    for (const { row, preimage } of this.#gone) {
+      if (row.kind !== now.step.kind) continue;
+      const shared = sharedBetween(preimage, now.parts);
+      if (shared >= sharedParts && shared > (nearest?.shared ?? 0)) nearest = { id: row.id, shared };
     }
-    if (nearest === undefined) return [never];
-    const { step } = nearest.row;
+    const found = nearest && this.#store.runs.stepRun(nearest.id);
+    if (found === undefined) return [never];
+    const { step } = found;
     const message = `never ran under this name; nearest is ${step}, of which differs:`;
-    return [{ ...never, before: step, message }, ...(this.against(nearest.row, now) ?? [])];
+    return [{ ...never, before: step, message }, ...(this.against(found, now) ?? [])];
   }
 
-  #preimageOf({ preimage }: StepRunRow): Preimage | undefined {
+  /** Executions of the latest runs whose steps the pipeline does not have any more. */
+  #goneSteps(): readonly GoneStep[] {
+    const names = new Set(this.#manifest.steps.map((step) => step.id));
+    const gone: GoneStep[] = [];
+    for (const run of this.#store.runs.list({ pipeline: this.#manifest.pipeline, limit: runsBack })) {
+      for (const row of this.#store.runs.succeeded(run.id)) {
+        if (names.has(row.step)) continue;
+        const preimage = this.#preimageOf(row);
+        if (preimage !== undefined) gone.push({ row, preimage });
+        if (gone.length === mostGone) return gone;
+      }
+    }
+    return gone;
+  }
+
+  #preimageOf({ preimage }: Pick<StepRunRow, "preimage">): Preimage | undefined {
     // A part under the digest of a preimage was put there by `Planner.keep`.
     return preimage === null ? undefined : (this.#store.parts.get(preimage) as Preimage | undefined);
   }
@@ -245,11 +278,4 @@ function onlyPorts(before: Preimage, now: Preimage): Preimage {
     Object.entries(before.inputs).filter(([port]) => Object.hasOwn(now.inputs, port)),
   );
   return { ...before, inputs };
-}
-
-/** The params of a run's record. */
-function paramsOf(document: unknown): unknown {
-  return typeof document === "object" && document !== null && "params" in document
-    ? document.params
-    : undefined;
 }

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { canonicalJson } from "./canonical.ts";
 import { text, textOrNull, type Database, type Participant, type Row } from "./database.ts";
@@ -63,6 +64,10 @@ export interface RunIndex {
   stepRuns(run: string): readonly StepRunRow[];
   stepRun(id: string): StepRunRow | undefined;
   latestStepRun(pipeline: string, step: string, status?: string): StepRunRow | undefined;
+  /** What is needed to find an execution of a run that succeeded, without its document. In the order they were made. */
+  succeeded(run: string): readonly Pick<StepRunRow, "id" | "step" | "kind" | "preimage">[];
+  /** How long steps took when they last succeeded, in ms; those that never did are left out. One query. */
+  durations(pipeline: string, steps: readonly string[]): ReadonlyMap<string, number>;
   /**
    * Appends to `runs/<id>/records.jsonl` and returns the digest of the line. Durable at the end of the run or of the
    * transaction that is open; a transaction that is rolled back takes its lines with it.
@@ -76,6 +81,8 @@ export interface RunIndex {
   records(run: string): readonly unknown[];
   /** Where the log of a job slot goes. Makes the folder, not the file. */
   logPath(run: string, slot: string): string;
+  /** The logs that a run has so far, absolute and sorted. Makes nothing. */
+  logFiles(run: string): readonly string[];
 }
 
 const runColumns = "id, pipeline, status, started_at, ended_at, head, document";
@@ -218,6 +225,38 @@ export class StoredRuns implements RunIndex, Participant {
     return row === undefined ? undefined : stepRunOf(row);
   }
 
+  succeeded(run: string): readonly Pick<StepRunRow, "id" | "step" | "kind" | "preimage">[] {
+    return this.#database
+      .all("SELECT id, step, kind, preimage FROM step_runs WHERE run = ? AND status = 'ran' ORDER BY id", run)
+      .map((row) => {
+        const preimage = textOrNull(row, "preimage");
+        return {
+          id: text(row, "id"),
+          step: text(row, "step"),
+          kind: text(row, "kind"),
+          preimage: preimage === null ? null : asDigest(preimage),
+        };
+      });
+  }
+
+  durations(pipeline: string, steps: readonly string[]): ReadonlyMap<string, number> {
+    // The last success of each by the index: what lies before it in the history is never looked at.
+    const rows = this.#database.all(
+      `SELECT last.step, last.started_at, last.ended_at FROM json_each(?) AS asked JOIN step_runs AS last ON last.id = (
+         SELECT made.id FROM step_runs AS made WHERE made.pipeline = ? AND made.step = asked.value AND made.status = 'ran'
+         ORDER BY made.id DESC LIMIT 1
+       )`,
+      JSON.stringify(steps),
+      pipeline,
+    );
+    return new Map(
+      rows.map((row) => [
+        text(row, "step"),
+        Date.parse(text(row, "ended_at")) - Date.parse(text(row, "started_at")),
+      ]),
+    );
+  }
+
   appendRecord(run: string, record: unknown): Digest {
     return this.#log(run).append(record, (value) => this.#encode(value));
   }
@@ -231,6 +270,15 @@ export class StoredRuns implements RunIndex, Participant {
   logPath(run: string, slot: string): string {
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(slot)) throw new Error(`not a name of a job slot: ${slot}`);
     return join(this.#folder(run), `${slot}.log`);
+  }
+
+  logFiles(run: string): readonly string[] {
+    const folder = runFolder(this.#layout, run);
+    if (!existsSync(folder)) return [];
+    return readdirSync(folder)
+      .filter((name) => name.endsWith(".log"))
+      .toSorted()
+      .map((name) => join(folder, name));
   }
 
   /** Writes what is not durable yet: lines of runs that did not end. */

@@ -37,7 +37,8 @@ export const projectErrors = {
   },
   MLP6008: {
     title: "A configuration that does not hold",
-    explain: "`mlpipe.config.ts` has a default export with the known settings: `pipeline`.",
+    explain:
+      "`mlpipe.config.ts` has a default export with the known settings: `pipeline`, and `pools` with the size of each.",
   },
   MLP6009: {
     title: "A pipeline() that threw",

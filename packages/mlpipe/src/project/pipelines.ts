@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, isAbsolute, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { MlpipeError } from "@mlpipe/dsl";
+import { readConfig } from "./config.ts";
 import { nearest } from "./nearest.ts";
 import { type Project, projectPath } from "./project.ts";
 
@@ -39,7 +39,7 @@ export function pipelineFileName(file: string): string {
  * @throws MlpipeError MLP6001, MLP6002, MLP6003, MLP6008
  */
 export async function selectPipeline(project: Project, cwd: string, named?: string): Promise<string> {
-  const wanted = named ?? (await configuredPipeline(project));
+  const wanted = named ?? (await readConfig(project)).pipeline;
   if (wanted !== undefined) {
     const base = named === undefined ? project.root : cwd;
     const path = isAbsolute(wanted) ? wanted : resolve(base, wanted);
@@ -84,38 +84,4 @@ export async function selectPipeline(project: Project, cwd: string, named?: stri
 
 function list(project: Project, files: readonly string[]): string {
   return files.map((file) => projectPath(project.root, file)).join(", ");
-}
-
-async function configuredPipeline(project: Project): Promise<string | undefined> {
-  const file = join(project.root, "mlpipe.config.ts");
-  if (!existsSync(file)) return undefined;
-  const { default: config } = await importModule(file, "MLP6008");
-  const fail = (message: string): never => {
-    throw new MlpipeError("MLP6008", message, {
-      at: { file, line: 1, column: 1 },
-      hint: 'Write: export default { pipeline: "weather" };',
-    });
-  };
-  if (typeof config !== "object" || config === null) return fail("mlpipe.config.ts has no default export.");
-  for (const setting of Object.keys(config)) {
-    if (setting !== "pipeline") fail(`mlpipe.config.ts has the unknown setting ${setting}.`);
-  }
-  const pipeline: unknown = Reflect.get(config, "pipeline");
-  if (pipeline === undefined || typeof pipeline === "string") return pipeline;
-  return fail("In mlpipe.config.ts, pipeline is not a name or path.");
-}
-
-/** Imports a module of the user's. @throws MlpipeError with the given code, pointing at the user's line */
-export async function importModule(
-  file: string,
-  code: "MLP6004" | "MLP6008",
-): Promise<Record<string, unknown>> {
-  try {
-    // A module namespace is an object of whatever the module exports.
-    return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
-  } catch (error) {
-    if (error instanceof MlpipeError) throw error;
-    const { importFailure } = await import("./import-failure.ts");
-    throw importFailure(file, code, error);
-  }
 }

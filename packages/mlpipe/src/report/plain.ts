@@ -3,6 +3,7 @@ import type { ExecutorEvent, StepOutcome } from "@mlpipe/executor";
 import { summaryOf } from "../cli/commands/plan.ts";
 import { duration } from "../cli/format.ts";
 import type { Style } from "../cli/style.ts";
+import { LineBatch } from "./line-batch.ts";
 import type { Reporter } from "./reporter.ts";
 import { symbols } from "./symbols.ts";
 
@@ -10,13 +11,13 @@ import { symbols } from "./symbols.ts";
 const listedHits = 50;
 
 export class PlainReporter implements Reporter {
-  readonly #say: (line: string) => void;
+  readonly #lines: LineBatch;
   readonly #style: Style;
   #width = 0;
   #many = false;
 
-  constructor(say: (line: string) => void, style: Style) {
-    this.#say = say;
+  constructor(write: (text: string) => void, style: Style) {
+    this.#lines = new LineBatch(write);
     this.#style = style;
   }
 
@@ -34,7 +35,7 @@ export class PlainReporter implements Reporter {
         break;
       }
       case "step-output":
-        this.#say(`${style("quiet", `  ${event.step.padEnd(this.#width)}  |`)} ${event.line}`);
+        this.#lines.add(`${style("quiet", `  ${event.step.padEnd(this.#width)}  |`)} ${event.line}`);
         break;
       case "step-retrying":
         this.#line(
@@ -55,7 +56,7 @@ export class PlainReporter implements Reporter {
       }
       case "warning": {
         const where = event.at === undefined ? "" : ` (${event.at.file}:${event.at.line})`;
-        this.#say(
+        this.#lines.add(
           `${style("warning", "warning")}  ${event.step === undefined ? "" : `${event.step}: `}${event.message}${where}`,
         );
         break;
@@ -65,7 +66,9 @@ export class PlainReporter implements Reporter {
     }
   }
 
-  close(): void {}
+  close(): void {
+    this.#lines.flush();
+  }
 
   #finished({ id, status, durationMs, reasons, error }: StepOutcome): void {
     if (this.#many && (status === "cached" || status === "skipped")) return;
@@ -80,6 +83,6 @@ export class PlainReporter implements Reporter {
   #line(state: keyof typeof symbols, step: string, word: string, rest: string): void {
     const { symbol, look } = symbols[state];
     const text = `${this.#style(look, symbol)} ${step.padEnd(this.#width)}  ${word}`;
-    this.#say(rest === "" ? text : `${text}  ${this.#style("quiet", rest)}`);
+    this.#lines.add(rest === "" ? text : `${text}  ${this.#style("quiet", rest)}`);
   }
 }
