@@ -3,6 +3,7 @@ import { AliveLock } from "./alive-lock.ts";
 import { text, type Database } from "./database.ts";
 import type { Digest } from "./digest.ts";
 import { StoreError, shown } from "./errors.ts";
+import { isUuid } from "./uuid7.ts";
 import { makePrivate, runFolder, type Layout } from "./layout.ts";
 
 /**
@@ -67,6 +68,8 @@ export class StoredClaims implements Claims {
 
   isAlive(run: string): boolean {
     if (this.#held.has(run)) return true;
+    // A claim in a damaged row: whoever that was cannot be asked.
+    if (!isUuid(run)) return false;
     const path = join(runFolder(this.#layout, run), lockName);
     return this.#translating("look at", path, () => AliveLock.isHeld(path));
   }

@@ -117,7 +117,7 @@ export class StoredObjects implements Objects {
     if (digestOf(manifest) !== content.digest) {
       throw new StoreError("MLP4009", `${shown(path)} is damaged: it has another digest`, {
         path,
-        hint: "Remove it and run the pipeline again: what is missing is made anew.",
+        hint: "mlpipe verify --repair drops it, and the next run makes it anew.",
       });
     }
     return parseManifest(manifest, path);

@@ -104,6 +104,11 @@ export function createProgram(finish: (exit: number) => void): Command {
         finish((await import("./commands/get.ts")).get(port, options));
       },
     );
+  command("verify", "check everything that is kept, byte by byte")
+    .option("--repair", "drop what is damaged, rebuild what can be rebuilt, remove what killed runs left")
+    .action(async (options: { repair?: true; json?: true }) => {
+      finish(await (await import("./commands/verify.ts")).verify(options));
+    });
   command("init [FOLDER]", "make a new project that runs at once")
     .option("--python", "with steps in Python")
     .action(async (folder: string | undefined, options: InitOptions) => {

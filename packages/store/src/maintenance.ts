@@ -1,0 +1,3 @@
+/** What is done to a store by hand or in need, apart from what runs use: none of this is loaded on their way. */
+export { healDatabase, type Healed } from "./heal.ts";
+export { isWhole, verifyStore, type Finding, type Verified } from "./verify.ts";
