@@ -6,7 +6,7 @@ import { asDigest, digestOf, isDigest, type Content, type Digest } from "./diges
 import { StoreError, errnoOf } from "./errors.ts";
 import { databaseDamage, healDatabase } from "./heal.ts";
 import { discard, layoutOf, recordsPath, runsOnDisk, type Layout } from "./layout.ts";
-import { leftovers } from "./leftovers.ts";
+import { leftovers, removeLeftovers } from "./leftovers.ts";
 import { StoredObjects } from "./objects.ts";
 import { readContents } from "./reading.ts";
 import { addResults, addRows } from "./rebuild.ts";
@@ -82,10 +82,13 @@ class Verification {
     const isReadable = await this.#verifyDatabase();
     this.#verifyObjects();
     if (isReadable) this.#verifyRows();
-    for (const path of leftovers(this.#layout)) {
-      this.#found("leftover", path, "was left by a run that was killed", {
+    for (const path of this.#repair ? removeLeftovers(this.#layout) : leftovers(this.#layout)) {
+      this.#note({
+        about: "leftover",
+        path: this.#inner(path),
+        message: "was left by a run that was killed",
         isDamage: false,
-        repair: () => discard(this.#layout, path),
+        isRepaired: this.#repair,
       });
     }
     return this.#result();
