@@ -15,6 +15,7 @@ import {
 import { dirname, join, relative, resolve, sep } from "node:path";
 import type { KindSpec, ManifestStep } from "@mlpipe/dsl";
 import type { ResolvedInput } from "@mlpipe/planner";
+import { attemptsAsShown } from "./attempts-as-shown.ts";
 import { canonicalJson, type Digest, digestOf, type Store } from "@mlpipe/store";
 import type { WorkFolders } from "./work-folders.ts";
 
@@ -32,6 +33,8 @@ export type PreparedInput =
 export class AttemptFolder {
   /** Absolute path. */
   readonly path: string;
+  /** The same folder by the path that steps are told. */
+  readonly #shown: string;
   readonly #root: string;
   readonly #store: Store;
   readonly #folders: WorkFolders;
@@ -46,11 +49,9 @@ export class AttemptFolder {
     this.#root = options.root;
     this.#folders = options.folders;
     this.#store = options.store;
-    this.path = join(
-      options.store.root,
-      "attempts",
-      `${fileName(options.step.id)}-${options.key.slice(0, 16)}`,
-    );
+    const name = `${fileName(options.step.id)}-${options.key.slice(0, 16)}`;
+    this.path = join(options.store.root, "attempts", name);
+    this.#shown = join(attemptsAsShown(options.root, options.store.root), name);
   }
 
   make(): void {
@@ -63,7 +64,7 @@ export class AttemptFolder {
 
   /** A place in the folder, relative to the project's root with `/`, as steps are told it. */
   shown(...names: readonly string[]): string {
-    return relative(this.#root, join(this.path, ...names))
+    return relative(this.#root, join(this.#shown, ...names))
       .split(sep)
       .join("/");
   }
