@@ -120,6 +120,20 @@ export function storeContract(name: string, newStore: () => StoreUnderTest): voi
       for (const { path } of [one, two]) expect(lstatSync(path, { throwIfNoEntry: false })).toBeUndefined();
     });
 
+    test("what is published soon is there when that is said, or nothing of it", async () => {
+      const { store, another: open, work } = setUp();
+      const [object, changed] = [made(work(), "soon"), made(work(), "before")];
+      writeFileSync(changed.path, "after it was hashed");
+      const rows = (): void => store.cache.put(key, entryOf({ model: object.content }));
+      await expect(store.publishSoon([{ objects: [changed], rows }])).rejects.toMatchObject({
+        code: "MLP4010",
+      });
+      expect(store.cache.get(key)).toBeUndefined();
+      await store.publishSoon([{ objects: [object], rows }]);
+      expect(open().cache.get(key)?.outputs).toEqual({ model: object.content });
+      expect(store.objects.verify(object.content)).toBe("ok");
+    });
+
     test("what is no longer what was hashed is refused, and no row is written", () => {
       const { store, work } = setUp();
       const object = made(work(), "before");
@@ -337,6 +351,8 @@ export function storeContract(name: string, newStore: () => StoreUnderTest): voi
       expect(other.claims.claim(key, theirs)).toEqual({ mine: false, by: mine });
       store.claims.release(key, mine);
       expect(other.claims.claim(key, theirs)).toEqual({ mine: true });
+      // Nothing was collected since this process began.
+      expect(other.claims.entered()).toBe(false);
       other.close();
       expect(store.claims.claim(key, mine)).toEqual({ mine: true });
       expect(store.claims.claim(another, mine)).toEqual({ mine: true });

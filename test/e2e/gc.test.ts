@@ -183,6 +183,46 @@ describe("gc beside a run", () => {
     expect((await project.mlpipe("get", "make.made", "-o", "made.txt")).exit).toBe(0);
   });
 
+  it("that has planned with what is dropped, and holds no lock yet, plans again", async () => {
+    using project = new Project(rounds);
+    await project.run("-s", "round=1");
+    await project.run("-s", "round=2");
+    // Between what was taken from the cache and the lock, which the supervisor takes, lies only the start of that.
+    project.write({
+      "slow.mjs": `import child from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+const { spawn } = child;
+child.spawn = (file, args, options) => {
+  if (args.some((word) => word.includes("supervisor")) && !existsSync("planned.mark")) {
+    writeFileSync("planned.mark", "");
+    while (!existsSync("go.mark")) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+  }
+  return spawn(file, args, options);
+};
+syncBuiltinESMExports();
+`,
+    });
+    const late = finished(
+      project.start(["run", "--json", "-s", "round=1", "-s", "wait=1"], {
+        NODE_OPTIONS: `--import=${join(project.root, "slow.mjs")}`,
+      }),
+    );
+    while (!existsSync(join(project.root, "planned.mark"))) await pause(20);
+    const gone = await collected(project, "--keep-last", "1");
+    project.write({ "go.mark": "" });
+    const { exit, stdout, stderr } = await late;
+    expect(exit, stderr).toBe(0);
+    expect(gone).toMatchObject({ entries: 2, objects: { count: 2 } });
+    const { steps } = JSON.parse(stdout) as { steps: { status: string }[] };
+    expect(steps.map(({ status }) => status)).toEqual(["ran", "ran", "ran"]);
+    expect(project.read("artifacts/rounds/text.txt")).toBe("made of 1\nalways the same\n");
+    const runs = JSON.parse((await project.mlpipe("runs", "--json")).stdout) as {
+      runs: { status: string }[];
+    };
+    expect(runs.runs.map(({ status }) => status)).toEqual(["succeeded", "succeeded", "succeeded"]);
+  });
+
   it("collects again and again while runs go on: every run succeeds, and the store stays whole", async () => {
     using project = new Project(rounds);
     const times = Number(process.env["MLPIPE_FAULT_ROUNDS"] ?? 6);

@@ -189,7 +189,7 @@ describe("a damaged database and several runs", () => {
     expect((await project.mlpipe("verify")).exit).toBe(0);
   });
 
-  it("it is not replaced under a run that is executing", async () => {
+  it("leave it in place under a run that is executing", async () => {
     const project = copyOfWhole();
     project.edit(
       "fit.py",

@@ -3,15 +3,7 @@
  * place for outputs. Its path is made of the step and its key alone, so that a path which a step
  * writes into its output is the same every time.
  */
-import {
-  copyFileSync,
-  constants,
-  cpSync,
-  mkdirSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, constants, cpSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import type { KindSpec, ManifestStep } from "@mlpipe/dsl";
 import type { ResolvedInput } from "@mlpipe/planner";

@@ -31,7 +31,8 @@ export class WorkFolders {
       renameSync(spare, path);
       return;
     }
-    for (const folder of [path, ...inside.map((name) => join(path, name))]) mkdirSync(folder, { mode: 0o700 });
+    for (const folder of [path, ...inside.map((name) => join(path, name))])
+      mkdirSync(folder, { mode: 0o700 });
   }
 
   /** Gives a place free at once, for another run may want it; what is there is deleted while other work goes on. */

@@ -189,8 +189,7 @@ export function inputDigest(input: ResolvedInput): Digest {
 export function sourcePaths(root: string, steps: readonly ManifestStep[]): readonly string[] {
   const paths = new Set<string>();
   const visit = (binding: Binding): void => {
-    if (binding.type === "source")
-      paths.add(absolutePath(root, binding.path));
+    if (binding.type === "source") paths.add(absolutePath(root, binding.path));
     else if (binding.type === "many") for (const { from } of binding.items) visit(from);
   };
   for (const step of steps) for (const { from } of Object.values(step.inputs)) visit(from);

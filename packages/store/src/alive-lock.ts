@@ -67,7 +67,8 @@ const busy = 5;
 const cannotOpen = 14;
 
 function codeOf(error: unknown): number | undefined {
-  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return undefined;
+  if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number")
+    return undefined;
   // Without its extension.
   return error.errcode & 0xff;
 }

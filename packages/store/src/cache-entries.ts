@@ -48,8 +48,7 @@ export class StoredCacheEntries implements CacheEntries {
     const expected = this.#expected.get(key);
     // Whoever asks again wants to know what has happened since.
     if (expected !== undefined) this.#expected.delete(key);
-    const row =
-      expected ?? this.#database.get("SELECT entry, seal FROM cache_entries WHERE key = ?", key);
+    const row = expected ?? this.#database.get("SELECT entry, seal FROM cache_entries WHERE key = ?", key);
     if (row === undefined) return undefined;
     const entry = text(row, "entry");
     if (row["seal"] !== sealOf(key, entry)) return undefined;

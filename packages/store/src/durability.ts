@@ -38,7 +38,8 @@ const worthSyncfsSoon = 512;
 export async function makeDurableSoon(paths: readonly string[]): Promise<void> {
   const [first] = paths;
   if (first === undefined) return;
-  if (paths.length >= worthSyncfsSoon && process.platform === "linux" && (await syncFileSystem(first))) return;
+  if (paths.length >= worthSyncfsSoon && process.platform === "linux" && (await syncFileSystem(first)))
+    return;
   await Promise.all(paths.map((path) => syncOne(path)));
 }
 

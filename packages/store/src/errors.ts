@@ -94,6 +94,12 @@ export const storeErrors = {
       "`mlpipe gc`, `mlpipe verify --repair` and the rebuilding of a damaged database have the store for themselves, " +
       "one at a time; and a database is not replaced under a run that is using it. Wait for it to end.",
   },
+  MLP4017: {
+    title: "Results were collected while the run was being planned",
+    explain:
+      "`mlpipe gc` removed results that this run was going to use, before it had begun. A run then plans again by " +
+      "itself; this is seen only if gc does it over and over. Run again.",
+  },
 } as const;
 
 /** The stable code of a store error. */

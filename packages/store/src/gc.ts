@@ -41,14 +41,16 @@ export interface Collected {
  * names them), and of each pipeline the newest run.
  *
  * **Beside a running run.** A hit writes nothing, so nobody can know which results a running run relies on. But it
- * can only rely on entries that were there since it began, and it takes its alive lock before it asks for the first:
+ * relies on none whose entry was gone when it had taken its alive lock: what it took from the cache before (a run that
+ * executes nothing takes no lock at all) it looks up once more then, if entries were dropped since it began to plan
+ * (`Claims.entered`). So:
  *
  * 1. The objects on disk are listed, with their ctimes.
  * 2. In one write transaction the rows of dropped runs, and entries that no kept run uses, are deleted. After it nobody
  *    can come to rely on them. The file `gc.stamp` is touched then: its mtime says when entries were last dropped.
- * 3. Only now it is asked who is alive. While a run is that began before the stamp, no object is deleted: it may
- *    have been hit before it was dropped. Otherwise every living run began after it, and can know an unreferenced object
- *    only by making it: what is not older than all of them is left alone.
+ * 3. Only now it is asked who is alive. While a run is that took its lock before the stamp, no object is deleted: it may
+ *    rely on what was dropped. Otherwise every living run began after it, and can know an unreferenced object only by
+ *    making it: what is not older than all of them is left alone.
  * 4. Objects are deleted in small write transactions, after a look at what was referred to since step 2, and only if
  *    they are untouched since step 1. A run that makes an object which is there already keeps its own copy until its
  *    rows are being written, looks again inside of that transaction, and puts the copy in place if it has to
@@ -116,7 +118,7 @@ class Collection {
         return { verdict: found, news: new News(this.#database) };
       });
       // After the transaction: a run that began before this may have taken what was dropped by it.
-      if (verdict.entries.length > 0) writeFileSync(this.#stamp, "", { mode: 0o600 });
+      if (verdict.entries.length > 0) writeFileSync(this.#layout.stamp, "", { mode: 0o600 });
       for (const row of verdict.runs) removeAll(runFolder(this.#layout, text(row, "id")));
       this.#removeBuried(verdict.reached);
       const unreached = disk.filter(({ digest }) => !verdict.reached.digests.has(digest));
@@ -130,15 +132,11 @@ class Collection {
     }
   }
 
-  get #stamp(): string {
-    return join(this.#layout.root, "gc.stamp");
-  }
-
   /** Living runs that may rely on entries which were dropped; with a verdict, on those which would be. */
   #busyWith(verdict: Verdict | undefined): readonly string[] {
     const alive = runsAlive(this.#layout);
     if (verdict !== undefined && verdict.entries.length > 0) return alive;
-    const stamp = lstatSync(this.#stamp, { throwIfNoEntry: false })?.mtimeMs ?? -Infinity;
+    const stamp = lstatSync(this.#layout.stamp, { throwIfNoEntry: false })?.mtimeMs ?? -Infinity;
     return alive.filter((run) => beginOf(this.#layout, run) <= stamp);
   }
 

@@ -21,6 +21,8 @@ export interface Layout {
   readonly attempts: string;
   readonly database: string;
   readonly ignore: string;
+  /** Its mtime says when gc last dropped cache entries. */
+  readonly stamp: string;
 }
 
 export function layoutOf(root: string): Layout {
@@ -31,6 +33,7 @@ export function layoutOf(root: string): Layout {
     attempts: join(root, "attempts"),
     database: join(root, "state.db"),
     ignore: join(root, ".gitignore"),
+    stamp: join(root, "gc.stamp"),
   };
 }
 

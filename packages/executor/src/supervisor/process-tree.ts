@@ -116,7 +116,8 @@ export class ProcessTree {
   }
 
   #neverStarted(error: unknown): Ended {
-    const { code, message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
+    const { code, message } =
+      error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
     return {
       code: null,
       signal: null,

@@ -69,8 +69,14 @@ export class UsageWatch {
     const seen = [...this.#seen.values()];
     const sum = (of: (each: Seen) => number): number => seen.reduce((total, each) => total + of(each), 0);
     // Each is a lower bound, so the larger one is nearer to the truth.
-    const user = Math.max(sum(({ userTicks }) => userTicks), this.#reaped?.user ?? 0);
-    const system = Math.max(sum(({ systemTicks }) => systemTicks), this.#reaped?.system ?? 0);
+    const user = Math.max(
+      sum(({ userTicks }) => userTicks),
+      this.#reaped?.user ?? 0,
+    );
+    const system = Math.max(
+      sum(({ systemTicks }) => systemTicks),
+      this.#reaped?.system ?? 0,
+    );
     return {
       cpuUserMs: user * tickMs,
       cpuSystemMs: system * tickMs,

@@ -23,20 +23,19 @@ export async function main(argv: readonly string[]): Promise<void> {
 async function exitOf(argv: readonly string[]): Promise<number> {
   const first = await attempt(argv);
   if (!("error" in first)) return first.exit;
-  if (isDamagedState(first.error) && first.command !== undefined && healing.has(first.command)) {
-    const { heal } = await import("./heal.ts");
-    const second = await heal(() => attempt(argv), first);
+  if (isCoded(first.error) && anew.has(first.error.code) && healing.has(first.command ?? "")) {
+    const { beginAnew } = await import("./begin-anew.ts");
+    const second = await beginAnew(() => attempt(argv), first.error.code);
     return "error" in second ? reported(second.error, argv.includes("--json")) : second.exit;
   }
   return reported(first.error, argv.includes("--json"));
 }
 
-/** Commands that rebuild a damaged database and go on; those that only look at records change nothing. */
+/** Commands that rebuild a damaged database and begin anew; those that only look at records change nothing. */
 const healing = new Set(["run", "plan", "why", "status", "check"]);
 
-function isDamagedState(error: unknown): boolean {
-  return isCoded(error) && (error.code === "MLP4002" || error.code === "MLP4015");
-}
+/** A database that is damaged or gone; results that were collected under a run's hands. */
+const anew = new Set(["MLP4002", "MLP4015", "MLP4017"]);
 
 /** What became of a command line: an exit code, or what was thrown. */
 export type Attempted = { readonly exit: number } | { readonly error: unknown; readonly command?: string };
