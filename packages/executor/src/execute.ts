@@ -1,7 +1,7 @@
 import { type Manifest, type ManifestStep, MlpipeError } from "@mlpipe/dsl";
 import { absoluteSite, type Planner, type Reason } from "@mlpipe/planner";
 import { type RunRecorder, timestamp } from "@mlpipe/provenance";
-import type { CacheEntry, Content, Store } from "@mlpipe/store";
+import { type CacheEntry, type Content, isDigest, type Store, StoreError } from "@mlpipe/store";
 import { copyArtifacts, type ReturnedOutput } from "./artifacts-folder.ts";
 import type { RunDecision } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
@@ -59,6 +59,9 @@ export interface RunResult {
 export async function execute(options: ExecuteOptions): Promise<RunResult> {
   return new Execution(options).run();
 }
+
+/** Errors of the store that a new run of the same does away with: the database is rebuilt, or results are gone. */
+const anew: ReadonlySet<string> = new Set(["MLP4002", "MLP4015", "MLP4017"]);
 
 class Execution {
   readonly #options: ExecuteOptions;
@@ -152,6 +155,8 @@ class Execution {
       if (signal?.aborted === true) stop();
       await this.#loop();
     } catch (error) {
+      // Nothing was done yet, and whoever asked for the run begins it again.
+      if (!this.#begun && error instanceof StoreError && anew.has(error.code)) throw error;
       // An error of the plan ends the run, and the record must say that it did.
       this.#halt("the run could not go on");
       this.#executor.stop("gently");
@@ -406,8 +411,27 @@ class Execution {
   /** A run in which nothing has to run takes no lock and leaves no trace before its end. */
   async #begin(): Promise<void> {
     await this.#engine?.ready();
+    this.#confirmHits();
     this.#options.recorder.begin();
     this.#begun = true;
+  }
+
+  /** Until now no lock was held, so a gc beside may have dropped what was taken from the cache. */
+  #confirmHits(): void {
+    const { store } = this.#options;
+    if (!store.claims.entered()) return;
+    for (const { id, kind, key, stepRun } of this.#outcomes.values()) {
+      // What is deployed is never collected, and where there is no step run nothing was taken.
+      if (kind === "deploy" || stepRun === null || key === null || !isDigest(key)) continue;
+      if (store.cache.get(key) !== undefined) continue;
+      throw new StoreError(
+        "MLP4017",
+        `The result of "${id}" was collected while the run was being planned.`,
+        {
+          hint: "Run again: it is made anew.",
+        },
+      );
+    }
   }
 
   #startAll(): void {

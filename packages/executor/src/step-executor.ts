@@ -1,5 +1,5 @@
 /** Executes decided steps: claims their keys, attempts them, keeps what they made and records it. */
-import { relative, sep } from "node:path";
+import { relative, resolve, sep } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ManifestStep } from "@mlpipe/dsl";
 import { type StepRun, timestamp } from "@mlpipe/provenance";
@@ -209,9 +209,10 @@ export class StepExecutor {
     const { planner, recorder, run, store, root, emit } = this.#options;
     const { attempt, outcome, stepRun, durationMs, edited } = tried;
     const details = planner.details(decision, step.id);
-    const record = this.#recordOf(step, decision, tried, { details });
-    const base = { key: decision.key, stepRun, reasons: decision.reasons, durationMs };
     const cacheable = decision.cacheable && edited === undefined;
+    const kept = cacheable && outcome.type === "made";
+    const record = this.#recordOf(step, decision, tried, { details, kept });
+    const base = { key: decision.key, stepRun, reasons: decision.reasons, durationMs };
     if (edited !== undefined && outcome.type === "made") {
       const message = `${relative(root, edited).split(sep).join("/")} was edited while the run was going on: the result of ${step.id} is not cached.`;
       emit({ type: "warning", step: step.id, message });
@@ -245,7 +246,7 @@ export class StepExecutor {
           if (step.target !== undefined) {
             const content = outcome.target ?? null;
             store.receipts.put({
-              target: step.target,
+              target: resolve(root, step.target),
               step: step.id,
               key: decision.key,
               stepRun,
@@ -260,7 +261,8 @@ export class StepExecutor {
         },
       });
     } catch (error) {
-      if (!(error instanceof Error) || !("code" in error)) throw error;
+      // A damaged database is no fault of the step: whoever runs all this rebuilds it and begins again.
+      if (!(error instanceof Error) || !("code" in error) || error.code === "MLP4002") throw error;
       return { ...base, status: "failed", error: keepingFailure(step, error) };
     } finally {
       attempt.folder.discard();
@@ -285,6 +287,7 @@ export class StepExecutor {
     const details = planner.details(decision, step.id);
     const record = this.#recordOf(step, decision, tried, {
       details,
+      kept: false,
       checked: { against: kept.stepRun, same },
     });
     try {
@@ -314,7 +317,7 @@ export class StepExecutor {
     step: ManifestStep,
     decision: RunDecision,
     { stepRun, attempts }: Tried,
-    more: Pick<StepFacts, "details" | "checked">,
+    more: Pick<StepFacts, "details" | "kept" | "checked">,
   ): StepRun {
     const { manifest, run, store, makerOf } = this.#options;
     return stepRecord({

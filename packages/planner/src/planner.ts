@@ -439,7 +439,8 @@ export class Planner {
   ): Decision {
     const { store, root } = this.#options;
     const target = step.target ?? step.id;
-    const receipt = store.receipts.get(target);
+    const path = isAbsolute(target) ? target : join(root, target);
+    const receipt = store.receipts.get(path);
     if (receipt === undefined) return run(this.#history.whatChanged({ step, parts, inputs }, key));
     if (receipt.key !== key) {
       const reasons = this.#history.whatChanged({ step, parts, inputs }, key);
@@ -457,7 +458,6 @@ export class Planner {
             ],
       );
     }
-    const path = isAbsolute(target) ? target : join(root, target);
     const there =
       statSync(path, { throwIfNoEntry: false }) === undefined ? null : store.index.contentOf(path);
     if (there?.digest !== receipt.content?.digest) {

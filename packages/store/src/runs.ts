@@ -1,10 +1,10 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { canonicalJson } from "./canonical.ts";
-import { text, textOrNull, type Database, type Participant, type Row } from "./database.ts";
+import { json, text, textOrNull, type Database, type Participant, type Row } from "./database.ts";
 import { asDigest, type Digest } from "./digest.ts";
 import { StoreError } from "./errors.ts";
-import { makePrivate, runFolder, type Layout } from "./layout.ts";
+import { makePrivate, recordsPath, runFolder, type Layout } from "./layout.ts";
 import { RecordLog, readRecords } from "./record-log.ts";
 
 /** One invocation of a pipeline. */
@@ -69,7 +69,8 @@ export interface RunIndex {
   /** How long steps took when they last succeeded, in ms; those that never did are left out. One query. */
   durations(pipeline: string, steps: readonly string[]): ReadonlyMap<string, number>;
   /**
-   * Appends to `runs/<id>/records.jsonl` and returns the digest of the line. Durable at the end of the run or of the
+   * Appends to `runs/<id>/records.jsonl` and returns the digest of the line. Parts that are new since the last record
+   * are put before it, in a line of their own. Durable at the end of the run or of the
    * transaction that is open; a transaction that is rolled back takes its lines with it.
    */
   appendRecord(run: string, record: unknown): Digest;
@@ -95,6 +96,7 @@ export class StoredRuns implements RunIndex, Participant {
   readonly #database: Database;
   readonly #layout: Layout;
   readonly #isAlive: (run: string) => boolean;
+  readonly #freshParts: () => readonly string[];
   readonly #logs = new Map<string, RecordLog>();
   /** The head that the database holds of each open log. */
   readonly #heads = new Map<RecordLog, Digest | null>();
@@ -105,7 +107,13 @@ export class StoredRuns implements RunIndex, Participant {
   #encoded: { readonly document: unknown; readonly json: string } | undefined;
   #marks = new Map<RecordLog, ReturnType<RecordLog["mark"]>>();
 
-  constructor(database: Database, layout: Layout, isAlive: (run: string) => boolean) {
+  constructor(
+    database: Database,
+    layout: Layout,
+    isAlive: (run: string) => boolean,
+    freshParts: () => readonly string[],
+  ) {
+    this.#freshParts = freshParts;
     this.#database = database;
     this.#layout = layout;
     this.#isAlive = isAlive;
@@ -258,13 +266,20 @@ export class StoredRuns implements RunIndex, Participant {
   }
 
   appendRecord(run: string, record: unknown): Digest {
-    return this.#log(run).append(record, (value) => this.#encode(value));
+    const log = this.#log(run);
+    const documents = this.#freshParts();
+    if (documents.length > 0) {
+      log.append({ type: "parts", documents }, (value) =>
+        value === documents ? `[${documents.join(",")}]` : canonicalJson(value),
+      );
+    }
+    return log.append(record, (value) => this.#encode(value));
   }
 
   records(run: string): readonly unknown[] {
     const row = this.#database.get("SELECT head FROM runs WHERE id = ?", run);
     const head = row === undefined ? null : textOrNull(row, "head");
-    return readRecords(this.#recordsPath(run), head);
+    return readRecords(recordsPath(this.#layout, run), head);
   }
 
   logPath(run: string, slot: string): string {
@@ -337,15 +352,11 @@ export class StoredRuns implements RunIndex, Participant {
     let log = this.#logs.get(run);
     if (log === undefined) {
       this.#folder(run);
-      log = new RecordLog(this.#recordsPath(run));
+      log = new RecordLog(recordsPath(this.#layout, run));
       this.#logs.set(run, log);
     }
     if (this.#database.insideTransaction && !this.#marks.has(log)) this.#marks.set(log, log.mark());
     return log;
-  }
-
-  #recordsPath(run: string): string {
-    return join(runFolder(this.#layout, run), "records.jsonl");
   }
 
   #folder(run: string): string {
@@ -368,7 +379,7 @@ export class StoredRuns implements RunIndex, Participant {
       startedAt: text(row, "started_at"),
       endedAt,
       head: head === null ? null : asDigest(head),
-      document: JSON.parse(text(row, "document")),
+      document: json(row, "document"),
     };
   }
 }
@@ -387,6 +398,6 @@ function stepRunOf(row: Row): StepRunRow {
     startedAt: text(row, "started_at"),
     endedAt: text(row, "ended_at"),
     preimage: preimage === null ? null : asDigest(preimage),
-    document: JSON.parse(text(row, "document")),
+    document: json(row, "document"),
   };
 }

@@ -3,6 +3,7 @@
  * imported when it is called, so that `--help` loads none of it.
  */
 import { type Argument, Command, Option } from "commander";
+import type { GcOptions } from "./commands/gc.ts";
 import type { GraphOptions } from "./commands/graph.ts";
 import type { InitOptions } from "./commands/init.ts";
 import type { LogsOptions } from "./commands/logs.ts";
@@ -115,6 +116,19 @@ export function createProgram(finish: (exit: number) => void): Command {
         finish((await import("./commands/get.ts")).get(port, options));
       },
     );
+  command("gc", "remove what no kept run reaches; without options only what is left over")
+    .option("--dry-run", "say what would go, and change nothing")
+    .option("--keep-last <N>", "keep of each pipeline the last N runs that succeeded, and everything since")
+    .option("--older-than <AGE>", "let runs go that ended longer ago: 12h, 30d, 8w")
+    .option("--max-size <SIZE>", "let the oldest runs go until the objects of the others fit: 500MB, 10GB")
+    .action(async (options: GcOptions) => {
+      finish((await import("./commands/gc.ts")).gc(options));
+    });
+  command("verify", "check everything that is kept, byte by byte")
+    .option("--repair", "drop what is damaged, rebuild what can be rebuilt, remove what killed runs left")
+    .action(async (options: { repair?: true; json?: true }) => {
+      finish(await (await import("./commands/verify.ts")).verify(options));
+    });
   command("init [FOLDER]", "make a new project that runs at once")
     .option("--python", "with steps in Python")
     .action(async (folder: string | undefined, options: InitOptions) => {

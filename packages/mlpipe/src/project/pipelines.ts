@@ -9,7 +9,7 @@ const ending = /\.pipeline\.(?:m?[jt]s)$/;
 const skipped = new Set(["node_modules", ".git", ".mlpipe", "dist", "artifacts", ".venv", "__pycache__"]);
 
 /** Every pipeline file below the root, absolute and sorted. Nothing is executed. */
-export function findPipelines(root: string): readonly string[] {
+export function findPipelines({ root, storeRoot }: Project): readonly string[] {
   const found: string[] = [];
   const folders = [root];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
@@ -17,7 +17,7 @@ export function findPipelines(root: string): readonly string[] {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) {
         // A folder with a package.json of its own is another project, as findProject sees it.
-        const other = skipped.has(entry.name) || existsSync(join(path, "package.json"));
+        const other = skipped.has(entry.name) || path === storeRoot || existsSync(join(path, "package.json"));
         if (!other) folders.push(path);
       } else if (ending.test(entry.name)) {
         found.push(path);
@@ -45,7 +45,7 @@ export async function selectPipeline(project: Project, cwd: string, named?: stri
     const path = isAbsolute(wanted) ? wanted : resolve(base, wanted);
     if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) return path;
   }
-  const files = findPipelines(project.root);
+  const files = findPipelines(project);
   if (wanted !== undefined) {
     const matches = files.filter((file) => pipelineFileName(file) === wanted);
     if (matches.length === 1 && matches[0] !== undefined) return matches[0];
