@@ -16,6 +16,18 @@ export { describe, describeIssues } from "./builder.ts";
 export { parseDuration, type Duration } from "./duration.ts";
 export { each, type EachResult, type Joined } from "./each.ts";
 export { dslErrors, MlpipeError, type DslErrorCode } from "./errors.ts";
+export {
+  anyItem,
+  fieldOf,
+  keyByFields,
+  keyItems,
+  type ItemFields,
+  type ItemRef,
+  type KeyFunction,
+  type KeyOf,
+  type ListRef,
+  type NameIn,
+} from "./fan-out.ts";
 export type {
   FileReader,
   FileWriter,
@@ -61,8 +73,10 @@ export type {
   CommandPart,
   KindSpec,
   Manifest,
+  ManifestFanOut,
   ManifestSite,
   ManifestStep,
+  OutputName,
   StepBody as ManifestBody,
 } from "./manifest.ts";
 export {

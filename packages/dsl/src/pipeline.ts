@@ -1,8 +1,17 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { type BuiltBinding, Builder, describe, describeIssues, originOf } from "./builder.ts";
+import { type BuiltBinding, Builder, checkScope, describe, describeIssues, originOf } from "./builder.ts";
 import { parseDuration } from "./duration.ts";
 import { MlpipeError } from "./errors.ts";
-import type { Binding, KindSpec, Manifest, ManifestSite, ManifestStep, StepBody } from "./manifest.ts";
+import type { KeyFunction } from "./fan-out.ts";
+import type {
+  Binding,
+  KindSpec,
+  Manifest,
+  ManifestFanOut,
+  ManifestSite,
+  ManifestStep,
+  StepBody,
+} from "./manifest.ts";
 import { checkName } from "./names.ts";
 import { isRefNode, type Ref } from "./ref.ts";
 import { callSite, type Site } from "./site.ts";
@@ -31,6 +40,8 @@ export interface Pipeline<Params extends StandardSchemaV1 = StandardSchemaV1> {
 export interface BuiltPipeline {
   /** The definitions of all steps; each has to be located in a module before the manifest can be made. */
   readonly definitions: ReadonlySet<StepDefinition>;
+  /** The functions that make the keys of items, by the fan-out they belong to. */
+  readonly keyFunctions: ReadonlyMap<string, KeyFunction>;
   /**
    * @param place where things are: the project's root, the pipeline's file, the module and the
    *   name under which a step's definition is exported
@@ -85,7 +96,7 @@ export function pipeline(
       const builder = new Builder();
       // The schema that typed the function's parameter parsed the value.
       const outputs: unknown = builder.run(() => build(parsed as never));
-      const named = checkOutputs(name, outputs, site);
+      const named = checkOutputs(name, outputs, site, builder);
       const recorded = toJson(parsed ?? {});
       if ("problem" in recorded) {
         throw new MlpipeError("MLP1008", `The params of "${name}" are not JSON: ${recorded.problem}.`, {
@@ -95,6 +106,11 @@ export function pipeline(
       }
       return {
         definitions: new Set([...builder.steps.values()].map((step) => step.definition)),
+        keyFunctions: new Map(
+          [...builder.fanOuts.values()].flatMap(({ id, keyFunction }) =>
+            keyFunction === undefined ? [] : [[id, keyFunction] as const],
+          ),
+        ),
         toManifest: (places) => assemble(name, recorded.json, builder, named, places),
       };
     },
@@ -127,7 +143,12 @@ interface NamedOutput {
   readonly from: BuiltBinding;
 }
 
-function checkOutputs(name: string, outputs: unknown, at: Site | undefined): readonly NamedOutput[] {
+function checkOutputs(
+  name: string,
+  outputs: unknown,
+  at: Site | undefined,
+  builder: Builder,
+): readonly NamedOutput[] {
   if (outputs instanceof Promise) {
     throw new MlpipeError("MLP1011", `The function of the pipeline "${name}" is asynchronous.`, {
       at,
@@ -155,7 +176,9 @@ function checkOutputs(name: string, outputs: unknown, at: Site | undefined): rea
       );
     }
     checkName(`an output of the pipeline "${name}"`, output, at);
-    return { name: output, kind: ref.kind, from: originOf(ref) };
+    const from = originOf(ref);
+    checkScope(from, name, at, builder);
+    return { name: output, kind: ref.kind, from };
   });
 }
 
@@ -173,6 +196,8 @@ function assemble(
       const { site: given, ...rest } = built;
       return given === undefined ? rest : { ...rest, site: site(given) };
     }
+    if (built.type === "joined") return { ...built, from: binding(built.from) };
+    if (built.type === "item") return { ...built, path: [...built.path] };
     if (built.type !== "many") return built;
     return { type: "many", items: built.items.map(({ key, from }) => ({ key, from: binding(from) })) };
   };
@@ -181,38 +206,58 @@ function assemble(
     pipeline: pipelineName,
     file: places.file,
     params,
-    steps: Array.from(builder.steps.values(), ({ id, definition, called, inputs, options }): ManifestStep => {
-      const defined = site(definition.sites[0]);
-      const at = site(called);
-      const { description, files, env = [], cache } = definition.options;
-      const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout);
-      // In the order of canonical JSON, which copies what it has to sort: there may be thousands of steps.
-      const { export: name, module } = places.locate(definition);
-      return {
-        body: bodyOf(definition),
-        cache: cacheOf(cache),
-        ...(at !== undefined && { called: at }),
-        ...(defined !== undefined && { defined }),
-        ...(description !== undefined && { description }),
-        env: env.map((entry) =>
-          typeof entry === "string" ? { name: entry, secret: false } : { name: entry.secret, secret: true },
-        ),
-        export: name,
-        ...(files !== undefined && { files: [...files] }),
-        id,
-        inputs: mapValues(inputs, ({ kind, from }) => ({ from: binding(from), kind })),
-        kind: definition.kind,
-        module,
-        outputs: mapValues(definition.outputs, (port) =>
-          "spec" in port ? port.spec : { kind: "value" as const },
-        ),
-        scheduling: {
-          ...(options.resources !== undefined && { resources: { ...options.resources } }),
-          ...(options.retry !== undefined && { retry: options.retry }),
-          ...(timeoutMs !== undefined && { timeoutMs }),
+    steps: Array.from(
+      builder.steps.values(),
+      ({ id, definition, called, inputs, options, each }): ManifestStep => {
+        const defined = site(definition.sites[0]);
+        const at = site(called);
+        const { description, files, env = [], cache } = definition.options;
+        const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout);
+        // In the order of canonical JSON, which copies what it has to sort: there may be thousands of steps.
+        const { export: name, module } = places.locate(definition);
+        return {
+          body: bodyOf(definition),
+          cache: cacheOf(cache),
+          ...(at !== undefined && { called: at }),
+          ...(defined !== undefined && { defined }),
+          ...(description !== undefined && { description }),
+          ...(each.length > 0 && { each: [...each] }),
+          env: env.map((entry) =>
+            typeof entry === "string" ? { name: entry, secret: false } : { name: entry.secret, secret: true },
+          ),
+          export: name,
+          ...(files !== undefined && { files: [...files] }),
+          id,
+          inputs: mapValues(inputs, ({ kind, from }) => ({ from: binding(from), kind })),
+          kind: definition.kind,
+          module,
+          outputs: mapValues(definition.outputs, (port) =>
+            "spec" in port ? port.spec : { kind: "value" as const },
+          ),
+          scheduling: {
+            ...(options.resources !== undefined && { resources: { ...options.resources } }),
+            ...(options.retry !== undefined && { retry: options.retry }),
+            ...(timeoutMs !== undefined && { timeoutMs }),
+          },
+          ...(definition.target !== undefined && { target: definition.target }),
+        };
+      },
+    ),
+    ...(builder.fanOuts.size > 0 && {
+      fanOuts: Array.from(
+        builder.fanOuts.values(),
+        ({ id, list, fields, within, called }): ManifestFanOut => {
+          const at = site(called);
+          return {
+            id,
+            list: binding(originOf(list)),
+            kind: list.kind.kind === "json" || list.kind.kind === "jsonl" ? list.kind.kind : "value",
+            ...(fields !== undefined && { keyFields: [...fields] }),
+            within: [...within],
+            ...(at !== undefined && { called: at }),
+          };
         },
-        ...(definition.target !== undefined && { target: definition.target }),
-      };
+      ),
     }),
     outputs: Object.fromEntries(outputs.map(({ name, kind, from }) => [name, { kind, from: binding(from) }])),
     warnings: builder.warnings.map(({ message, site: given }) => {

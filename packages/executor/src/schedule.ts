@@ -49,7 +49,8 @@ export class Schedule {
   }
 
   add(step: ManifestStep): void {
-    const rank = this.#rank.get(step.id) ?? 0;
+    // A child of a fan-out has behind it what the step has that it was made of.
+    const rank = this.#rank.get(step.id) ?? this.#rank.get(step.template ?? "") ?? 0;
     const same = this.#ready.get(rank);
     if (same === undefined) {
       this.#ready.set(rank, [step]);

@@ -15,6 +15,7 @@ import {
 import { innermost } from "./inputs.ts";
 import type { Preimage, Reason, ResolvedInput } from "./plan.ts";
 import { compare, documentsOf } from "./reasons.ts";
+import type { StepGraph } from "./step-graph.ts";
 
 /** A step as it is now. */
 export interface StepNow {
@@ -32,13 +33,17 @@ const sharedParts = 3;
 export class History {
   readonly #store: Store;
   readonly #manifest: Manifest;
+  readonly #graph: StepGraph;
   readonly #documents: ReadonlyMap<Digest, unknown>;
+  readonly #preimages = new Map<Digest, Preimage>();
   #used: ReadonlyMap<string, string> | undefined;
+  #executed: readonly StepRunRow[] | undefined;
 
   /** @param documents of this session, which the store may not hold yet */
-  constructor(store: Store, manifest: Manifest, documents: ReadonlyMap<Digest, unknown>) {
+  constructor(store: Store, manifest: Manifest, graph: StepGraph, documents: ReadonlyMap<Digest, unknown>) {
     this.#store = store;
     this.#manifest = manifest;
+    this.#graph = graph;
     this.#documents = documents;
   }
 
@@ -118,15 +123,14 @@ export class History {
   #neverBefore(now: StepNow): readonly Reason[] {
     const { id } = now.step;
     const never: Reason = { part: "none-before", name: id, message: "never ran before" };
-    const names = new Set(this.#manifest.steps.map((step) => step.id));
     let nearest: { readonly row: StepRunRow; readonly shared: number } | undefined;
-    for (const run of this.#store.runs.list({ pipeline: this.#manifest.pipeline, limit: runsBack })) {
-      for (const row of this.#store.runs.stepRuns(run.id)) {
-        if (names.has(row.step) || row.status !== "ran" || row.kind !== now.step.kind) continue;
-        const preimage = this.#preimageOf(row);
-        const shared = preimage === undefined ? 0 : sharedBetween(preimage, now.parts);
-        if (shared >= sharedParts && shared > (nearest?.shared ?? 0)) nearest = { row, shared };
-      }
+    for (const row of this.#recent()) {
+      if (this.#graph.step(row.step) !== undefined || row.kind !== now.step.kind) continue;
+      // The children of a fan-out come and go: only a sibling can be one of them by another name.
+      if (now.step.template !== undefined && baseName(row.step) !== baseName(id)) continue;
+      const preimage = this.#preimageOf(row);
+      const shared = preimage === undefined ? 0 : sharedBetween(preimage, now.parts);
+      if (shared >= sharedParts && shared > (nearest?.shared ?? 0)) nearest = { row, shared };
     }
     if (nearest === undefined) return [never];
     const { step } = nearest.row;
@@ -134,9 +138,24 @@ export class History {
     return [{ ...never, before: step, message }, ...(this.against(nearest.row, now) ?? [])];
   }
 
+  /** What the latest runs executed with success; a sweep with many new children asks for each of them. */
+  #recent(): readonly StepRunRow[] {
+    const { runs } = this.#store;
+    return (this.#executed ??= runs
+      .list({ pipeline: this.#manifest.pipeline, limit: runsBack })
+      .flatMap(({ id }) => runs.stepRuns(id))
+      .filter(({ status }) => status === "ran"));
+  }
+
   #preimageOf({ preimage }: StepRunRow): Preimage | undefined {
-    // A part under the digest of a preimage was put there by `Planner.keep`.
-    return preimage === null ? undefined : (this.#store.parts.get(preimage) as Preimage | undefined);
+    if (preimage === null) return undefined;
+    let parts = this.#preimages.get(preimage);
+    if (parts === undefined) {
+      // A part under the digest of a preimage was put there by `Planner.keep`.
+      parts = this.#store.parts.get(preimage) as Preimage | undefined;
+      if (parts !== undefined) this.#preimages.set(preimage, parts);
+    }
+    return parts;
   }
 
   /** How the content of a port differs from that in a step run, in words. */
@@ -233,6 +252,11 @@ function sharedBetween(before: Preimage, now: Preimage): number {
   const ports = Object.keys(now.inputs);
   const sameInputs = ports.filter((port) => before.inputs[port] === now.inputs[port]).length;
   return equal + (ports.length === 0 ? 0 : sameInputs / ports.length);
+}
+
+/** A step's name without the keys of items. */
+function baseName(id: string): string {
+  return id.replace(/\[.*$/s, "");
 }
 
 function gone(step: string, what: string): Reason {

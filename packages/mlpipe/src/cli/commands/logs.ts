@@ -23,7 +23,10 @@ export function logs(id: string, step: string | undefined, options: { readonly j
   const { store } = openRecords();
   try {
     const { run, stepRuns } = recordedRun(store, id);
-    const chosen = step === undefined ? stepRuns : stepRuns.filter((each) => each.step.id === step);
+    const chosen =
+      step === undefined
+        ? stepRuns
+        : stepRuns.filter(({ step: { id: ran } }) => ran === step || ran.startsWith(`${step}[`));
     if (step !== undefined && chosen.length === 0) throw noLog(run.id, step, run.steps);
     const files = chosen.flatMap((stepRun) => filesOf(stepRun, store.root));
     if (options.json === true) {
