@@ -166,6 +166,16 @@ export class Builder {
     const wiring = new Map(Object.entries(given));
     const inputs: Record<string, BuiltInput> = {};
     for (const [port, declared] of Object.entries(definition.inputs)) {
+      if (specOf(declared).kind === "checkpoint") {
+        if (wiring.get(port) !== undefined)
+          throw wrongPort(
+            fullId,
+            called,
+            `was given something as ${port}, which is a checkpoint: mlpipe gives it`,
+          );
+        wiring.delete(port);
+        continue;
+      }
       const from = bind(wiring.get(port), port, declared, fullId, called);
       if (this.fanOuts.size > 0) checkScope(from, fullId, called, this);
       inputs[port] = { kind: specOf(declared), from };

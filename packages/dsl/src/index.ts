@@ -11,6 +11,7 @@ export type {
   OpaqueFile,
   Plot,
 } from "./artifact.ts";
+export { checkpoint, type CheckpointKind } from "./checkpoint.ts";
 export { cmd, type Argument, type Command, type Place, type Places } from "./command.ts";
 export { describe, describeIssues } from "./builder.ts";
 export { parseDuration, type Duration } from "./duration.ts";

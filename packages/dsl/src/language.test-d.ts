@@ -5,6 +5,7 @@
 import { z } from "zod";
 import {
   approved,
+  checkpoint,
   cmd,
   csv,
   data,
@@ -331,4 +332,39 @@ export const sweptLater = pipeline("swept-later", Params, () => {
     describeTrial.as(`trial-${lr}`)({ trial: { trees: 1, from: "" } }),
   );
   return { best };
+});
+
+// A checkpoint is given by mlpipe: no call mentions it.
+const resumable = train("resumable", {
+  inputs: { days: csv(Day), seed: seed(), saved: checkpoint() },
+  outputs: { model: onnx() },
+  async run({ saved }, out) {
+    await out.model.write(saved.path);
+    // @ts-expect-error a folder is written by its path
+    void saved.write;
+  },
+});
+
+const resumableCommand = train("resumable-command", {
+  inputs: { days: csv(Day), seed: seed(), saved: checkpoint() },
+  outputs: { model: onnx() },
+  command: (i, o) => cmd`python fit.py --data ${i.days} --resume ${i.saved} --out ${o.model}`,
+});
+
+export const resumed = pipeline("resumed", () => {
+  const days = source("days.csv", csv(Day));
+  const { model: trained } = resumable({ days, seed: 1 });
+  void resumableCommand({ days, seed: 1 });
+  // @ts-expect-error a call cannot give it
+  void resumable.as("given")({ days, seed: 1, saved: source("saved", dir()) });
+  return { model: trained };
+});
+
+train("saved-is-no-output", {
+  inputs: { seed: seed() },
+  outputs: { saved: checkpoint() },
+  run(_inputs, out) {
+    // @ts-expect-error a checkpoint is no output
+    void out.saved.path;
+  },
 });

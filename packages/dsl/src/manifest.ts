@@ -14,7 +14,7 @@ const Direction = z.enum(["min", "max"]);
 
 /** What a port carries, as far as it can be told without the user's schemas. */
 export type KindSpec =
-  | { readonly kind: "value" | "seed" | "csv" | "jsonl" | "json" | "dir" }
+  | { readonly kind: "value" | "seed" | "csv" | "jsonl" | "json" | "dir" | "checkpoint" }
   | { readonly kind: "file" | "plot"; readonly extension: string }
   | { readonly kind: "model"; readonly format: string }
   | { readonly kind: "metrics"; readonly directions: Readonly<Record<string, "min" | "max">> }
@@ -23,7 +23,7 @@ export type KindSpec =
 const KindSpecSchema: z.ZodType<KindSpec> = z
   .lazy(() =>
     z.discriminatedUnion("kind", [
-      z.strictObject({ kind: z.enum(["value", "seed", "csv", "jsonl", "json", "dir"]) }),
+      z.strictObject({ kind: z.enum(["value", "seed", "csv", "jsonl", "json", "dir", "checkpoint"]) }),
       z.strictObject({ kind: z.enum(["file", "plot"]), extension: z.string() }),
       z.strictObject({ kind: z.literal("model"), format: z.string() }),
       z.strictObject({ kind: z.literal("metrics"), directions: z.record(z.string(), Direction) }),
@@ -163,6 +163,10 @@ export const StepSchema = z
       z.strictObject({ mode: z.literal("off") }),
       z.strictObject({ mode: z.literal("aging"), maxAgeMs: z.number().positive() }),
     ]),
+    checkpoints: z
+      .array(z.string())
+      .describe("ports that are given a folder which survives the attempts of one key")
+      .optional(),
     target: z.string().describe("the one place outside that a deploy writes").optional(),
     scheduling: z.strictObject({
       resources: z.record(z.string(), z.number().nonnegative()).optional(),

@@ -3,6 +3,7 @@ import { type BuiltBinding, Builder, checkScope, describe, describeIssues, origi
 import { parseDuration } from "./duration.ts";
 import { MlpipeError } from "./errors.ts";
 import type { KeyFunction } from "./fan-out.ts";
+import { specOf } from "./kinds.ts";
 import type {
   Binding,
   KindSpec,
@@ -219,6 +220,7 @@ function assemble(
           body: bodyOf(definition),
           cache: cacheOf(cache),
           ...(at !== undefined && { called: at }),
+          ...checkpointsOf(definition),
           ...(defined !== undefined && { defined }),
           ...(description !== undefined && { description }),
           ...(each.length > 0 && { each: [...each] }),
@@ -272,6 +274,13 @@ function bodyOf(definition: StepDefinition): StepBody {
     return { type: "command", argv: definition.argv.map((parts) => [...parts]) };
   if (definition.pass !== undefined) return { type: "check", pass: definition.pass };
   return { type: "run" };
+}
+
+function checkpointsOf({ inputs }: StepDefinition): { checkpoints?: string[] } {
+  const ports = Object.entries(inputs).flatMap(([port, declared]) =>
+    specOf(declared).kind === "checkpoint" ? [port] : [],
+  );
+  return ports.length === 0 ? {} : { checkpoints: ports };
 }
 
 function cacheOf(cache: StepDefinition["options"]["cache"]): ManifestStep["cache"] {

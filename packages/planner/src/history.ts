@@ -37,6 +37,7 @@ export class History {
   readonly #documents: ReadonlyMap<Digest, unknown>;
   readonly #preimages = new Map<Digest, Preimage>();
   #used: ReadonlyMap<string, string> | undefined;
+  #executedByItem: ReadonlyMap<string, readonly StepRunRow[]> | undefined;
   #executed: readonly StepRunRow[] | undefined;
 
   /** @param documents of this session, which the store may not hold yet */
@@ -124,10 +125,11 @@ export class History {
     const { id } = now.step;
     const never: Reason = { part: "none-before", name: id, message: "never ran before" };
     let nearest: { readonly row: StepRunRow; readonly shared: number } | undefined;
-    for (const row of this.#recent()) {
+    // The items of a list come and go, and one is not another renamed: a child is looked for under its own item.
+    const candidates =
+      now.step.template === undefined ? this.#recent() : this.#recentByItem().get(itemOf(id));
+    for (const row of candidates ?? []) {
       if (this.#graph.step(row.step) !== undefined || row.kind !== now.step.kind) continue;
-      // The children of a fan-out come and go: only a sibling can be one of them by another name.
-      if (now.step.template !== undefined && baseName(row.step) !== baseName(id)) continue;
       const preimage = this.#preimageOf(row);
       const shared = preimage === undefined ? 0 : sharedBetween(preimage, now.parts);
       if (shared >= sharedParts && shared > (nearest?.shared ?? 0)) nearest = { row, shared };
@@ -145,6 +147,10 @@ export class History {
       .list({ pipeline: this.#manifest.pipeline, limit: runsBack })
       .flatMap(({ id }) => runs.stepRuns(id))
       .filter(({ status }) => status === "ran"));
+  }
+
+  #recentByItem(): ReadonlyMap<string, readonly StepRunRow[]> {
+    return (this.#executedByItem ??= Map.groupBy(this.#recent(), ({ step }) => itemOf(step)));
   }
 
   #preimageOf({ preimage }: StepRunRow): Preimage | undefined {
@@ -254,9 +260,10 @@ function sharedBetween(before: Preimage, now: Preimage): number {
   return equal + (ports.length === 0 ? 0 : sameInputs / ports.length);
 }
 
-/** A step's name without the keys of items. */
-function baseName(id: string): string {
-  return id.replace(/\[.*$/s, "");
+/** The keys of items in a step's id: `[a][b]` of `fit[a][b]`. */
+function itemOf(id: string): string {
+  const at = id.indexOf("[");
+  return at === -1 ? "" : id.slice(at);
 }
 
 function gone(step: string, what: string): Reason {

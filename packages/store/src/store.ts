@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { StoredCacheEntries, type CacheEntries } from "./cache-entries.ts";
+import { StoredCheckpoints, type Checkpoints } from "./checkpoints.ts";
 import { StoredClaims, type Claims } from "./claims.ts";
 import { Database } from "./database.ts";
 import { StoredFacts, type Facts } from "./facts.ts";
@@ -23,6 +24,7 @@ export interface Store extends Disposable {
   readonly runs: RunIndex;
   readonly receipts: Receipts;
   readonly claims: Claims;
+  readonly checkpoints: Checkpoints;
   /**
    * Keeps what steps made: first the objects, made durable together, then the rows of all publications in one
    * transaction. If anything throws, no row is written; objects that were moved already stay, and harm nobody.
@@ -71,6 +73,7 @@ class LocalStore implements Store {
   readonly runs: StoredRuns;
   readonly receipts: StoredReceipts;
   readonly claims: StoredClaims;
+  readonly checkpoints: StoredCheckpoints;
   readonly #layout: Layout;
   readonly #database: Database;
   #closed = false;
@@ -88,6 +91,7 @@ class LocalStore implements Store {
     this.claims = new StoredClaims(this.#database, layout);
     this.runs = new StoredRuns(this.#database, layout, (run) => this.claims.isAlive(run));
     this.receipts = new StoredReceipts(this.#database);
+    this.checkpoints = new StoredCheckpoints(layout);
   }
 
   publish(batch: readonly Publication[]): void {
