@@ -1,26 +1,15 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { digestOf } from "./digest.ts";
-import { openStore, type Store } from "./store.ts";
-
-let root = "";
-let store: Store;
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), "mlpipe-checkpoints-"));
-  store = openStore(join(root, ".mlpipe"));
-});
-afterEach(() => {
-  store.close();
-  rmSync(root, { recursive: true, force: true });
-});
+import { newStore, projectOf } from "./fixtures/project.ts";
 
 describe("checkpoints", () => {
   const key = digestOf("one");
   const other = digestOf("another");
 
   it("of one key are one folder however often it is opened, private, with what was left in it", () => {
+    const store = newStore();
     expect(store.checkpoints.list()).toEqual([]);
     const folder = store.checkpoints.open("fit", key);
     writeFileSync(join(folder, "epoch"), "3");
@@ -31,6 +20,8 @@ describe("checkpoints", () => {
   });
 
   it("are listed with their size and age, links counted as links, and removed one by one", () => {
+    const store = newStore();
+    const root = projectOf(store);
     const folder = store.checkpoints.open("fit@lr=0.1", key);
     mkdirSync(join(folder, "inner"));
     writeFileSync(join(folder, "inner", "weights"), "x".repeat(1000));
