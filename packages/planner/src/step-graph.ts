@@ -92,11 +92,6 @@ export class StepGraph {
     return [...new Set(joined)].filter((id) => this.#groups.get(id)?.expanded === false);
   }
 
-  /** Whether a step stands for all items of a fan-out. */
-  isTemplate(step: ManifestStep): boolean {
-    return step.each !== undefined;
-  }
-
   /** Visits what can be looked at one by one: steps that stand for themselves, and fan-outs that no other is around. */
   *nodes(): Generator<
     | { readonly step: ManifestStep }
@@ -111,7 +106,7 @@ export class StepGraph {
       }
       if (!node.expanded) yield { fanOut: node.fanOut, templates: this.#stepsIn(node.nodes) };
       // Whoever looks may have expanded it.
-      if (node.expanded) stack.push(...node.nodes.toReversed());
+      if (node.expanded) for (const inner of node.nodes.toReversed()) stack.push(inner);
     }
   }
 
@@ -144,30 +139,28 @@ export class StepGraph {
       return group.nodes.map((node) => child.node(node));
     });
 
+    // All that may refuse an item comes before anything changes.
+    const join = (binding: Binding): Binding => joinedAs(binding, id, keyed, own);
+    const joins = [...(this.#joins.get(id) ?? [])].flatMap((joining) => {
+      const step = this.#steps.get(joining);
+      return step === undefined ? [] : [{ ...step, inputs: mapInputs(step.inputs, join) }];
+    });
+    const outputs = mapInputs(this.#outputs, join);
+
     for (const template of own.steps) this.#steps.delete(template);
     for (const { fanOut: inner } of groupsIn(group.nodes)) this.#groups.delete(inner.id);
     group.nodes = children;
     group.expanded = true;
     this.#list = undefined;
+    this.#outputs = outputs;
     this.#noteGroups(children);
-    for (const step of steps) {
+    for (const step of [...steps, ...joins]) {
       this.#steps.set(step.id, step);
+      // What each child joins itself is joined in turn.
       this.#noteJoins(step);
     }
-
-    const join = (binding: Binding): Binding => joinedAs(binding, id, keyed, own);
-    const joins = [...(this.#joins.get(id) ?? [])].filter((step) => this.#steps.has(step));
-    for (const joining of joins) {
-      const step = this.#steps.get(joining);
-      if (step === undefined) continue;
-      const joined = { ...step, inputs: mapInputs(step.inputs, join) };
-      this.#steps.set(joining, joined);
-      // What each child joins itself is joined in turn.
-      this.#noteJoins(joined);
-    }
-    this.#outputs = mapInputs(this.#outputs, join);
     const fanOuts = [...groupsIn(children)].map((inner) => inner.fanOut);
-    return { fanOut: id, templates: [...own.steps], steps, fanOuts, joins };
+    return { fanOut: id, templates: [...own.steps], steps, fanOuts, joins: joins.map((step) => step.id) };
   }
 
   #keyMaker({ id, keyFields }: ManifestFanOut): (item: unknown) => unknown {
