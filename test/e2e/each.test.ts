@@ -1,5 +1,5 @@
 /** `each` over a list that a step makes, through the real command line. */
-import { chmodSync, existsSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Project, type RunJson } from "./project.ts";
@@ -58,6 +58,24 @@ describe("a sweep over a list that a step makes", () => {
     write(removed.with(10, { lr: 0.01, depth: 4 }).toReversed());
     expect(await ran(project)).toEqual(["grid"]);
   }, 120_000);
+
+  it("copies what the children made by key, and what an item made that is no more is not left beside them", async () => {
+    using project = sweep(trials(0.1, 0.2, 0.3));
+    project.edit("sweep.pipeline.ts", "scores: metrics }), model }", "scores: metrics }), model, metrics }");
+    await project.run();
+    const files = (name: string): readonly string[] =>
+      readdirSync(join(project.root, "artifacts/sweep", name));
+    expect(files("model")).toEqual(["lr=0.1.json", "lr=0.2.json", "lr=0.3.json"]);
+    // What is not mlpipe's own stays: another file, and one that was edited.
+    project.write({ "artifacts/sweep/model/notes.md": "mine", "artifacts/sweep/metrics/lr=0.1.json": "{}" });
+    project.write({ "trials.json": JSON.stringify(trials(0.2)) });
+    expect(await ran(project)).toEqual(["grid", "pick"]);
+    expect(files("model")).toEqual(["lr=0.2.json", "notes.md"]);
+    expect(files("metrics")).toEqual(["lr=0.1.json", "lr=0.2.json"]);
+    project.write({ "trials.json": JSON.stringify([]) });
+    await project.run();
+    expect(files("model")).toEqual(["notes.md"]);
+  });
 
   it("of none: what joins them is given an empty many", async () => {
     using project = sweep([]);
