@@ -1,35 +1,9 @@
 /** What a person at a terminal sees. */
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { promisify, stripVTControlCharacters } from "node:util";
+import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
-import { mlpipe, Project } from "./project.ts";
+import { onTerminal } from "./on-terminal.ts";
+import { Project } from "./project.ts";
 import { smallPipeline } from "./small-pipeline.ts";
-
-const exec = promisify(execFile);
-
-/** Everything a command wrote to a terminal of the given size. */
-async function onTerminal(
-  project: Project,
-  size: { readonly columns: number; readonly rows: number },
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<string> {
-  const { CI: _ci, NO_COLOR: _no, FORCE_COLOR: _force, GITHUB_ACTIONS: _actions, ...rest } = process.env;
-  const { stdout } = await exec(
-    "python3",
-    [
-      join(import.meta.dirname, "terminal.py"),
-      `${size.columns}`,
-      `${size.rows}`,
-      process.execPath,
-      mlpipe,
-      ...args,
-    ],
-    { cwd: project.root, env: { ...rest, TERM: "xterm-256color", ...env }, maxBuffer: 16 * 1024 * 1024 },
-  );
-  return stdout;
-}
 
 const slow = { ...smallPipeline, "fit.py": `import time\ntime.sleep(1.5)\n${smallPipeline["fit.py"] ?? ""}` };
 
@@ -77,4 +51,79 @@ describe("on a terminal", () => {
       expect(stripVTControlCharacters(said)).toMatch(/✓ fit +ran in \d+\.\d s/);
     }
   });
+
+  it("one that is resized is drawn anew, and what the old picture left is taken back", async () => {
+    using project = new Project(slow);
+    const said = await onTerminal(project, { columns: 100, rows: 30 }, ["run", "--force"], {}, [
+      { after: 1.6, columns: 34, rows: 12 },
+    ]);
+    // So many rows up, and everything below away: a line that was longer than 34 columns had become several.
+    // oxlint-disable-next-line no-control-regex -- what a terminal is told
+    const [, rows] = /\u001b\[(\d+)A\r\u001b\[J/.exec(said) ?? [];
+    expect(Number(rows)).toBeGreaterThanOrEqual(6);
+    const after = said.slice(said.indexOf(`\u001b[${rows}A\r\u001b[J`));
+    expect(after.split("\u001b[?2026h").length).toBeGreaterThan(1);
+    expect(widest(after)).toBeLessThan(34);
+    expect(widest(said)).toBeGreaterThan(34);
+  });
+
+  it("a thousand steps fill no more rows and draw no more often than ten", async () => {
+    using project = new Project({
+      "one.txt": "1",
+      "steps.ts": `import { cmd, data, file } from "mlpipe";
+import { z } from "zod";
+export const one = data("one", {
+  inputs: { n: z.int() },
+  outputs: { out: file("txt") },
+  files: ["one.txt"],
+  command: (_, o) => cmd\`cp one.txt \${o.out}\`,
+});`,
+      "many.pipeline.ts": `import { pipeline } from "mlpipe";
+import { one } from "./steps.ts";
+export default pipeline("many", () => {
+  const all = Array.from({ length: 1000 }, (_, n) => one.as(\`step-\${n}\`)({ n }).out);
+  return { last: all[999] ?? one({ n: 0 }).out };
+});`,
+    });
+    const since = performance.now();
+    const said = await onTerminal(project, { columns: 20, rows: 12 }, ["run"]);
+    const seconds = (performance.now() - since) / 1000;
+    const pictures = picturesOf(said);
+    expect(pictures.length).toBeGreaterThan(3);
+    expect(pictures.length).toBeLessThan(10 * seconds + 5);
+    for (const lines of pictures) expect(lines.length).toBeLessThan(12);
+    expect(Math.max(...pictures.flat().map((line) => line.length))).toBeLessThan(20);
+    expect(said).toContain("1000 ran");
+  });
+
+  it("a run goes on when nobody reads what it says", async () => {
+    using project = new Project(smallPipeline);
+    for (const args of [["run"], ["run", "--force", "--ndjson"], ["run", "--force", "--json"]]) {
+      const child = project.start(args);
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      const exit = await new Promise((resolve) => child.once("exit", resolve));
+      expect(exit, args.join(" ")).toBe(0);
+    }
+    const { stdout } = await project.mlpipe("runs", "--json");
+    // The shape is asserted here.
+    const { runs } = JSON.parse(stdout) as { runs: { status: string }[] };
+    expect(runs.map(({ status }) => status)).toEqual(["succeeded", "succeeded", "succeeded"]);
+  });
 });
+
+/** The lines of each picture that was drawn. */
+function picturesOf(said: string): readonly (readonly string[])[] {
+  return said
+    .split("\u001b[?2026h")
+    .slice(1)
+    .map((picture) =>
+      stripVTControlCharacters(picture.slice(0, picture.indexOf("\u001b[?2026l")))
+        .trimEnd()
+        .split("\r\n"),
+    );
+}
+
+function widest(said: string): number {
+  return Math.max(...picturesOf(said).flatMap((lines) => lines.map((line) => line.length)));
+}

@@ -94,6 +94,7 @@ function conclude({
     step,
     decision,
     details,
+    kept: decision.cacheable,
     storeRoot: store.root,
     makerOf,
     attempts: [

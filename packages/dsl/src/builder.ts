@@ -1,13 +1,13 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { parseDuration } from "./duration.ts";
 import { MlpipeError } from "./errors.ts";
 import { anyItem, type BuiltFanOut, ItemNode } from "./fan-out.ts";
 import { describeKind, isKind, type Kind, mismatch, type Port, specOf } from "./kinds.ts";
-import type { Binding, KindSpec } from "./manifest.ts";
+import type { Binding, KindSpec, ManifestStep } from "./manifest.ts";
 import { checkName } from "./names.ts";
 import { isRefNode, RefNode } from "./ref.ts";
 import { callSite, type Site } from "./site.ts";
-import type { CallOptions, StepDefinition } from "./step.ts";
+import { type CallOptions, schedulingOf } from "./scheduling.ts";
+import type { StepDefinition } from "./step.ts";
 import { toJson } from "./value.ts";
 
 /** One call of a step while its pipeline is built. */
@@ -16,7 +16,7 @@ export interface BuiltStep {
   readonly definition: StepDefinition;
   readonly called: Site | undefined;
   readonly inputs: Readonly<Record<string, BuiltInput>>;
-  readonly options: CallOptions;
+  readonly scheduling: ManifestStep["scheduling"];
   /** The fan-outs whose bodies it is called in, outermost first. */
   readonly each: readonly string[];
 }
@@ -187,7 +187,11 @@ export class Builder {
       throw wrongPort(fullId, called, `has no input ${unknown} (its inputs: ${ports})`);
     }
 
-    checkOptions(fullId, options, called);
+    const scheduling = schedulingOf(options);
+    if ("problem" in scheduling) {
+      const message = `The scheduling of "${fullId}" does not hold: ${scheduling.problem}.`;
+      throw new MlpipeError("MLP1010", message, { at: called });
+    }
     if (
       definition.kind === "train" &&
       !Object.values(definition.inputs).some((port) => specOf(port).kind === "seed")
@@ -197,7 +201,7 @@ export class Builder {
         site: definition.sites[0],
       });
     }
-    this.steps.set(fullId, { id: fullId, definition, called, inputs, options, each: this.#each });
+    this.steps.set(fullId, { id: fullId, definition, called, inputs, scheduling, each: this.#each });
 
     const refs: Record<string, RefNode> = {};
     for (const [port, declared] of Object.entries(definition.outputs)) {
@@ -368,20 +372,6 @@ export function describeIssues(issues: readonly StandardSchemaV1.Issue[]): strin
       return where === undefined || where === "" ? message : `${where}: ${message}`;
     })
     .join("; ");
-}
-
-function checkOptions(step: string, options: CallOptions, at: Site | undefined): void {
-  const { retry, timeout, resources = {} } = options;
-  const problem =
-    retry !== undefined && !(Number.isSafeInteger(retry) && retry >= 0)
-      ? `retry is ${describe(retry)}, and must be a whole number from 0 up`
-      : timeout !== undefined && !parseDuration(timeout)
-        ? `timeout is ${describe(timeout)}, and must be a duration such as "2h"`
-        : Object.entries(resources).find(([, amount]) => !(Number.isFinite(amount) && amount >= 0));
-  if (problem === undefined) return;
-  const text =
-    typeof problem === "string" ? problem : `the resource ${problem[0]} is ${describe(problem[1])}`;
-  throw new MlpipeError("MLP1010", `The scheduling of "${step}" does not hold: ${text}.`, { at });
 }
 
 function wrongPort(step: string, at: Site | undefined, what: string, hint?: string): MlpipeError {

@@ -102,8 +102,17 @@ export type {
   Writers,
 } from "./ports.ts";
 export { isRefNode, type Ref } from "./ref.ts";
+export {
+  amountOf,
+  type Amount,
+  type CallOptions,
+  type FailureKind,
+  type ResourceRequest,
+  type Retry,
+} from "./scheduling.ts";
 export { secret, type Secret } from "./secret.ts";
 export type { Site } from "./site.ts";
+export { parseSize, type Size } from "./size.ts";
 export { source, type SourceOptions } from "./source.ts";
 export {
   data,
@@ -112,7 +121,6 @@ export {
   evaluate,
   gate,
   train,
-  type CallOptions,
   type DeployContext,
   type DeploySpec,
   type Gated,

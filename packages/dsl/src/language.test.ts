@@ -133,7 +133,11 @@ describe("a pipeline becomes a manifest", () => {
       });
     });
     expect(manifest.steps.map(({ id }) => id)).toEqual(["load", "fit", "fit-large"]);
-    expect(manifest.steps[2]?.scheduling).toEqual({ retry: 2, timeoutMs: 7_200_000, resources: { gpu: 1 } });
+    expect(manifest.steps[2]?.scheduling).toEqual({
+      retry: { attempts: 2 },
+      timeoutMs: 7_200_000,
+      resources: { gpu: 1 },
+    });
   });
 
   it("where each names its children by key and joins them in key order", async () => {

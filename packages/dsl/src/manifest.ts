@@ -139,6 +139,26 @@ const Body = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("check"), pass: z.string() }),
 ]);
 
+const Amounts = z.record(z.string(), z.number().nonnegative());
+
+const SchedulingSchema = z.strictObject({
+  resources: Amounts.describe("what it takes of each pool; memory in bytes").optional(),
+  escalation: z
+    .array(Amounts)
+    .describe("the same of the second attempt, the third, …, where it depends on the attempt")
+    .optional(),
+  retry: z
+    .strictObject({
+      attempts: z.int().nonnegative().describe("how often, after the first"),
+      backoffMs: z.number().nonnegative().optional(),
+      factor: z.number().min(1).optional(),
+      maxBackoffMs: z.number().nonnegative().optional(),
+      on: z.array(z.union([z.enum(["failed", "timeout", "memory", "killed"]), z.int()])).optional(),
+    })
+    .optional(),
+  timeoutMs: z.number().positive().optional(),
+});
+
 export const StepSchema = z
   .strictObject({
     id: z.string(),
@@ -168,11 +188,7 @@ export const StepSchema = z
       .describe("ports that are given a folder which survives the attempts of one key")
       .optional(),
     target: z.string().describe("the one place outside that a deploy writes").optional(),
-    scheduling: z.strictObject({
-      resources: z.record(z.string(), z.number().nonnegative()).optional(),
-      retry: z.int().nonnegative().optional(),
-      timeoutMs: z.number().positive().optional(),
-    }),
+    scheduling: SchedulingSchema,
   })
   .meta({ id: "Step" });
 

@@ -209,11 +209,10 @@ function assemble(
     params,
     steps: Array.from(
       builder.steps.values(),
-      ({ id, definition, called, inputs, options, each }): ManifestStep => {
+      ({ id, definition, called, inputs, scheduling, each }): ManifestStep => {
         const defined = site(definition.sites[0]);
         const at = site(called);
         const { description, files, env = [], cache } = definition.options;
-        const timeoutMs = options.timeout === undefined ? undefined : parseDuration(options.timeout);
         // In the order of canonical JSON, which copies what it has to sort: there may be thousands of steps.
         const { export: name, module } = places.locate(definition);
         return {
@@ -236,11 +235,7 @@ function assemble(
           outputs: mapValues(definition.outputs, (port) =>
             "spec" in port ? port.spec : { kind: "value" as const },
           ),
-          scheduling: {
-            ...(options.resources !== undefined && { resources: { ...options.resources } }),
-            ...(options.retry !== undefined && { retry: options.retry }),
-            ...(timeoutMs !== undefined && { timeoutMs }),
-          },
+          scheduling,
           ...(definition.target !== undefined && { target: definition.target }),
         };
       },

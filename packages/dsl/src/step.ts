@@ -9,6 +9,7 @@ import { checkName } from "./names.ts";
 import type { DeployInputs, Reads, Refs, Returned, UngatedNames, Wiring, Writers } from "./ports.ts";
 import type { Approved } from "./artifact.ts";
 import type { Ref } from "./ref.ts";
+import type { CallOptions } from "./scheduling.ts";
 import type { Secret } from "./secret.ts";
 import { type Site, userFrames } from "./site.ts";
 
@@ -107,16 +108,6 @@ export interface GateSpec<I extends Ports, Pass extends keyof I> extends Pick<
   readonly pass: Pass;
   /** Whether the model may pass: `true`, or `false` or the reason why not. */
   check(inputs: Reads<I>): boolean | string | Promise<boolean | string>;
-}
-
-/** How one call of a step is scheduled; never part of its key. */
-export interface CallOptions {
-  /** What the step takes from the named pools while it runs: `{ cpu: 4, gpu: 1 }`. */
-  readonly resources?: Readonly<Record<string, number>>;
-  /** How often a failed step is tried again. @default 0 */
-  readonly retry?: number;
-  /** After this time the step is stopped and has failed. @default none */
-  readonly timeout?: Duration;
 }
 
 /** A step: call it inside `pipeline()` with a ref or value for each port, and it gives a ref for each output. */

@@ -1,6 +1,7 @@
 /** What a pipeline returns, copied to where users look: `artifacts/<pipeline>/<name>`. */
-import { mkdirSync, statSync, writeFileSync, readFileSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
 import type { Binding, Manifest } from "@mlpipe/dsl";
 import { canonicalJson, type Content, digestOfJson, type Store, StoreError } from "@mlpipe/store";
 import { removeFormerItems } from "./former-items.ts";
@@ -53,7 +54,7 @@ export function copyArtifacts(options: {
     refuseDamaged(store, content);
     mkdirSync(join(target, ".."), { recursive: true });
     const isJson = kind?.kind === "metrics" || kind?.kind === "value";
-    if (isJson) writeFileSync(target, readable(readFileSync(store.objects.pathOf(content), "utf8")));
+    if (isJson) replaceFile(target, readable(readFileSync(store.objects.pathOf(content), "utf8")));
     else store.objects.copyOut(content, target);
     return content;
   };
@@ -80,6 +81,18 @@ function refuseDamaged(store: Store, content: Content): void {
     path,
     hint: "Run again: it is made anew.",
   });
+}
+
+/** Whole or not at all; a link in its place is replaced, and never written through. */
+function replaceFile(target: string, text: string): void {
+  const written = join(dirname(target), `.mlpipe-${randomUUID()}`);
+  try {
+    writeFileSync(written, text, { flag: "wx" });
+    renameSync(written, target);
+  } catch (error) {
+    rmSync(written, { force: true });
+    throw error;
+  }
 }
 
 function isThere(store: Store, target: string, content: Content): boolean {

@@ -7,6 +7,7 @@ import { copyFileSync, constants, cpSync, mkdirSync, statSync, symlinkSync, writ
 import { dirname, join, relative, resolve, sep } from "node:path";
 import type { KindSpec, ManifestStep } from "@mlpipe/dsl";
 import type { ResolvedInput } from "@mlpipe/planner";
+import { attemptsAsShown } from "./attempts-as-shown.ts";
 import { canonicalJson, type Digest, digestOf, type Store } from "@mlpipe/store";
 import type { WorkFolders } from "./work-folders.ts";
 
@@ -24,6 +25,8 @@ export type PreparedInput =
 export class AttemptFolder {
   /** Absolute path. */
   readonly path: string;
+  /** The same folder by the path that steps are told. */
+  readonly #shown: string;
   readonly #root: string;
   readonly #store: Store;
   readonly #folders: WorkFolders;
@@ -42,7 +45,9 @@ export class AttemptFolder {
     this.#store = options.store;
     this.#stepName = fileName(options.step.id);
     this.#key = options.key;
-    this.path = join(options.store.root, "attempts", `${this.#stepName}-${options.key.slice(0, 16)}`);
+    const name = `${this.#stepName}-${options.key.slice(0, 16)}`;
+    this.path = join(options.store.root, "attempts", name);
+    this.#shown = join(attemptsAsShown(options.root, options.store.root), name);
   }
 
   make(): void {
@@ -55,7 +60,7 @@ export class AttemptFolder {
 
   /** A place in the folder, relative to the project's root with `/`, as steps are told it. */
   shown(...names: readonly string[]): string {
-    return relative(this.#root, join(this.path, ...names))
+    return relative(this.#root, join(this.#shown, ...names))
       .split(sep)
       .join("/");
   }

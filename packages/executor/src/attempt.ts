@@ -2,14 +2,16 @@
 import { lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ManifestStep } from "@mlpipe/dsl";
+import type { FailureKind, ManifestStep } from "@mlpipe/dsl";
 import type { Decision } from "@mlpipe/planner";
 import { redactDocument, secretValues, type Usage } from "@mlpipe/provenance";
-import { type Content, digestOf, hashPath, type Store } from "@mlpipe/store";
+import { type Content, hashPath, type Store } from "@mlpipe/store";
 import { AttemptFolder, type PreparedInput } from "./attempt-folder.ts";
 import { commandLine } from "./command-line.ts";
 import type { Ended, Engine, StartedProcess } from "./engine.ts";
 import type { StepError } from "./events.ts";
+import { type FailureKindFound, failureKindOf, memoryFailure, type MemoryWatch } from "./failure-kind.ts";
+import { logSlot } from "./log-slot.ts";
 import { gatherOutputs, type MadeOutput } from "./outputs.ts";
 import { attemptVariable } from "./supervisor/strays.ts";
 import { type Task, type TaskInput, type TaskResult, taskVersion } from "./task.ts";
@@ -32,6 +34,15 @@ export interface Workplace {
   readonly folders: WorkFolders;
 }
 
+/** What an attempt is given of the machine. */
+export interface MachineShare {
+  /** Devices that are its own, as `CUDA_VISIBLE_DEVICES` names them. */
+  readonly devices: readonly string[];
+  /** Bytes, if it asked for memory. */
+  readonly memory?: number | undefined;
+  readonly watch: MemoryWatch;
+}
+
 /** What one attempt did. */
 export interface AttemptResult {
   readonly startedAt: Date;
@@ -48,7 +59,14 @@ export interface AttemptResult {
         readonly target?: Content;
       }
     | { readonly type: "rejected"; readonly error: StepError }
-    | { readonly type: "failed"; readonly error: StepError; readonly again: boolean }
+    | {
+        readonly type: "failed";
+        readonly error: StepError;
+        /** Whether it may end otherwise the next time. */
+        readonly again: boolean;
+        /** @default "failed" */
+        readonly kind?: FailureKind;
+      }
     | { readonly type: "cancelled" };
 }
 
@@ -59,6 +77,7 @@ export class Attempt {
   readonly #decision: RunDecision;
   readonly #folder: AttemptFolder;
   readonly #number: number;
+  readonly #share: MachineShare;
   readonly #onLine: (stream: "stdout" | "stderr", line: string) => void;
   #process: StartedProcess | undefined;
   #stop: "gently" | "now" | undefined;
@@ -69,12 +88,14 @@ export class Attempt {
     readonly decision: RunDecision;
     /** 1 for the first. */
     readonly number: number;
+    readonly share: MachineShare;
     readonly onLine: (stream: "stdout" | "stderr", line: string) => void;
   }) {
     this.#place = options.place;
     this.#step = options.step;
     this.#decision = options.decision;
     this.#number = options.number;
+    this.#share = options.share;
     this.#onLine = options.onLine;
     const { root, store, folders } = options.place;
     const { key } = options.decision;
@@ -126,6 +147,7 @@ export class Attempt {
         TMPDIR: this.#folder.path,
         [attemptVariable]: this.#folder.path,
         ...this.#runnerEnvironment(),
+        ...(this.#share.devices.length > 0 && { CUDA_VISIBLE_DEVICES: this.#share.devices.join(",") }),
       },
       timeoutMs: step.scheduling.timeoutMs,
       onOutput: (stream, bytes) => {
@@ -179,8 +201,10 @@ export class Attempt {
       );
       return { type: "failed", error, again: false };
     }
-    const failure = this.#failure(ended, result, logs);
-    if (failure !== undefined) return { type: "failed", error: failure, again: ended.failure === undefined };
+    const found = failureKindOf(ended, logs[1]?.path ?? "", this.#share.watch);
+    const failure = this.#failure(ended, result, logs, found);
+    if (failure !== undefined)
+      return { type: "failed", error: failure, again: ended.failure === undefined, kind: found.kind };
     const changed = this.#changedInput(before);
     if (changed !== undefined) return { type: "failed", error: changed, again: false };
 
@@ -213,7 +237,12 @@ export class Attempt {
     return { type: "made", outputs: { [port]: { content: input.content, path } } };
   }
 
-  #failure(ended: Ended, result: TaskResult | undefined, logs: readonly TextLog[]): StepError | undefined {
+  #failure(
+    ended: Ended,
+    result: TaskResult | undefined,
+    logs: readonly TextLog[],
+    found: FailureKindFound,
+  ): StepError | undefined {
     const { id, body, scheduling } = this.#step;
     const tail = logs.flatMap((log) => log.tail).slice(-10);
     const withTail = (error: StepError): StepError => (tail.length > 0 ? { ...error, logTail: tail } : error);
@@ -241,6 +270,10 @@ export class Attempt {
       const { defined } = this.#step;
       const { at = [], hint = keptNothing } = result.error;
       return withTail({ ...result.error, hint, at: at.length > 0 || defined === undefined ? at : [defined] });
+    }
+    if (found.memory !== undefined) {
+      const { message, hint } = memoryFailure(this.#step, found.memory);
+      return withTail(this.#error("MLP3038", message, hint));
     }
     if (ended.signal !== null) {
       const hint =
@@ -278,7 +311,7 @@ export class Attempt {
   }
 
   #log(stream: "stdout" | "stderr"): TextLog {
-    const slot = `${slotName(this.#step.id)}.${this.#number}.${stream}`;
+    const slot = logSlot({ step: this.#step.id, attempt: this.#number, stream });
     const path = this.#place.store.runs.logPath(this.#place.run, slot);
     return new TextLog(
       path,
@@ -324,6 +357,7 @@ export class Attempt {
     return [
       process.execPath,
       ...(fromSource ? ["--conditions=@mlpipe/source"] : []),
+      ...heapArguments(this.#share.memory),
       "--disable-warning=ExperimentalWarning",
       // How the project declares its modules is said once, by whoever loads the pipeline.
       "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON",
@@ -430,6 +464,12 @@ function wholeUsage(exact: Usage | undefined, sampled: Usage | null): Usage | nu
   };
 }
 
+/** A step that asked for memory may fill it: left alone, Node stops a heap at a size of its own. */
+function heapArguments(memory: number | undefined): readonly string[] {
+  // With less than this Node itself does not come up.
+  return memory === undefined ? [] : [`--max-old-space-size=${Math.max(64, Math.floor(memory / 2 ** 20))}`];
+}
+
 /** Whether an object is what its digest says; what the index has seen unchanged is not read again. */
 function isWhole(store: Store, content: Content): boolean {
   if (!store.objects.has(content)) return false;
@@ -453,12 +493,6 @@ function taskInput(input: PreparedInput): TaskInput {
     type: "many",
     items: input.items.map(({ key, input: item }) => ({ key, input: taskInput(item) })),
   };
-}
-
-/** A step's id as the name of its log: short and plain, and still its own where that takes something away. */
-function slotName(id: string): string {
-  const plain = id.replaceAll(/[^A-Za-z0-9._-]+/g, "-").slice(0, 40);
-  return plain === id ? id : `${plain}-${digestOf(id).slice(0, 8)}`;
 }
 
 function stampOf(path: string): string {

@@ -81,6 +81,21 @@ export const executorErrors = {
       "The processes of steps are started by a small process of mlpipe's, which ends them when mlpipe itself is gone. " +
       "It could not be started, or somebody killed it; what ran under it is not believed.",
   },
+  MLP3038: {
+    title: "A step that ran out of memory",
+    explain:
+      "V8 stopped a Node process whose heap was full, Python raised `MemoryError`, or the kernel ended the process. " +
+      'A request says how much a step needs, `.with({ resources: { memory: "8GB" } })`: as many steps run side by side ' +
+      "as fit into the machine, and the heap of a TypeScript step may grow so far. A retry can ask for more each time: " +
+      "`memory: (attempt) => attempt * 8e9`.",
+  },
+  MLP3037: {
+    title: "A step that asks for more than there is",
+    explain:
+      "A step asks for more of a pool than the whole pool holds, so it could never start, and the run stops before " +
+      "anything was executed. How much there is was found on the machine, or set by `--jobs`, `--pool NAME=AMOUNT` or " +
+      "`pools` in `mlpipe.config.ts`.",
+  },
   MLP3033: {
     title: "A step that is not deterministic",
     explain:

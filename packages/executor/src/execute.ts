@@ -1,13 +1,15 @@
 import { type Manifest, type ManifestStep, MlpipeError } from "@mlpipe/dsl";
 import { absoluteSite, type Expansion, isNamed, type Planner, type Reason } from "@mlpipe/planner";
 import { type RunRecorder, timestamp } from "@mlpipe/provenance";
-import type { CacheEntry, Content, Store } from "@mlpipe/store";
+import { type CacheEntry, type Content, isDigest, type Store, StoreError } from "@mlpipe/store";
 import { copyArtifacts, type ReturnedOutput } from "./artifacts-folder.ts";
 import type { RunDecision } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
 import type { ExecutorEvent, RunStatus, StepOutcome } from "./events.ts";
 import { LocalEngine } from "./local-engine.ts";
-import { Schedule } from "./schedule.ts";
+import { type Place, TakenPlace } from "./place.ts";
+import { type Amounts, Pools } from "./pools.ts";
+import { type Placed, Schedule } from "./schedule.ts";
 import { type Settled, StepExecutor } from "./step-executor.ts";
 import { outcomeRecord } from "./step-record.ts";
 
@@ -23,8 +25,10 @@ export interface ExecuteOptions {
   readonly run: string;
   /** The steps to run; others give what is kept of them. @default all */
   readonly selected?: ReadonlySet<string> | undefined;
-  /** How many steps run at once. */
-  readonly jobs: number;
+  /** How much there is of the pools that steps take from, over what is found on the machine; asked for when something must run. */
+  readonly pools: () => Promise<Amounts>;
+  /** Where devices are looked for. */
+  readonly env: NodeJS.ProcessEnv;
   /** Steps to run again beside their kept results, to compare; a deploy never is. @default none */
   readonly check?: ReadonlySet<string> | undefined;
   /** Go on with everything that does not depend on a step that failed. */
@@ -56,9 +60,15 @@ export async function execute(options: ExecuteOptions): Promise<RunResult> {
   return new Execution(options).run();
 }
 
+/** Errors of the store that a new run of the same does away with: the database is rebuilt, or results are gone. */
+const anew: ReadonlySet<string> = new Set(["MLP4002", "MLP4015", "MLP4017"]);
+
 class Execution {
   readonly #options: ExecuteOptions;
-  readonly #schedule: Schedule;
+  /** Made when the first step must run: a run in which none must needs none. */
+  #schedule: Schedule | undefined;
+  /** Decided to run, before there was a schedule. */
+  #toSchedule: ManifestStep[] = [];
   readonly #started = performance.now();
   readonly #outcomes = new Map<string, StepOutcome>();
   readonly #outputs = new Map<string, Readonly<Record<string, Content>>>();
@@ -75,6 +85,9 @@ class Execution {
   /** What runs processes, from the first step on that has to run. */
   #engine: LocalEngine | undefined;
   #begun = false;
+  /** Later attempts that wait for a place. */
+  readonly #entering = new Map<string, (placed: Placed | undefined) => void>();
+  readonly #haltedSignal = new AbortController();
   /** Why no new step is started. */
   #halted: { readonly status: "cancelled"; readonly because: string } | undefined;
   #broken: { readonly error: unknown } | undefined;
@@ -82,13 +95,12 @@ class Execution {
 
   constructor(options: ExecuteOptions) {
     this.#options = options;
-    const { manifest, planner, jobs } = options;
-    this.#schedule = new Schedule(manifest.steps, (step) => planner.needs(step), jobs);
+    const { manifest, planner } = options;
     this.#executor = new StepExecutor({
       ...options,
-      isHalted: () => this.#halted !== undefined,
       engine: () => this.#startedEngine(),
-      isMoreToCome: () => this.#schedule.waiting > 0,
+      halted: this.#haltedSignal.signal,
+      isMoreToCome: () => this.#schedule !== undefined && this.#schedule.waiting > 0,
       makerOf: (step) => this.#outcomes.get(step)?.stepRun ?? null,
     });
     for (const step of manifest.steps) {
@@ -155,7 +167,10 @@ class Execution {
       if (signal?.aborted === true) stop();
       await this.#loop();
     } catch (error) {
+      // Nothing was done yet, and whoever asked for the run begins it again.
+      if (!this.#begun && error instanceof StoreError && anew.has(error.code)) throw error;
       // An error of the plan ends the run, and the record must say that it did.
+      this.#halt("the run could not go on");
       this.#executor.stop("gently");
       while (this.#running > 0) await this.#progress();
       this.#settleTheRest("the run could not go on");
@@ -234,16 +249,54 @@ class Execution {
   async #loop(): Promise<void> {
     for (;;) {
       this.#decideAll();
-      if (!this.#begun && this.#schedule.waiting > 0) await this.#begin();
+      if (this.#toSchedule.length > 0) await this.#scheduleAll();
       this.#startAll();
       if (this.#broken !== undefined) throw this.#broken.error;
       if (this.#running === 0 && this.#undecided.length === 0) {
-        if (this.#schedule.waiting === 0) return;
+        if (this.#schedule === undefined || this.#schedule.waiting === 0) return;
         // With nothing running every pool is whole, so whatever waits fits now or never.
         throw new Error("steps wait for places that nobody can give back");
       }
       if (this.#undecided.length === 0) await this.#progress();
     }
+  }
+
+  /** Lets what was decided wait for its place. */
+  async #scheduleAll(): Promise<void> {
+    const schedule = (this.#schedule ??= await this.#newSchedule());
+    if (!this.#begun) await this.#begin();
+    // It may have been stopped meanwhile.
+    for (const step of this.#toSchedule) {
+      if (this.#halted === undefined) schedule.add(step);
+      else this.#neverStarted(step);
+    }
+    this.#toSchedule = [];
+  }
+
+  /**
+   * Everything is decided that can be before a step runs, so what has no outcome may have to run.
+   * @throws MlpipeError MLP3037 for a step that no pool could ever hold
+   */
+  async #newSchedule(): Promise<Schedule> {
+    const { manifest, planner, store, pools, env, root } = this.#options;
+    const left = planner.graph.steps.filter(({ id }) => !this.#outcomes.has(id) || this.#kept.has(id));
+    const found = Pools.of(left, await pools(), env);
+    found.checkRoom(left, root);
+    // The order of one step needs no history.
+    const durations =
+      left.length < 2
+        ? new Map<string, number>()
+        : store.runs.durations(
+            manifest.pipeline,
+            left.map(({ id }) => id),
+          );
+    const usual = median([...durations.values()]) ?? 1;
+    return new Schedule({
+      steps: left,
+      needs: (step) => planner.needs(step),
+      pools: found,
+      durationOf: (step) => durations.get(step) ?? usual,
+    });
   }
 
   #progress(): Promise<void> {
@@ -468,43 +521,85 @@ class Execution {
   #add(step: ManifestStep): void {
     const { store, run } = this.#options;
     this.#engine ??= new LocalEngine(store.claims.lockPath(run));
-    this.#schedule.add(step);
+    this.#toSchedule.push(step);
   }
 
   /** A run in which nothing has to run takes no lock and leaves no trace before its end. */
   async #begin(): Promise<void> {
     await this.#engine?.ready();
+    this.#confirmHits();
     this.#options.recorder.begin();
     this.#begun = true;
   }
 
-  #startAll(): void {
-    for (let step = this.#schedule.take(); step !== undefined; step = this.#schedule.take()) {
-      const started = step;
-      const decision = this.#decisions.get(started.id);
-      if (decision === undefined) throw new Error(`${started.id} was scheduled without a decision`);
-      this.#running++;
-      let hasPlace = true;
-      const leave = (): void => {
-        if (hasPlace) this.#schedule.release(started);
-        hasPlace = false;
-        this.#wake?.();
-      };
-      this.#execute(started, decision, leave)
-        .catch((error: unknown) => {
-          this.#broken ??= { error };
-        })
-        .finally(() => {
-          this.#running--;
-          leave();
-        });
+  /** Until now no lock was held, so a gc beside may have dropped what was taken from the cache. */
+  #confirmHits(): void {
+    const { store } = this.#options;
+    if (!store.claims.entered()) return;
+    for (const { id, kind, key, stepRun } of this.#outcomes.values()) {
+      // What is deployed is never collected, and where there is no step run nothing was taken.
+      if (kind === "deploy" || stepRun === null || key === null || !isDigest(key)) continue;
+      if (store.cache.get(key) !== undefined) continue;
+      throw new StoreError(
+        "MLP4017",
+        `The result of "${id}" was collected while the run was being planned.`,
+        {
+          hint: "Run again: it is made anew.",
+        },
+      );
     }
   }
 
-  async #execute(step: ManifestStep, decision: RunDecision, leave: () => void): Promise<void> {
+  #startAll(): void {
+    const schedule = this.#schedule;
+    if (schedule === undefined) return;
+    for (let placed = schedule.take(); placed !== undefined; placed = schedule.take()) {
+      const enter = this.#entering.get(placed.step.id);
+      if (enter === undefined) this.#start(schedule, placed);
+      else enter(placed);
+    }
+  }
+
+  #start(schedule: Schedule, first: Placed): void {
+    const { step } = first;
+    const decision = this.#decisions.get(step.id);
+    if (decision === undefined) throw new Error(`${step.id} was scheduled without a decision`);
+    this.#running++;
+    const place = new TakenPlace(first, {
+      release: (placed) => {
+        schedule.release(placed);
+        this.#wake?.();
+      },
+      enter: (attempt) => this.#enter(schedule, step, attempt),
+    });
+    this.#execute(step, decision, place)
+      .catch((error: unknown) => {
+        this.#broken ??= { error };
+      })
+      .finally(() => {
+        this.#running--;
+        place.leave();
+        this.#wake?.();
+      });
+  }
+
+  /** Waits for a place for another attempt; nothing if there is to be none. */
+  #enter(schedule: Schedule, step: ManifestStep, attempt: number): Promise<Placed | undefined> {
+    if (this.#halted !== undefined) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      this.#entering.set(step.id, (placed) => {
+        this.#entering.delete(step.id);
+        resolve(placed);
+      });
+      schedule.add(step, attempt);
+      this.#wake?.();
+    });
+  }
+
+  async #execute(step: ManifestStep, decision: RunDecision, place: Place): Promise<void> {
     const kept = this.#kept.get(step.id);
     if (kept !== undefined) {
-      const check = await this.#executor.compare(step, decision, kept);
+      const check = await this.#executor.compare(step, decision, kept, place);
       const outcome = this.#outcomes.get(step.id);
       if (check === undefined || outcome === undefined) return;
       const checked = { ...outcome, check };
@@ -512,7 +607,7 @@ class Execution {
       this.#options.emit({ type: "step-checked", at: timestamp(new Date()), outcome: checked });
       return;
     }
-    const settled = (await this.#executor.execute(step, decision, leave)) ?? this.#notStarted();
+    const settled = (await this.#executor.execute(step, decision, place)) ?? this.#notStarted();
     if (settled.status === "ran" || settled.status === "cached")
       this.#outputs.set(step.id, settled.outputs ?? {});
     this.#settle(step, settled);
@@ -553,11 +648,18 @@ class Execution {
   #halt(because: string): void {
     if (this.#halted !== undefined) return;
     this.#halted = { status: "cancelled", because };
-    for (const step of this.#schedule.clear()) {
-      // A step that was only to be compared has its outcome.
-      if (!this.#kept.has(step.id)) this.#settle(step, this.#notStarted());
+    this.#haltedSignal.abort();
+    for (const { step } of this.#schedule?.clear() ?? []) {
+      const enter = this.#entering.get(step.id);
+      if (enter === undefined) this.#neverStarted(step);
+      else enter(undefined);
     }
     this.#wake?.();
+  }
+
+  #neverStarted(step: ManifestStep): void {
+    // A step that was only to be compared has its outcome.
+    if (!this.#kept.has(step.id)) this.#settle(step, this.#notStarted());
   }
 
   #notStarted(): Settled {
@@ -599,4 +701,8 @@ class Execution {
     if (step === undefined) throw new Error(`there is no step ${id}`);
     return step;
   }
+}
+
+function median(values: readonly number[]): number | undefined {
+  return values.toSorted((a, b) => a - b)[values.length >> 1];
 }

@@ -1,45 +1,72 @@
 /**
- * What may start next: steps whose inputs are there, the one with the longest way behind it
- * first, as far as the pools have room.
+ * What may start next: of the steps whose inputs are there, the one with the longest way behind it
+ * first, as far as the pools have room. A step that finds no room lets others pass, but not for ever.
  */
 import type { ManifestStep } from "@mlpipe/dsl";
+import type { Amounts, Pools } from "./pools.ts";
+import { PriorityQueue } from "./priority-queue.ts";
 
-/** Amounts by the name of a pool. */
-export type Amounts = Readonly<Record<string, number>>;
+/** A step that has its place. */
+export interface Placed {
+  readonly step: ManifestStep;
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** What it has taken: to be given back when its process has ended. */
+  readonly amounts: Amounts;
+  /** The devices of `gpu` that are its own meanwhile. */
+  readonly devices: readonly string[];
+}
+
+interface Waiting {
+  /** The name of its class. */
+  readonly asks: string;
+  readonly step: ManifestStep;
+  readonly attempt: number;
+  readonly amounts: Amounts;
+  readonly remaining: number;
+  readonly order: number;
+  /** How many steps with a shorter way have started since it waits for room. */
+  overtaken: number;
+}
 
 /** The steps that wait for a place. */
 export class Schedule {
-  readonly #free = new Map<string, number>();
-  readonly #capacity = new Map<string, number>();
-  readonly #rank = new Map<string, number>();
-  /** By rank, in the order in which they became ready. */
-  readonly #ready = new Map<number, ManifestStep[]>();
-  /** The ranks of ready steps, ascending. Few at a time, however long the chains are. */
-  #ranks: number[] = [];
-  /** What the most modest step takes of `cpu`: with less there is nothing to look for. */
-  readonly #leastCpu: number;
+  readonly #pools: Pools;
+  readonly #free: Map<string, number>;
+  readonly #devices: string[];
+  /** How long it takes from the start of a step to the end of the last that depends on it. */
+  readonly #remaining = new Map<string, number>();
+  readonly #order = new Map<string, number>();
+  /** By what they ask for: of those that ask for the same, either the first fits, or none does. */
+  readonly #classes = new Map<string, PriorityQueue<Waiting>>();
+  /** So many steps may start before one that has a longer way and waits for room; then room is kept for it. */
+  readonly #patience: number;
   #waiting = 0;
+  #children = 0;
 
   /**
-   * @param steps in wiring order
-   * @param needs the steps that a step takes refs from
-   * @param jobs how many steps run at once: the capacity of the pool `cpu`
+   * @param options.steps in wiring order
+   * @param options.needs the steps that a step takes refs from
+   * @param options.durationOf how long a step is expected to take, in any unit
    */
-  constructor(steps: readonly ManifestStep[], needs: (step: string) => readonly string[], jobs: number) {
-    this.#capacity.set("cpu", jobs);
-    for (const step of steps) {
-      for (const [pool, amount] of Object.entries(step.scheduling.resources ?? {})) {
-        // Nobody said how much of it there is: as much as the greediest step needs.
-        if (pool !== "cpu") this.#capacity.set(pool, Math.max(amount, this.#capacity.get(pool) ?? 0));
-      }
-    }
-    this.#leastCpu = steps.reduce((least, step) => Math.min(least, this.#amounts(step)["cpu"] ?? 1), 1);
-    for (const [pool, amount] of this.#capacity) this.#free.set(pool, amount);
-    // Backwards, so that all that follows a step is ranked before it.
+  constructor(options: {
+    readonly steps: readonly ManifestStep[];
+    readonly needs: (step: string) => readonly string[];
+    readonly pools: Pools;
+    readonly durationOf: (step: string) => number;
+  }) {
+    const { steps, needs, pools, durationOf } = options;
+    this.#pools = pools;
+    this.#free = new Map(pools.sizes);
+    this.#devices = [...pools.devices];
+    this.#patience = 2 * Math.max(1, Math.ceil(pools.sizes.get("cpu") ?? 1));
+    steps.forEach(({ id }, index) => this.#order.set(id, index));
+    // Backwards, so that all that follows a step is known before it.
+    const behind = new Map<string, number>();
     for (const { id } of steps.toReversed()) {
-      const rank = this.#rank.get(id) ?? 0;
-      this.#rank.set(id, rank);
-      for (const need of needs(id)) this.#rank.set(need, Math.max(rank + 1, this.#rank.get(need) ?? 0));
+      const remaining = durationOf(id) + (behind.get(id) ?? 0);
+      this.#remaining.set(id, remaining);
+      for (const need of needs(id)) behind.set(need, Math.max(remaining, behind.get(need) ?? 0));
     }
   }
 
@@ -48,68 +75,120 @@ export class Schedule {
     return this.#waiting;
   }
 
-  add(step: ManifestStep): void {
-    // A child of a fan-out has behind it what the step has that it was made of.
-    const rank = this.#rank.get(step.id) ?? this.#rank.get(step.template ?? "") ?? 0;
-    const same = this.#ready.get(rank);
+  /** @param attempt 1 for the first; a later one may ask for more */
+  add(step: ManifestStep, attempt = 1): void {
+    const amounts = this.#pools.request(step, attempt);
+    // Names of pools have neither of the two signs.
+    const asks = Object.entries(amounts)
+      .map(([pool, amount]) => `${pool}=${amount}`)
+      .join(",");
+    let same = this.#classes.get(asks);
     if (same === undefined) {
-      this.#ready.set(rank, [step]);
-      const after = this.#ranks.findLastIndex((each) => each < rank);
-      this.#ranks.splice(after + 1, 0, rank);
-    } else same.push(step);
+      same = new PriorityQueue(isBefore);
+      this.#classes.set(asks, same);
+    }
+    same.push({
+      asks,
+      step,
+      attempt,
+      amounts,
+      ...this.#rankOf(step),
+      overtaken: 0,
+    });
     this.#waiting++;
   }
 
+  #rankOf({ id, template }: ManifestStep): Pick<Waiting, "remaining" | "order"> {
+    const order = this.#order.get(id);
+    if (order !== undefined || template === undefined)
+      return { remaining: this.#remaining.get(id) ?? 0, order: order ?? 0 };
+    // A child of a fan-out that has expanded meanwhile: behind it is what the step has that it was made of.
+    this.#children++;
+    return {
+      remaining: this.#remaining.get(template) ?? 0,
+      // After those that are there already, and before the steps that follow.
+      order: (this.#order.get(template) ?? 0) + 1 - 1 / (1 + this.#children),
+    };
+  }
+
   /** The next step that fits, its amounts taken; nothing if none does. */
-  take(): ManifestStep | undefined {
-    if ((this.#free.get("cpu") ?? 0) < this.#leastCpu) return undefined;
-    for (const rank of this.#ranks.toReversed()) {
-      const steps = this.#ready.get(rank) ?? [];
-      const index = steps.findIndex((step) => this.#fits(step));
-      if (index === -1) continue;
-      const [step] = index === 0 ? [steps.shift()] : steps.splice(index, 1);
-      if (step === undefined) continue;
-      if (steps.length === 0) {
-        this.#ready.delete(rank);
-        this.#ranks.splice(this.#ranks.indexOf(rank), 1);
-      }
-      this.#waiting--;
-      this.#change(step, -1);
-      return step;
+  take(): Placed | undefined {
+    const firsts: Waiting[] = [];
+    for (const { first } of this.#classes.values()) {
+      if (first !== undefined) firsts.push(first);
     }
-    return undefined;
+    let best: Waiting | undefined;
+    let reserved: Waiting | undefined;
+    for (const first of firsts) {
+      if (this.#fits(first.amounts)) {
+        if (best === undefined || isBefore(first, best)) best = first;
+      } else if (first.overtaken >= this.#patience && (reserved === undefined || isBefore(first, reserved))) {
+        reserved = first;
+      }
+    }
+    if (best !== undefined && reserved !== undefined) {
+      const room = reserved.amounts;
+      best = undefined;
+      for (const first of firsts) {
+        if (!this.#fits(first.amounts) || !this.#leaves(first.amounts, room)) continue;
+        if (best === undefined || isBefore(first, best)) best = first;
+      }
+    }
+    if (best === undefined) return undefined;
+    for (const first of firsts) {
+      if (first !== best && isBefore(first, best)) first.overtaken++;
+    }
+    return this.#place(best);
   }
 
   /** Gives back what a step has taken. */
-  release(step: ManifestStep): void {
-    this.#change(step, 1);
+  release({ amounts, devices }: Placed): void {
+    for (const [pool, amount] of Object.entries(amounts)) this.#change(pool, amount);
+    this.#devices.push(...devices);
+    // In their order, so that the same steps get the same devices.
+    this.#devices.sort((a, b) => this.#pools.devices.indexOf(a) - this.#pools.devices.indexOf(b));
   }
 
-  /** Takes out every step that has not started. */
-  clear(): readonly ManifestStep[] {
-    const steps = this.#ranks.flatMap((rank) => this.#ready.get(rank) ?? []);
-    this.#ready.clear();
-    this.#ranks = [];
+  /** Takes out everything that has not started. */
+  clear(): readonly Pick<Placed, "step" | "attempt">[] {
+    const all = [...this.#classes.values()].flatMap((queue) => queue.clear());
+    this.#classes.clear();
     this.#waiting = 0;
-    return steps;
+    return all;
   }
 
-  #fits(step: ManifestStep): boolean {
-    return Object.entries(this.#amounts(step)).every(
-      ([pool, amount]) => (this.#free.get(pool) ?? 0) >= amount,
-    );
+  #place(waiting: Waiting): Placed {
+    const { asks, step, attempt, amounts } = waiting;
+    const queue = this.#classes.get(asks);
+    queue?.shift();
+    if (queue?.first === undefined) this.#classes.delete(asks);
+    this.#waiting--;
+    for (const [pool, amount] of Object.entries(amounts)) this.#change(pool, -amount);
+    return { step, attempt, amounts, devices: this.#devices.splice(0, amounts["gpu"] ?? 0) };
   }
 
-  #change(step: ManifestStep, sign: 1 | -1): void {
-    for (const [pool, amount] of Object.entries(this.#amounts(step))) {
-      this.#free.set(pool, (this.#free.get(pool) ?? 0) + sign * amount);
+  #fits(amounts: Amounts): boolean {
+    for (const pool in amounts) {
+      if ((this.#free.get(pool) ?? 0) < (amounts[pool] ?? 0)) return false;
     }
+    return true;
   }
 
-  #amounts(step: ManifestStep): Amounts {
-    const { resources = {} } = step.scheduling;
-    // A step that asks for more than the machine has gets all of it.
-    const cpu = Math.min(resources["cpu"] ?? 1, this.#capacity.get("cpu") ?? 1);
-    return { ...resources, cpu };
+  /** Whether amounts may be taken without putting off a step that waits for its room. */
+  #leaves(amounts: Amounts, room: Amounts): boolean {
+    for (const pool in amounts) {
+      const amount = amounts[pool] ?? 0;
+      if (amount > 0 && (this.#free.get(pool) ?? 0) - amount < (room[pool] ?? 0)) return false;
+    }
+    return true;
   }
+
+  #change(pool: string, by: number): void {
+    // Sums of fractions: 0.1 three times is to leave room for 0.7.
+    this.#free.set(pool, Math.round(((this.#free.get(pool) ?? 0) + by) * 1e6) / 1e6);
+  }
+}
+
+function isBefore(a: Waiting, b: Waiting): boolean {
+  return a.remaining > b.remaining || (a.remaining === b.remaining && a.order < b.order);
 }

@@ -1,5 +1,5 @@
 /** Executes decided steps: claims their keys, attempts them, keeps what they made and records it. */
-import { relative, sep } from "node:path";
+import { relative, resolve, sep } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ManifestStep } from "@mlpipe/dsl";
 import { type StepRun, timestamp } from "@mlpipe/provenance";
@@ -10,15 +10,15 @@ import { differenceOf } from "./differences.ts";
 import type { Engine } from "./engine.ts";
 import type { StepError, StepOutcome } from "./events.ts";
 import type { ExecuteOptions } from "./execute.ts";
+import { MemoryWatch } from "./failure-kind.ts";
+import type { Place } from "./place.ts";
 import { Publisher } from "./publisher.ts";
+import { attemptsOf, isTriedAgain, pauseAfter } from "./retry.ts";
 import { type StepFacts, stepRecord } from "./step-record.ts";
 import { WorkFolders } from "./work-folders.ts";
 
 /** After this long a step whose key another run executes is looked at again. */
 const claimPausesMs = [20, 50, 100, 200, 500];
-
-/** The pause before the second attempt; it doubles with each. */
-const retryPauseMs = 1_000;
 
 /** What became of a step, before it is an outcome. */
 export type Settled = Pick<StepOutcome, "status" | "key" | "reasons"> &
@@ -44,8 +44,8 @@ type StepExecutorOptions = Pick<
 > & {
   /** What runs processes. */
   readonly engine: () => Engine;
-  /** Whether nothing more is to be started. */
-  readonly isHalted: () => boolean;
+  /** Aborts when nothing more is to be started. */
+  readonly halted: AbortSignal;
   /** Whether steps wait for a place. */
   readonly isMoreToCome: () => boolean;
   /** The step run that made an upstream output. */
@@ -59,6 +59,7 @@ export class StepExecutor {
   readonly #folders = new WorkFolders();
   /** Keys that this run executes: a claim tells runs apart, not the steps of one. */
   readonly #underWay = new Map<string, Promise<void>>();
+  #watch: MemoryWatch | undefined;
 
   constructor(options: StepExecutorOptions) {
     this.#options = options;
@@ -77,33 +78,29 @@ export class StepExecutor {
 
   /**
    * Executes a step and keeps what it made; nothing if it was not started, since nothing more is to be.
-   * @param leave called when its process has ended well: what is left to do needs no place
+   * @param place left when its process has ended well: what is left to do needs none
    */
-  async execute(step: ManifestStep, decision: RunDecision, leave: () => void): Promise<Settled | undefined> {
+  async execute(step: ManifestStep, decision: RunDecision, place: Place): Promise<Settled | undefined> {
     const { key } = decision;
     for (let other = this.#underWay.get(key); other !== undefined; other = this.#underWay.get(key))
       await other;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#underWay.set(key, promise);
     try {
-      return await this.#executeAlone(step, decision, leave);
+      return await this.#executeAlone(step, decision, place);
     } finally {
       this.#underWay.delete(key);
       resolve();
     }
   }
 
-  async #executeAlone(
-    step: ManifestStep,
-    decision: RunDecision,
-    leave: () => void,
-  ): Promise<Settled | undefined> {
+  async #executeAlone(step: ManifestStep, decision: RunDecision, place: Place): Promise<Settled | undefined> {
     if (!(await this.#claim(decision))) return undefined;
     try {
       const made = this.#madeMeanwhile(step, decision);
       if (made !== undefined) return made;
-      const tried = await this.#attemptAll(step, decision);
-      if (tried.outcome.type === "made") leave();
+      const tried = await this.#attemptAll(step, decision, place);
+      if (tried.outcome.type === "made") place.leave();
       return await this.#conclude(step, decision, tried);
     } finally {
       this.#options.store.claims.release(decision.key, this.#options.run);
@@ -111,7 +108,12 @@ export class StepExecutor {
   }
 
   /** Executes a step beside its kept result and compares; nothing if it was not started or was stopped. */
-  async compare(step: ManifestStep, decision: RunDecision, kept: CacheEntry): Promise<StepOutcome["check"]> {
+  async compare(
+    step: ManifestStep,
+    decision: RunDecision,
+    kept: CacheEntry,
+    place: Place,
+  ): Promise<StepOutcome["check"]> {
     const { store } = this.#options;
     if (!(await this.#claim(decision))) return undefined;
     // What is to be compared is made from the beginning.
@@ -120,7 +122,7 @@ export class StepExecutor {
     };
     try {
       forget();
-      return await this.#judge(step, decision, await this.#attemptAll(step, decision), kept);
+      return await this.#judge(step, decision, await this.#attemptAll(step, decision, place), kept);
     } finally {
       forget();
       this.#options.store.claims.release(decision.key, this.#options.run);
@@ -129,8 +131,8 @@ export class StepExecutor {
 
   /** Claims a key, waiting while another run has it; false if this run is to start nothing more. */
   async #claim({ key }: RunDecision): Promise<boolean> {
-    const { store, run, isHalted } = this.#options;
-    for (let tries = 0; !isHalted(); tries++) {
+    const { store, run, halted } = this.#options;
+    for (let tries = 0; !halted.aborted; tries++) {
       if (store.claims.claim(key, run).mine) return true;
       await pause(claimPausesMs[Math.min(tries, claimPausesMs.length - 1)]);
     }
@@ -160,12 +162,14 @@ export class StepExecutor {
     };
   }
 
-  async #attemptAll(step: ManifestStep, decision: RunDecision): Promise<Tried> {
-    const { emit, engine, planner, recorder, root, store, run, isHalted } = this.#options;
+  async #attemptAll(step: ManifestStep, decision: RunDecision, place: Place): Promise<Tried> {
+    const { emit, engine, planner, recorder, root, store, run, halted } = this.#options;
     const stepRun = uuid7();
     // What is gathered of the machine is gathered beside the step, not before it.
     const facts = recorder.facts();
-    const allowed = 1 + (step.scheduling.retry ?? 0);
+    const { retry } = step.scheduling;
+    const allowed = attemptsOf(retry);
+    const watch = (this.#watch ??= new MemoryWatch());
     const attempts: AttemptResult[] = [];
     // Looked at on both sides of the execution: an edit that is taken back is seen on one of them.
     const editedBefore = decision.cacheable ? planner.codeChanged(step.id) : undefined;
@@ -185,6 +189,7 @@ export class StepExecutor {
         step,
         decision,
         number,
+        share: { devices: place.placed.devices, memory: place.placed.amounts["memory"], watch },
         onLine: (stream, line) => {
           emit({ type: "step-output", step: step.id, attempt: number, stream, line });
         },
@@ -193,16 +198,16 @@ export class StepExecutor {
       const result = await attempt.run().finally(() => this.#attempts.delete(attempt));
       attempts.push(result);
       const { outcome } = result;
-      if (outcome.type === "failed" && outcome.again && number < allowed && !isHalted()) {
-        emit({
-          type: "step-retrying",
-          step: step.id,
-          attempt: number + 1,
-          of: allowed,
-          error: outcome.error,
-        });
-        await pause(Math.min(30_000, retryPauseMs * 2 ** (number - 1)) * (0.8 + Math.random() * 0.4));
-        continue;
+      if (outcome.type === "failed" && outcome.again && number < allowed && !halted.aborted) {
+        const { kind = "failed", error } = outcome;
+        if (isTriedAgain(retry, { kind, code: result.ended.code })) {
+          emit({ type: "step-retrying", step: step.id, attempt: number + 1, of: allowed, error });
+          // What it has taken is for others while it waits.
+          place.leave();
+          // Steps that failed together, of one overloaded service say, are not to come back together.
+          await unlessHalted(pauseAfter(retry, number) * (0.8 + Math.random() * 0.4), halted);
+          if (await place.enter(number + 1)) continue;
+        }
       }
       await facts;
       const durationMs = Math.round(performance.now() - since);
@@ -216,9 +221,10 @@ export class StepExecutor {
     const { planner, recorder, run, store, root, emit } = this.#options;
     const { attempt, outcome, stepRun, durationMs, edited } = tried;
     const details = planner.details(decision, step.id);
-    const record = this.#recordOf(step, decision, tried, { details });
-    const base = { key: decision.key, stepRun, reasons: decision.reasons, durationMs };
     const cacheable = decision.cacheable && edited === undefined;
+    const kept = cacheable && outcome.type === "made";
+    const record = this.#recordOf(step, decision, tried, { details, kept });
+    const base = { key: decision.key, stepRun, reasons: decision.reasons, durationMs };
     if (edited !== undefined && outcome.type === "made") {
       const message = `${relative(root, edited).split(sep).join("/")} was edited while the run was going on: the result of ${step.id} is not cached.`;
       emit({ type: "warning", step: step.id, message });
@@ -252,7 +258,7 @@ export class StepExecutor {
           if (step.target !== undefined) {
             const content = outcome.target ?? null;
             store.receipts.put({
-              target: step.target,
+              target: resolve(root, step.target),
               step: step.id,
               key: decision.key,
               stepRun,
@@ -267,7 +273,8 @@ export class StepExecutor {
         },
       });
     } catch (error) {
-      if (!(error instanceof Error) || !("code" in error)) throw error;
+      // A damaged database is no fault of the step: whoever runs all this rebuilds it and begins again.
+      if (!(error instanceof Error) || !("code" in error) || error.code === "MLP4002") throw error;
       return { ...base, status: "failed", error: keepingFailure(step, error) };
     } finally {
       attempt.folder.discard();
@@ -294,6 +301,7 @@ export class StepExecutor {
     const details = planner.details(decision, step.id);
     const record = this.#recordOf(step, decision, tried, {
       details,
+      kept: false,
       checked: { against: kept.stepRun, same },
     });
     try {
@@ -323,7 +331,7 @@ export class StepExecutor {
     step: ManifestStep,
     decision: RunDecision,
     { stepRun, attempts }: Tried,
-    more: Pick<StepFacts, "details" | "checked">,
+    more: Pick<StepFacts, "details" | "kept" | "checked">,
   ): StepRun {
     const { manifest, run, store, makerOf } = this.#options;
     return stepRecord({
@@ -351,6 +359,11 @@ export class StepExecutor {
 
 function isExpired({ cache }: ManifestStep, { createdAt }: CacheEntry): boolean {
   return cache.mode === "aging" && Date.parse(createdAt) + cache.maxAgeMs < Date.now();
+}
+
+/** Waits, but not for what is not to happen any more. */
+async function unlessHalted(ms: number, halted: AbortSignal): Promise<void> {
+  await pause(ms, undefined, { signal: halted }).catch(() => {});
 }
 
 function isForced(decision: RunDecision): boolean {

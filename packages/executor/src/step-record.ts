@@ -20,6 +20,8 @@ export interface StepFacts {
   readonly attempts: readonly AttemptResult[];
   /** Digests of what is inside of the sources, by port. */
   readonly details: Readonly<Record<string, Digest>>;
+  /** Whether what it made becomes the cache entry of its key. */
+  readonly kept: boolean;
   /** Of a step that was run again beside its kept result: which step run made that, and whether it came out the same. */
   readonly checked?: { readonly against: string; readonly same: boolean } | undefined;
   readonly storeRoot: string;
@@ -66,6 +68,7 @@ export function stepRecord(facts: StepFacts): StepRun {
     cache: {
       decision: decisionOf(facts),
       reasons: [...decision.reasons],
+      kept: facts.kept,
     },
     inputs: Object.fromEntries(
       Object.entries(decision.inputs).flatMap(([port, input]) => {
@@ -112,15 +115,18 @@ export function stepRecord(facts: StepFacts): StepRun {
         ? { samples: 1, distinct: 1, evidence: [] }
         : { samples: 2, distinct: checked.same ? 1 : 2, evidence: [checked.against, facts.id] },
     ...(step.target !== undefined && {
-      target: {
-        path: step.target,
-        digest: outcome.type === "made" ? (outcome.target?.digest ?? null) : null,
-      },
+      target: targetRecord(step.target, outcome.type === "made" ? outcome.target : undefined),
     }),
     startedAt: timestamp(first.startedAt),
     endedAt: timestamp(last.endedAt),
     ...("error" in outcome && { error: failureRecord(outcome.error) }),
   };
+}
+
+function targetRecord(path: string, content: Content | undefined): NonNullable<StepRun["target"]> {
+  if (content === undefined) return { path, digest: null };
+  const { type, digest, size, entries } = content;
+  return { path, digest, type, size, ...(entries !== undefined && { entries }) };
 }
 
 function attemptRecord(attempt: AttemptResult, n: number, storeRoot: string): AttemptRecord {

@@ -4,12 +4,8 @@
  */
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { StringDecoder } from "node:string_decoder";
 import { RedactedStream } from "@mlpipe/provenance";
-import { stripVTControlCharacters } from "node:util";
-
-/** Longer lines are cut where they are shown; the file has them whole. */
-const longestLine = 2_000;
+import { SafeLines } from "./safe-lines.ts";
 
 /** How many of the last lines an error quotes. */
 const tailLines = 10;
@@ -18,12 +14,13 @@ const tailLines = 10;
 export class TextLog {
   readonly path: string;
   readonly #onLine: (line: string) => void;
-  readonly #decoder = new StringDecoder("utf8");
+  readonly #lines = new SafeLines((line) => {
+    this.#say(line);
+  });
   readonly #redaction: RedactedStream;
   #failure: Error | undefined;
   #file: number | undefined;
   #size = 0;
-  #partial = "";
   #tail: string[] = [];
 
   /** @param secrets values that are neither kept nor shown */
@@ -63,7 +60,7 @@ export class TextLog {
         this.#failure = error instanceof Error ? error : new Error(String(error));
       }
     }
-    this.#split(this.#decoder.write(bytes));
+    this.#lines.write(bytes);
   }
 
   #append(bytes: Buffer): void {
@@ -77,38 +74,14 @@ export class TextLog {
 
   end(): void {
     this.#keep(this.#redaction.end());
-    this.#split(this.#decoder.end());
-    if (this.#partial !== "") this.#say(this.#partial);
-    this.#partial = "";
+    this.#lines.end();
     if (this.#file !== undefined) closeSync(this.#file);
     this.#file = undefined;
   }
 
-  #split(text: string): void {
-    const lines = text.split("\n");
-    lines[0] = this.#partial + (lines[0] ?? "");
-    const rest = lines.pop() ?? "";
-    // What is beyond the longest line is never shown, so it need not be remembered either.
-    this.#partial = rest.length > longestLine * 2 ? rest.slice(0, longestLine * 2) : rest;
-    for (const line of lines) this.#say(line);
-  }
-
   #say(line: string): void {
-    const safe = harmless(line);
-    this.#tail.push(safe);
+    this.#tail.push(line);
     if (this.#tail.length > tailLines) this.#tail.shift();
-    this.#onLine(safe);
+    this.#onLine(line);
   }
-}
-
-/**
- * A line that may be printed anywhere: no escape sequences, no control characters, of bounded
- * length. Of a line that was overwritten (a progress bar's `\r`) the last state counts.
- */
-export function harmless(line: string): string {
-  const cut = line.length > longestLine * 2 ? line.slice(0, longestLine * 2) : line;
-  const last = cut.replace(/\r+$/, "").split("\r").at(-1) ?? "";
-  // oxlint-disable-next-line no-control-regex -- these are what is removed
-  const clean = stripVTControlCharacters(last).replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "");
-  return clean.length > longestLine ? `${clean.slice(0, longestLine)}…` : clean;
 }

@@ -1,4 +1,5 @@
 /** A moment of the file system's own clock, to tell what was written to since. */
+import { randomUUID } from "node:crypto";
 import { rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -7,7 +8,8 @@ export class FileClock {
 
   /** @param folder on the file system that is asked; one that cannot be written to has no clock, and nothing runs there */
   constructor(folder: string) {
-    const probe = join(folder, `clock-${process.pid}`);
+    // Of several machines or containers that share the folder two may well have the same process id.
+    const probe = join(folder, `clock-${process.pid}-${randomUUID()}`);
     try {
       writeFileSync(probe, "");
       this.#ctimeNs = statSync(probe, { bigint: true }).ctimeNs;

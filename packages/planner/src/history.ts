@@ -30,15 +30,22 @@ const runsBack = 5;
 /** How many parts of a key another step must share to be taken for the same one renamed. */
 const sharedParts = 3;
 
+/** Every new step is compared with each of so many at most: where all were renamed, nobody asks after one. */
+const mostGone = 100;
+
+interface GoneStep {
+  readonly row: Pick<StepRunRow, "id" | "kind" | "step">;
+  readonly preimage: Preimage;
+}
+
 export class History {
   readonly #store: Store;
   readonly #manifest: Manifest;
   readonly #graph: StepGraph;
   readonly #documents: ReadonlyMap<Digest, unknown>;
-  readonly #preimages = new Map<Digest, Preimage>();
   #used: ReadonlyMap<string, string> | undefined;
-  #executedByItem: ReadonlyMap<string, readonly StepRunRow[]> | undefined;
-  #executed: readonly StepRunRow[] | undefined;
+  #gone: readonly GoneStep[] | undefined;
+  readonly #params = new Map<string, unknown>();
 
   /** @param documents of this session, which the store may not hold yet */
   constructor(store: Store, manifest: Manifest, graph: StepGraph, documents: ReadonlyMap<Digest, unknown>) {
@@ -109,7 +116,7 @@ export class History {
       {
         preimage: onlyPorts(preimage, now.parts),
         document: kept,
-        params: paramsOf(this.#store.runs.get(row.run)?.document),
+        params: this.#paramsOf(row.run),
       },
       {
         preimage: now.parts,
@@ -120,48 +127,53 @@ export class History {
     );
   }
 
+  /** The params of a run, by its record. A record names every step of its run: it is read once, and not for each of them. */
+  #paramsOf(run: string): unknown {
+    if (this.#params.has(run)) return this.#params.get(run);
+    const document = this.#store.runs.get(run)?.document;
+    const params =
+      typeof document === "object" && document !== null && "params" in document ? document.params : undefined;
+    this.#params.set(run, params);
+    return params;
+  }
+
   /** A step that is new, or that had another name: what shares most of its key was probably it. */
   #neverBefore(now: StepNow): readonly Reason[] {
     const { id } = now.step;
     const never: Reason = { part: "none-before", name: id, message: "never ran before" };
-    let nearest: { readonly row: StepRunRow; readonly shared: number } | undefined;
-    // The items of a list come and go, and one is not another renamed: a child is looked for under its own item.
-    const candidates =
-      now.step.template === undefined ? this.#recent() : this.#recentByItem().get(itemOf(id));
-    for (const row of candidates ?? []) {
-      if (this.#graph.step(row.step) !== undefined || row.kind !== now.step.kind) continue;
-      const preimage = this.#preimageOf(row);
-      const shared = preimage === undefined ? 0 : sharedBetween(preimage, now.parts);
-      if (shared >= sharedParts && shared > (nearest?.shared ?? 0)) nearest = { row, shared };
+    let nearest: { readonly id: string; readonly shared: number } | undefined;
+    this.#gone ??= this.#goneSteps();
+    for (const { row, preimage } of this.#gone) {
+      if (row.kind !== now.step.kind || this.#graph.step(row.step) !== undefined) continue;
+      // The items of a list come and go, and one is not another renamed: a child is looked for under its own item.
+      if (now.step.template !== undefined && itemOf(row.step) !== itemOf(id)) continue;
+      const shared = sharedBetween(preimage, now.parts);
+      if (shared >= sharedParts && shared > (nearest?.shared ?? 0)) nearest = { id: row.id, shared };
     }
-    if (nearest === undefined) return [never];
-    const { step } = nearest.row;
+    const found = nearest && this.#store.runs.stepRun(nearest.id);
+    if (found === undefined) return [never];
+    const { step } = found;
     const message = `never ran under this name; nearest is ${step}, of which differs:`;
-    return [{ ...never, before: step, message }, ...(this.against(nearest.row, now) ?? [])];
+    return [{ ...never, before: step, message }, ...(this.against(found, now) ?? [])];
   }
 
-  /** What the latest runs executed with success; a sweep with many new children asks for each of them. */
-  #recent(): readonly StepRunRow[] {
-    const { runs } = this.#store;
-    return (this.#executed ??= runs
-      .list({ pipeline: this.#manifest.pipeline, limit: runsBack })
-      .flatMap(({ id }) => runs.stepRuns(id))
-      .filter(({ status }) => status === "ran"));
-  }
-
-  #recentByItem(): ReadonlyMap<string, readonly StepRunRow[]> {
-    return (this.#executedByItem ??= Map.groupBy(this.#recent(), ({ step }) => itemOf(step)));
-  }
-
-  #preimageOf({ preimage }: StepRunRow): Preimage | undefined {
-    if (preimage === null) return undefined;
-    let parts = this.#preimages.get(preimage);
-    if (parts === undefined) {
-      // A part under the digest of a preimage was put there by `Planner.keep`.
-      parts = this.#store.parts.get(preimage) as Preimage | undefined;
-      if (parts !== undefined) this.#preimages.set(preimage, parts);
+  /** Executions of the latest runs whose steps the pipeline does not have any more. */
+  #goneSteps(): readonly GoneStep[] {
+    const gone: GoneStep[] = [];
+    for (const run of this.#store.runs.list({ pipeline: this.#manifest.pipeline, limit: runsBack })) {
+      for (const row of this.#store.runs.succeeded(run.id)) {
+        if (this.#graph.step(row.step) !== undefined) continue;
+        const preimage = this.#preimageOf(row);
+        if (preimage !== undefined) gone.push({ row, preimage });
+        if (gone.length === mostGone) return gone;
+      }
     }
-    return parts;
+    return gone;
+  }
+
+  #preimageOf({ preimage }: Pick<StepRunRow, "preimage">): Preimage | undefined {
+    // A part under the digest of a preimage was put there by `Planner.keep`.
+    return preimage === null ? undefined : (this.#store.parts.get(preimage) as Preimage | undefined);
   }
 
   /** How the content of a port differs from that in a step run, in words. */
@@ -276,11 +288,4 @@ function onlyPorts(before: Preimage, now: Preimage): Preimage {
     Object.entries(before.inputs).filter(([port]) => Object.hasOwn(now.inputs, port)),
   );
   return { ...before, inputs };
-}
-
-/** The params of a run's record. */
-function paramsOf(document: unknown): unknown {
-  return typeof document === "object" && document !== null && "params" in document
-    ? document.params
-    : undefined;
 }

@@ -16,6 +16,7 @@ import {
   type Store,
 } from "@mlpipe/store";
 import { CommandCode } from "./command/command.ts";
+import { PythonMemory } from "./command/python-memory.ts";
 import { CodeMemory } from "./code-memory.ts";
 import { TypeScriptCode } from "./code/typescript.ts";
 import { plumbingOf } from "./environment/environment.ts";
@@ -115,7 +116,13 @@ export class Planner {
       env,
       typescript: () =>
         (typescript ??= new TypeScriptCode({ projectRoot: root, hash, memory: new CodeMemory(store) })),
-      command: () => (command ??= new CommandCode({ projectRoot: root, hash, env: plumbingOf(env) })),
+      command: () =>
+        (command ??= new CommandCode({
+          projectRoot: root,
+          hash,
+          env: plumbingOf(env),
+          memory: new PythonMemory(store),
+        })),
     });
   }
 
@@ -533,7 +540,8 @@ export class Planner {
   ): Decision {
     const { store, root } = this.#options;
     const target = step.target ?? step.id;
-    const receipt = store.receipts.get(target);
+    const path = isAbsolute(target) ? target : join(root, target);
+    const receipt = store.receipts.get(path);
     if (receipt === undefined) return run(this.#history.whatChanged({ step, parts, inputs }, key));
     if (receipt.key !== key) {
       const reasons = this.#history.whatChanged({ step, parts, inputs }, key);
@@ -551,7 +559,6 @@ export class Planner {
             ],
       );
     }
-    const path = isAbsolute(target) ? target : join(root, target);
     const there =
       statSync(path, { throwIfNoEntry: false }) === undefined ? null : store.index.contentOf(path);
     if (there?.digest !== receipt.content?.digest) {

@@ -108,7 +108,12 @@ export const StepRunSchema = z
     key: Digest,
     preimage: Digest,
     keyParts: z.record(z.string(), Digest),
-    cache: z.object({ decision: z.enum(["miss", "off", "forced", "check"]), reasons: z.array(ReasonSchema) }),
+    cache: z.object({
+      decision: z.enum(["miss", "off", "forced", "check"]),
+      reasons: z.array(ReasonSchema),
+      /** Whether the result became the cache entry of its key. Records without it say nothing of that. */
+      kept: z.boolean().optional(),
+    }),
     inputs: z.record(z.string(), InputRef),
     outputs: z.record(z.string(), RefSchema.extend({ value: z.unknown().optional() })),
     /** The value inputs, by port. */
@@ -133,7 +138,15 @@ export const StepRunSchema = z
     /** How often the key was executed and compared, how many results there were, and by which step runs. */
     determinism: z.object({ samples: z.int(), distinct: z.int(), evidence: z.array(Id) }),
     /** Where a deploy wrote, and what was there afterwards. */
-    target: z.object({ path: z.string(), digest: Digest.nullable() }).optional(),
+    target: z
+      .object({
+        path: z.string(),
+        digest: Digest.nullable(),
+        type: z.enum(["file", "tree"]).optional(),
+        size: z.int().nonnegative().optional(),
+        entries: z.int().nonnegative().optional(),
+      })
+      .optional(),
     startedAt: Time,
     endedAt: Time,
     error: Failure.optional(),

@@ -1,8 +1,10 @@
+import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { AliveLock } from "./alive-lock.ts";
 import { text, type Database } from "./database.ts";
 import type { Digest } from "./digest.ts";
 import { StoreError, shown } from "./errors.ts";
+import { isUuid } from "./uuid7.ts";
 import { makePrivate, runFolder, type Layout } from "./layout.ts";
 
 /**
@@ -18,6 +20,15 @@ export interface Claims {
   enter(run: string): void;
   /** Where the alive lock of a run is, for another process to take it in its name. Makes the folder. */
   lockPath(run: string): string;
+  /**
+   * Asked when the lock of a run is held, by whichever process, and before anything is executed: from then on nobody
+   * replaces the database, and nobody collects what the run takes from the cache.
+   *
+   * @returns whether entries may have been dropped since this process began: what it took from the cache before the
+   *   lock was held then has to be looked up once more
+   * @throws StoreError `MLP4002` if the database was put aside meanwhile
+   */
+  entered(): boolean;
   /** Gives back the claims of the run, then its lock if this process holds it. */
   leave(run: string): void;
   /** Whether some process, this one included, holds the lock of the run. */
@@ -53,6 +64,12 @@ export class StoredClaims implements Claims {
     this.#held.set(run, lock);
   }
 
+  entered(): boolean {
+    this.#database.assertInPlace();
+    const stamp = lstatSync(this.#layout.stamp, { throwIfNoEntry: false });
+    return stamp !== undefined && stamp.mtimeMs > performance.timeOrigin - clockToleranceMs;
+  }
+
   leave(run: string): void {
     // Claims that stay behind are void the moment the lock is gone, so a store that cannot be written to is no obstacle.
     try {
@@ -67,6 +84,8 @@ export class StoredClaims implements Claims {
 
   isAlive(run: string): boolean {
     if (this.#held.has(run)) return true;
+    // A claim in a damaged row: whoever that was cannot be asked.
+    if (!isUuid(run)) return false;
     const path = join(runFolder(this.#layout, run), lockName);
     return this.#translating("look at", path, () => AliveLock.isHeld(path));
   }
@@ -122,6 +141,9 @@ export class StoredClaims implements Claims {
     }
   }
 }
+
+/** The file system's clock is not the process's own, and to look twice costs little. */
+const clockToleranceMs = 2_000;
 
 const lockName = "alive.db";
 

@@ -51,7 +51,7 @@ export function copyObject({ from, content, tree, to, objects }: Copy): void {
       if (hashPath(temporary).digest !== content.digest) {
         throw new StoreError("MLP4009", `${shown(from)} is damaged: it has another digest`, {
           path: from,
-          hint: "Remove it and run the pipeline again: what is missing is made anew.",
+          hint: "mlpipe verify --repair drops it, and the next run makes it anew.",
         });
       }
       makeDurable(written);

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { StoreError, shown } from "./errors.ts";
@@ -40,8 +40,14 @@ const migrations: readonly string[] = [
   "CREATE TABLE facts (key TEXT PRIMARY KEY, document TEXT NOT NULL, seal INTEGER NOT NULL)",
 ];
 
+/** The version that databases are brought to. */
+export const schemaVersion = migrations.length;
+
 /** How long to wait for another writer. Transactions of mlpipe take milliseconds, so this is for a machine in distress. */
 const patienceMs = 20_000;
+
+/** Bytes of a write-ahead log that take a few milliseconds to read. */
+const longLog = 2 << 20;
 
 /** Something that has work to do whenever a transaction is written. */
 export interface Participant {
@@ -64,15 +70,31 @@ export interface Participant {
 export class Database {
   readonly #path: string;
   readonly #readonly: boolean;
+  readonly #isLost: () => boolean;
+  readonly #fill: (() => void) | undefined;
   readonly #statements = new Map<string, StatementSync>();
   readonly #participants: Participant[] = [];
   #database: DatabaseSync | undefined;
+  #inode: number | undefined;
   #closed = false;
   #inside = false;
 
-  constructor(path: string, options: { readonly readonly: boolean }) {
+  /**
+   * @param options.isLost whether rows were here once, asked only when there is no database
+   * @param options.fill writes the rows of a new database, inside the transaction that makes it
+   */
+  constructor(
+    path: string,
+    options: {
+      readonly readonly: boolean;
+      readonly isLost?: () => boolean;
+      readonly fill?: () => void;
+    },
+  ) {
     this.#path = path;
     this.#readonly = options.readonly;
+    this.#isLost = options.isLost ?? (() => false);
+    this.#fill = options.fill;
   }
 
   get isOpen(): boolean {
@@ -156,6 +178,15 @@ export class Database {
     if (database !== undefined) this.#attempt(() => database.close());
   }
 
+  /**
+   * For a process that is about to exit: closes only if the write-ahead log has become long. To fold a short one into
+   * the database costs two syncs and a deletion; the next to open it reads it in no time.
+   */
+  leave(): void {
+    const length = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    if (length > longLog) this.close();
+  }
+
   #statement(sql: string): StatementSync {
     let statement = this.#statements.get(sql);
     if (statement === undefined) {
@@ -182,6 +213,7 @@ export class Database {
     try {
       if (versionOf(database) !== migrations.length) this.#migrate(database);
       database.exec("PRAGMA synchronous=FULL");
+      this.#inode = statSync(this.#path, { throwIfNoEntry: false })?.ino;
       return database;
     } catch (error) {
       database.close();
@@ -192,6 +224,7 @@ export class Database {
   #openForReading(): DatabaseSync {
     // A project that never ran has nothing to read, which is an answer and no error.
     if (!existsSync(this.#path)) {
+      if (this.#isLost()) throw this.#lost();
       const empty = new DatabaseSync(":memory:");
       for (const migration of migrations) empty.exec(migration);
       return empty;
@@ -243,13 +276,41 @@ export class Database {
     try {
       // Again, now that nobody else can be making it.
       const version = this.#checkOwner(database);
+      if (version === 0 && this.#fill === undefined && this.#isLost()) throw this.#lost();
       for (const migration of migrations.slice(version)) database.exec(migration);
+      if (version === 0) this.#fillNew(database);
       database.exec(`PRAGMA application_id=${applicationId}; PRAGMA user_version=${migrations.length}`);
       database.exec("COMMIT");
     } catch (error) {
       if (database.isTransaction) database.exec("ROLLBACK");
       throw error;
     }
+  }
+
+  /** The transaction is open already, so whatever is written now becomes part of it. */
+  #fillNew(database: DatabaseSync): void {
+    if (this.#fill === undefined) return;
+    this.#database = database;
+    this.#inside = true;
+    try {
+      this.#fill();
+    } finally {
+      // Opened for everybody else only when the transaction is there.
+      this.#inside = false;
+      this.#database = undefined;
+    }
+  }
+
+  /**
+   * Makes sure that this is still the database of its place: one that was damaged may have been put aside since it was
+   * opened, and what is written there now nobody will see.
+   *
+   * @throws StoreError `MLP4002`
+   */
+  assertInPlace(): void {
+    if (this.#inode === undefined) return;
+    if (statSync(this.#path, { throwIfNoEntry: false })?.ino === this.#inode) return;
+    throw this.#damaged("it was replaced while it was open");
   }
 
   /** Returns the version, having made sure that the database is ours, or an empty one. */
@@ -301,21 +362,30 @@ export class Database {
           cause: error,
         });
       case 11: // SQLITE_CORRUPT
+      case 19: // SQLITE_CONSTRAINT: ids are made once and entries replace each other, so an index does not fit its table
       case 26: // SQLITE_NOTADB
         return this.#damaged(error.message, error);
       default:
         // The version says that the table is there, so somebody took it away.
-        return /^no such (table|column)/.test(error.message) ? this.#damaged(error.message, error) : error;
+        // Or that it is not there yet.
+        return /^no such (table|column)|already exists$/.test(error.message)
+          ? this.#damaged(error.message, error)
+          : error;
     }
   }
 
   #damaged(reason: string, cause?: unknown): StoreError {
     return new StoreError("MLP4002", `${shown(this.#path)} is damaged: ${reason}`, {
       path: this.#path,
-      hint:
-        "Move it away together with the files of the same name that end in -wal and -shm. " +
-        "The next run starts with an empty one; outputs that are kept stay where they are.",
+      hint: rebuildHint,
       cause,
+    });
+  }
+
+  #lost(): StoreError {
+    return new StoreError("MLP4015", `${shown(this.#path)} is gone, and there are records of runs`, {
+      path: this.#path,
+      hint: rebuildHint,
     });
   }
 
@@ -327,6 +397,9 @@ export class Database {
     );
   }
 }
+
+const rebuildHint =
+  "mlpipe verify --repair rebuilds it from the records of the runs; so does the next mlpipe run.";
 
 function versionOf(database: DatabaseSync): number {
   return Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
@@ -342,11 +415,28 @@ export function primaryCode(error: unknown): number | undefined {
 /** A text column that the schema says is never null. */
 export function text(row: Row, column: string): string {
   const value = row[column];
-  if (typeof value !== "string") throw new Error(`${column} is not text`);
+  if (typeof value !== "string") throw unreadable(column);
   return value;
 }
 
 /** A text column that may be null. */
 export function textOrNull(row: Row, column: string): string | null {
   return row[column] === null ? null : text(row, column);
+}
+
+/** A column that holds a JSON document. */
+export function json(row: Row, column: string): unknown {
+  try {
+    return JSON.parse(text(row, column));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw unreadable(column);
+  }
+}
+
+/** SQLite does not notice a bit that flips inside of a value. */
+export function unreadable(column: string): StoreError {
+  return new StoreError("MLP4002", `the state database is damaged: a value of ${column} cannot be read`, {
+    hint: rebuildHint,
+  });
 }

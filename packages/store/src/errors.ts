@@ -11,8 +11,8 @@ export const storeErrors = {
     title: "The state database is damaged",
     explain:
       "`state.db` of the store cannot be read as the database it should be. Outputs are kept as files beside it and " +
-      "are verified by digest before they are used, so nothing wrong is handed out. Move `state.db` (with `state.db-wal` " +
-      "and `state.db-shm`) away: the next run starts with an empty one and runs the steps again.",
+      "are verified by digest before they are used, so nothing wrong is handed out. The next `mlpipe run`, or " +
+      "`mlpipe verify --repair`, puts it aside as `state.db.damaged-…` and rebuilds it from the records of the runs.",
   },
   MLP4003: {
     title: "A store made by a newer mlpipe",
@@ -52,8 +52,8 @@ export const storeErrors = {
   MLP4009: {
     title: "An object that is missing or damaged",
     explain:
-      "What the store keeps under a digest is gone, or no longer has that digest. Remove the file that is named: " +
-      "what is missing is made again by the next run. A run and `mlpipe get` remove by themselves what they find damaged.",
+      "What the store keeps under a digest is gone, or no longer has that digest. `mlpipe verify --repair` drops what " +
+      "is damaged, and so do a run and `mlpipe get` when they come across it: the next run makes it again.",
   },
   MLP4010: {
     title: "An output that is not what was hashed",
@@ -81,6 +81,24 @@ export const storeErrors = {
     title: "A place that cannot be written to",
     explain:
       "Copies of objects are never written into the object folder of a store: choose another destination.",
+  },
+  MLP4015: {
+    title: "The state database is gone",
+    explain:
+      "There are records of runs, and no `state.db` that they belong to: it was deleted, or moved. The next " +
+      "`mlpipe run`, or `mlpipe verify --repair`, rebuilds it from them.",
+  },
+  MLP4016: {
+    title: "The store is being tended",
+    explain:
+      "`mlpipe gc`, `mlpipe verify --repair` and the rebuilding of a damaged database have the store for themselves, " +
+      "one at a time; and a database is not replaced under a run that is using it. Wait for it to end.",
+  },
+  MLP4017: {
+    title: "Results were collected while the run was being planned",
+    explain:
+      "`mlpipe gc` removed results that this run was going to use, before it had begun. A run then plans again by " +
+      "itself; this is seen only if gc does it over and over. Run again.",
   },
 } as const;
 

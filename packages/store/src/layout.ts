@@ -1,5 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { chmodSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { StoreError, errnoOf, withPath } from "./errors.ts";
 import { isUuid } from "./uuid7.ts";
@@ -13,6 +22,8 @@ export interface Layout {
   readonly checkpoints: string;
   readonly database: string;
   readonly ignore: string;
+  /** Its mtime says when gc last dropped cache entries. */
+  readonly stamp: string;
 }
 
 export function layoutOf(root: string): Layout {
@@ -24,6 +35,7 @@ export function layoutOf(root: string): Layout {
     checkpoints: join(root, "checkpoints"),
     database: join(root, "state.db"),
     ignore: join(root, ".gitignore"),
+    stamp: join(root, "gc.stamp"),
   };
 }
 
@@ -61,6 +73,24 @@ export function makePrivate(folder: string): boolean {
 export function runFolder(layout: Layout, run: string): string {
   if (isUuid(run)) return join(layout.runs, run);
   throw new StoreError("MLP4011", `expected the id of a run, got ${JSON.stringify(run)}`, { exit: 2 });
+}
+
+/** Where the records of a run lie. */
+export function recordsPath(layout: Layout, run: string): string {
+  return join(runFolder(layout, run), "records.jsonl");
+}
+
+/** The runs that have a folder, oldest first. */
+export function runsOnDisk(layout: Layout): readonly string[] {
+  if (!existsSync(layout.runs)) return [];
+  return withPath("list", layout.runs, () => readdirSync(layout.runs).filter(isUuid).toSorted());
+}
+
+/** Whether any run has written records here. */
+export function hasRecords(layout: Layout): boolean {
+  return runsOnDisk(layout).some(
+    (run) => (lstatSync(recordsPath(layout, run), { throwIfNoEntry: false })?.size ?? 0) > 0,
+  );
 }
 
 /** A new path for something unfinished, on the file system of the store. */

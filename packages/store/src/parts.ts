@@ -15,6 +15,7 @@ export interface Parts {
 export class StoredParts implements Parts, Participant {
   readonly #database: Database;
   readonly #held = new Map<Digest, string>();
+  #fresh: string[] = [];
 
   constructor(database: Database) {
     this.#database = database;
@@ -39,6 +40,17 @@ export class StoredParts implements Parts, Participant {
     return digest;
   }
 
+  /**
+   * Documents that were new when they were written, each given out once: whoever appends to the records of a run
+   * writes them there, so that a lost database takes none of them along.
+   */
+  takeFresh(): readonly string[] {
+    if (this.#fresh.length === 0) return none;
+    const fresh = this.#fresh;
+    this.#fresh = [];
+    return fresh;
+  }
+
   flush(): void {
     if (this.#held.size > 0) this.#database.transaction(() => {});
   }
@@ -51,13 +63,20 @@ export class StoredParts implements Parts, Participant {
     this.#held.clear();
   }
 
+  afterRollback(): void {
+    this.#fresh = [];
+  }
+
   #write(digest: Digest, document: string): void {
     // A row that is there already is left alone, unless it was damaged.
-    this.#database.run(
+    const changes = this.#database.run(
       "INSERT INTO parts (digest, document) VALUES (?, ?) " +
         "ON CONFLICT (digest) DO UPDATE SET document = excluded.document WHERE document <> excluded.document",
       digest,
       document,
     );
+    if (changes > 0) this.#fresh.push(document);
   }
 }
+
+const none: readonly string[] = [];

@@ -46,15 +46,33 @@ function* publishing(
   objects: StoredObjects,
   database: Database,
 ): Generator<readonly string[], void, void> {
+  const made = batch.flatMap((publication) => publication.objects);
+  const twins = yield* keeping(made, layout, objects);
+  database.transaction(() => {
+    // What was there a moment ago may have been collected since. From here on it cannot be: that takes this lock.
+    const gone = twins.filter(({ content }) => !objects.has(content));
+    for (const paths of keeping(gone, layout, objects)) makeDurable(paths);
+    for (const publication of batch) publication.rows();
+  });
+  for (const { path } of twins) discard(layout, path);
+}
+
+/** Steps 1 to 4. Returns those that are objects already; they stay where they are. */
+function* keeping(
+  made: Publication["objects"],
+  layout: Layout,
+  objects: StoredObjects,
+): Generator<readonly string[], Publication["objects"], void> {
   const moves: Move[] = [];
   const unsynced: string[] = [];
+  const twins: { readonly path: string; readonly content: Content }[] = [];
   const folders = new Set<string>();
-  for (const { path, content } of batch.flatMap((publication) => publication.objects)) {
+  for (const { path, content } of made) {
     const to = objects.pathOf(content);
     if (objects.has(content)) {
       // Somebody may have renamed it a moment ago and not have come to the sync of its folder yet.
       folders.add(dirname(to));
-      discard(layout, path);
+      twins.push({ path, content });
       continue;
     }
     withPath("keep", path, () => {
@@ -71,9 +89,7 @@ function* publishing(
     for (const folder of placeOrDrop(from, to, layout, objects)) folders.add(folder);
   }
   if (folders.size > 0) yield [...folders];
-  database.transaction(() => {
-    for (const publication of batch) publication.rows();
-  });
+  return twins;
 }
 
 /** Renames to the final place. What is there already stays, and ours goes: equal digests are equal contents. */

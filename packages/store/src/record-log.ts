@@ -107,6 +107,29 @@ export function readRecords(path: string, head: string | null): readonly unknown
   return records;
 }
 
+/** As much of a run's records as holds together. */
+export interface Chain {
+  readonly records: readonly Readonly<Record<string, unknown>>[];
+  /** So many of them, from the first on, are confirmed by the digest in the line after them. */
+  readonly vouched: number;
+  /** The digest of the last one. */
+  readonly head: Digest | null;
+}
+
+/** The records up to the first line that does not continue the one before. Never throws for what the file says. */
+export function readChain(path: string): Chain {
+  const lines = existsSync(path) ? readLines(path) : [];
+  const records: Record<string, unknown>[] = [];
+  let head: Digest | null = null;
+  for (const line of lines) {
+    const record = parseLine(line);
+    if (record?.["prev"] !== head) break;
+    records.push(record);
+    head = digestOf(line);
+  }
+  return { records, vouched: Math.max(0, records.length - 1), head };
+}
+
 /** Whole lines; what follows the last line feed was never finished. */
 function readLines(path: string): readonly string[] {
   const content = withPath("read", path, () => readFileSync(path, "utf8"));

@@ -1,9 +1,10 @@
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { canonicalJson } from "./canonical.ts";
-import { text, textOrNull, type Database, type Participant, type Row } from "./database.ts";
+import { json, text, textOrNull, type Database, type Participant, type Row } from "./database.ts";
 import { asDigest, type Digest } from "./digest.ts";
 import { StoreError } from "./errors.ts";
-import { makePrivate, runFolder, type Layout } from "./layout.ts";
+import { makePrivate, recordsPath, runFolder, type Layout } from "./layout.ts";
 import { RecordLog, readRecords } from "./record-log.ts";
 
 /** One invocation of a pipeline. */
@@ -63,8 +64,13 @@ export interface RunIndex {
   stepRuns(run: string): readonly StepRunRow[];
   stepRun(id: string): StepRunRow | undefined;
   latestStepRun(pipeline: string, step: string, status?: string): StepRunRow | undefined;
+  /** What is needed to find an execution of a run that succeeded, without its document. In the order they were made. */
+  succeeded(run: string): readonly Pick<StepRunRow, "id" | "step" | "kind" | "preimage">[];
+  /** How long steps took when they last succeeded, in ms; those that never did are left out. One query. */
+  durations(pipeline: string, steps: readonly string[]): ReadonlyMap<string, number>;
   /**
-   * Appends to `runs/<id>/records.jsonl` and returns the digest of the line. Durable at the end of the run or of the
+   * Appends to `runs/<id>/records.jsonl` and returns the digest of the line. Parts that are new since the last record
+   * are put before it, in a line of their own. Durable at the end of the run or of the
    * transaction that is open; a transaction that is rolled back takes its lines with it.
    */
   appendRecord(run: string, record: unknown): Digest;
@@ -76,6 +82,8 @@ export interface RunIndex {
   records(run: string): readonly unknown[];
   /** Where the log of a job slot goes. Makes the folder, not the file. */
   logPath(run: string, slot: string): string;
+  /** The logs that a run has so far, absolute and sorted. Makes nothing. */
+  logFiles(run: string): readonly string[];
 }
 
 const runColumns = "id, pipeline, status, started_at, ended_at, head, document";
@@ -88,6 +96,7 @@ export class StoredRuns implements RunIndex, Participant {
   readonly #database: Database;
   readonly #layout: Layout;
   readonly #isAlive: (run: string) => boolean;
+  readonly #freshParts: () => readonly string[];
   readonly #logs = new Map<string, RecordLog>();
   /** The head that the database holds of each open log. */
   readonly #heads = new Map<RecordLog, Digest | null>();
@@ -98,7 +107,13 @@ export class StoredRuns implements RunIndex, Participant {
   #encoded: { readonly document: unknown; readonly json: string } | undefined;
   #marks = new Map<RecordLog, ReturnType<RecordLog["mark"]>>();
 
-  constructor(database: Database, layout: Layout, isAlive: (run: string) => boolean) {
+  constructor(
+    database: Database,
+    layout: Layout,
+    isAlive: (run: string) => boolean,
+    freshParts: () => readonly string[],
+  ) {
+    this.#freshParts = freshParts;
     this.#database = database;
     this.#layout = layout;
     this.#isAlive = isAlive;
@@ -218,19 +233,67 @@ export class StoredRuns implements RunIndex, Participant {
     return row === undefined ? undefined : stepRunOf(row);
   }
 
+  succeeded(run: string): readonly Pick<StepRunRow, "id" | "step" | "kind" | "preimage">[] {
+    return this.#database
+      .all("SELECT id, step, kind, preimage FROM step_runs WHERE run = ? AND status = 'ran' ORDER BY id", run)
+      .map((row) => {
+        const preimage = textOrNull(row, "preimage");
+        return {
+          id: text(row, "id"),
+          step: text(row, "step"),
+          kind: text(row, "kind"),
+          preimage: preimage === null ? null : asDigest(preimage),
+        };
+      });
+  }
+
+  durations(pipeline: string, steps: readonly string[]): ReadonlyMap<string, number> {
+    // The last success of each by the index: what lies before it in the history is never looked at.
+    const rows = this.#database.all(
+      `SELECT last.step, last.started_at, last.ended_at FROM json_each(?) AS asked JOIN step_runs AS last ON last.id = (
+         SELECT made.id FROM step_runs AS made WHERE made.pipeline = ? AND made.step = asked.value AND made.status = 'ran'
+         ORDER BY made.id DESC LIMIT 1
+       )`,
+      JSON.stringify(steps),
+      pipeline,
+    );
+    return new Map(
+      rows.map((row) => [
+        text(row, "step"),
+        Date.parse(text(row, "ended_at")) - Date.parse(text(row, "started_at")),
+      ]),
+    );
+  }
+
   appendRecord(run: string, record: unknown): Digest {
-    return this.#log(run).append(record, (value) => this.#encode(value));
+    const log = this.#log(run);
+    const documents = this.#freshParts();
+    if (documents.length > 0) {
+      log.append({ type: "parts", documents }, (value) =>
+        value === documents ? `[${documents.join(",")}]` : canonicalJson(value),
+      );
+    }
+    return log.append(record, (value) => this.#encode(value));
   }
 
   records(run: string): readonly unknown[] {
     const row = this.#database.get("SELECT head FROM runs WHERE id = ?", run);
     const head = row === undefined ? null : textOrNull(row, "head");
-    return readRecords(this.#recordsPath(run), head);
+    return readRecords(recordsPath(this.#layout, run), head);
   }
 
   logPath(run: string, slot: string): string {
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(slot)) throw new Error(`not a name of a job slot: ${slot}`);
     return join(this.#folder(run), `${slot}.log`);
+  }
+
+  logFiles(run: string): readonly string[] {
+    const folder = runFolder(this.#layout, run);
+    if (!existsSync(folder)) return [];
+    return readdirSync(folder)
+      .filter((name) => name.endsWith(".log"))
+      .toSorted()
+      .map((name) => join(folder, name));
   }
 
   /** Writes what is not durable yet: lines of runs that did not end. */
@@ -289,15 +352,11 @@ export class StoredRuns implements RunIndex, Participant {
     let log = this.#logs.get(run);
     if (log === undefined) {
       this.#folder(run);
-      log = new RecordLog(this.#recordsPath(run));
+      log = new RecordLog(recordsPath(this.#layout, run));
       this.#logs.set(run, log);
     }
     if (this.#database.insideTransaction && !this.#marks.has(log)) this.#marks.set(log, log.mark());
     return log;
-  }
-
-  #recordsPath(run: string): string {
-    return join(runFolder(this.#layout, run), "records.jsonl");
   }
 
   #folder(run: string): string {
@@ -320,7 +379,7 @@ export class StoredRuns implements RunIndex, Participant {
       startedAt: text(row, "started_at"),
       endedAt,
       head: head === null ? null : asDigest(head),
-      document: JSON.parse(text(row, "document")),
+      document: json(row, "document"),
     };
   }
 }
@@ -339,6 +398,6 @@ function stepRunOf(row: Row): StepRunRow {
     startedAt: text(row, "started_at"),
     endedAt: text(row, "ended_at"),
     preimage: preimage === null ? null : asDigest(preimage),
-    document: JSON.parse(text(row, "document")),
+    document: json(row, "document"),
   };
 }

@@ -1,6 +1,6 @@
 import { statSync, utimesSync } from "node:fs";
 import { dirname, sep } from "node:path";
-import { text, type Database, type Row } from "./database.ts";
+import { text, unreadable, type Database, type Row } from "./database.ts";
 import { asDigest, type Content, type Digest } from "./digest.ts";
 import { stampFields } from "./hash-job.ts";
 import type { Layout } from "./layout.ts";
@@ -297,5 +297,5 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 function bytesOf(value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
   if (value instanceof BigInt64Array) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  throw new Error("a column of the index is not a blob");
+  throw unreadable("the stat index");
 }

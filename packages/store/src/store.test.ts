@@ -186,7 +186,7 @@ describe("a state database", () => {
       code: "MLP4002",
       exit: 4,
       path: state(store),
-      hint: expect.stringContaining("Move it away"),
+      hint: expect.stringContaining("verify --repair"),
     });
     expect(readFileSync(state(store), "utf8")).toContain("not a database");
   });

@@ -4,7 +4,7 @@ import { StoredCheckpoints, type Checkpoints } from "./checkpoints.ts";
 import { StoredClaims, type Claims } from "./claims.ts";
 import { Database } from "./database.ts";
 import { StoredFacts, type Facts } from "./facts.ts";
-import { layoutOf, makeLayout, type Layout } from "./layout.ts";
+import { hasRecords, layoutOf, makeLayout, type Layout } from "./layout.ts";
 import { StoredObjects, type Objects } from "./objects.ts";
 import { StoredParts, type Parts } from "./parts.ts";
 import { publishBatch, publishBatchSoon, type Publication } from "./publish.ts";
@@ -37,6 +37,8 @@ export interface Store extends Disposable {
   publishSoon(batch: readonly Publication[]): Promise<void>;
   /** Writes what is held back, leaves all runs and closes the database. Closing twice is fine. */
   close(): void;
+  /** The same for a process that exits now: what the system closes anyway is left to it. */
+  leave(): void;
 }
 
 /** How to open a store. */
@@ -54,7 +56,7 @@ export interface StoreOptions {
  *
  * @param root absolute path of the store, usually `<project>/.mlpipe`
  * @throws StoreError `MLP4005` if the folders cannot be made; the database's errors (`MLP4002` damaged, `MLP4003` newer
- *   than this mlpipe, `MLP4004` locked) come with the first use of it
+ *   than this mlpipe, `MLP4004` locked, `MLP4015` gone) come with the first use of it
  */
 export function openStore(root: string, options: StoreOptions = {}): Store {
   const layout = layoutOf(resolve(root));
@@ -80,7 +82,7 @@ class LocalStore implements Store {
 
   constructor(layout: Layout, readonly: boolean) {
     this.#layout = layout;
-    this.#database = new Database(layout.database, { readonly });
+    this.#database = new Database(layout.database, { readonly, isLost: () => hasRecords(layout) });
     this.root = layout.root;
     this.objects = new StoredObjects(layout);
     this.index = new StoredStatIndex(this.#database, layout);
@@ -89,8 +91,13 @@ class LocalStore implements Store {
     this.parts = new StoredParts(this.#database);
     this.facts = new StoredFacts(this.#database);
     this.claims = new StoredClaims(this.#database, layout);
-    this.runs = new StoredRuns(this.#database, layout, (run) => this.claims.isAlive(run));
-    this.receipts = new StoredReceipts(this.#database);
+    this.runs = new StoredRuns(
+      this.#database,
+      layout,
+      (run) => this.claims.isAlive(run),
+      () => this.parts.takeFresh(),
+    );
+    this.receipts = new StoredReceipts(this.#database, layout);
     this.checkpoints = new StoredCheckpoints(layout);
   }
 
@@ -103,6 +110,18 @@ class LocalStore implements Store {
   }
 
   close(): void {
+    this.#end(() => {
+      this.#database.close();
+    });
+  }
+
+  leave(): void {
+    this.#end(() => {
+      this.#database.leave();
+    });
+  }
+
+  #end(close: () => void): void {
     if (this.#closed) return;
     this.#closed = true;
     try {
@@ -113,7 +132,7 @@ class LocalStore implements Store {
     } finally {
       this.runs.close();
       this.claims.close();
-      this.#database.close();
+      close();
     }
   }
 

@@ -92,7 +92,7 @@ export function parseManifest(manifest: string, path: string): Tree {
   }
   throw new StoreError("MLP4009", `${shown(path)} is not the manifest of a folder`, {
     path,
-    hint: "Remove it and run the pipeline again: what is missing is made anew.",
+    hint: "mlpipe verify --repair drops it, and the next run makes it anew.",
   });
 }
 

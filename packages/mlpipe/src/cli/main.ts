@@ -17,30 +17,64 @@ export async function main(argv: readonly string[]): Promise<void> {
   tolerateClosedOutput();
   quietWarnings();
   const exit = await exitOf(argv);
-  process.exitCode ??= exit;
+  await Promise.all([written(process.stdout), written(process.stderr)]);
+  // What Node would still tidy up goes with the process.
+  process.exit(process.exitCode ?? exit);
+}
+
+/** Resolves when everything has been taken by whoever reads it, or nobody reads any more. */
+function written(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.writableLength === 0 || stream.destroyed) resolve();
+    else stream.write("", () => resolve());
+  });
 }
 
 async function exitOf(argv: readonly string[]): Promise<number> {
+  const first = await attempt(argv);
+  if (!("error" in first)) return first.exit;
+  if (isCoded(first.error) && anew.has(first.error.code) && healing.has(first.command ?? "")) {
+    const { beginAnew } = await import("./begin-anew.ts");
+    const second = await beginAnew(() => attempt(argv), first.error.code);
+    return "error" in second ? reported(second.error, argv.includes("--json")) : second.exit;
+  }
+  return reported(first.error, argv.includes("--json"));
+}
+
+/** Commands that rebuild a damaged database and begin anew; those that only look at records change nothing. */
+const healing = new Set(["run", "plan", "why", "status", "check"]);
+
+/** A database that is damaged or gone; results that were collected under a run's hands. */
+const anew = new Set(["MLP4002", "MLP4015", "MLP4017"]);
+
+/** What became of a command line: an exit code, or what was thrown. */
+export type Attempted = { readonly exit: number } | { readonly error: unknown; readonly command?: string };
+
+async function attempt(argv: readonly string[]): Promise<Attempted> {
   let exit = 0;
+  let command: string | undefined;
   const program = createProgram((code) => {
     exit = code;
   });
   // Commands inherit these only if they are told before they are made, so each is told.
-  for (const command of [program, ...program.commands]) {
-    command.exitOverride().configureOutput({ writeErr: () => {} });
+  for (const each of [program, ...program.commands]) {
+    each.exitOverride().configureOutput({ writeErr: () => {} });
   }
   program.on("option:cwd", (folder: string) => {
     enter(folder);
   });
+  program.hook("preAction", (_, action) => {
+    command = action.name();
+  });
   try {
     if (argv.length === 0) {
       print(program.helpInformation().trimEnd());
-      return 0;
+      return { exit: 0 };
     }
     await program.parseAsync(argv, { from: "user" });
-    return exit;
+    return { exit };
   } catch (error) {
-    return reported(asCoded(error), argv.includes("--json"));
+    return { error: asCoded(error), ...(command !== undefined && { command }) };
   }
 }
 

@@ -3,8 +3,10 @@
  * imported when it is called, so that `--help` loads none of it.
  */
 import { type Argument, Command, Option } from "commander";
+import type { GcOptions } from "./commands/gc.ts";
 import type { GraphOptions } from "./commands/graph.ts";
 import type { InitOptions } from "./commands/init.ts";
+import type { LogsOptions } from "./commands/logs.ts";
 import type { PipelineOptions } from "./commands/session.ts";
 import type { RunOptions } from "./commands/run.ts";
 import type { WhyOptions } from "./commands/why.ts";
@@ -44,7 +46,12 @@ export function createProgram(finish: (exit: number) => void): Command {
     .option("--from <STEP...>", "run these steps and everything after them")
     .option("--force [STEP...]", "run these steps, or all, whatever is kept")
     .option("--check [STEP...]", "run cached steps again beside the cache and compare; 20% takes a sample")
-    .option("-j, --jobs <N>", "how many steps run at once (default: one a core)")
+    .option("-j, --jobs <N>", "how many steps run at once: the size of the pool cpu (default: one a core)")
+    .option(
+      "--pool <NAME=AMOUNT>",
+      "how much there is of a pool: memory=16GB, gpu=2, license=1; may be repeated",
+      gather,
+    )
     .option("--keep-going", "after a failure, go on with what does not depend on it")
     .option("--dry-run", "print the plan and run nothing")
     .addOption(new Option("--ndjson", "print every event as a line of JSON").conflicts("json"))
@@ -90,11 +97,16 @@ export function createProgram(finish: (exit: number) => void): Command {
   command("show <RUN>", "everything about a run").action(async (run: string, options: { json?: true }) => {
     finish((await import("./commands/show.ts")).show(run, options));
   });
-  command("logs <RUN> [STEP]", "what the steps of a run said").action(
-    async (run: string, step: string | undefined, options: { json?: true }) => {
-      finish((await import("./commands/logs.ts")).logs(run, step, options));
-    },
-  );
+  command("logs [RUN] [STEP]", "what the steps of a run said")
+    .option("-f, --follow", "go on while the run does")
+    .addOption(
+      new Option("--stream <STREAM>", "what was said on one stream alone").choices(["stdout", "stderr"]),
+    )
+    .option("--attempt <N>", "of one attempt alone, 1 for the first")
+    .option("--raw", "byte by byte, also to a terminal, and without headings")
+    .action(async (run: string | undefined, step: string | undefined, options: LogsOptions) => {
+      finish(await (await import("./commands/logs.ts")).logs(run, step, options));
+    });
   command("get <STEP.PORT>", "take an output out of the store")
     .requiredOption("-o, --output <PATH>", "where to put it; - prints it")
     .option("-r, --run <RUN>", "of this run, not of the last that has it")
@@ -104,6 +116,19 @@ export function createProgram(finish: (exit: number) => void): Command {
         finish((await import("./commands/get.ts")).get(port, options));
       },
     );
+  command("gc", "remove what no kept run reaches; without options only what is left over")
+    .option("--dry-run", "say what would go, and change nothing")
+    .option("--keep-last <N>", "keep of each pipeline the last N runs that succeeded, and everything since")
+    .option("--older-than <AGE>", "let runs go that ended longer ago: 12h, 30d, 8w")
+    .option("--max-size <SIZE>", "let the oldest runs go until the objects of the others fit: 500MB, 10GB")
+    .action(async (options: GcOptions) => {
+      finish((await import("./commands/gc.ts")).gc(options));
+    });
+  command("verify", "check everything that is kept, byte by byte")
+    .option("--repair", "drop what is damaged, rebuild what can be rebuilt, remove what killed runs left")
+    .action(async (options: { repair?: true; json?: true }) => {
+      finish(await (await import("./commands/verify.ts")).verify(options));
+    });
   command("init [FOLDER]", "make a new project that runs at once")
     .option("--python", "with steps in Python")
     .action(async (folder: string | undefined, options: InitOptions) => {
@@ -125,6 +150,7 @@ const argumentTexts: Readonly<Record<string, string>> = {
   "<STEP>": "the id of a step",
   "[STEP]": "one step alone",
   "<RUN>": "the id of a run, its beginning, or last",
+  "[RUN]": "the id of a run, its beginning, or last; default: last",
   "<STEP.PORT>": "an output: the id of a step, a dot, a port",
   "[FOLDER]": "where; default: here",
   "[TOPIC]": "a command or a code",

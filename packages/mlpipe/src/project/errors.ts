@@ -37,12 +37,19 @@ export const projectErrors = {
   },
   MLP6008: {
     title: "A configuration that does not hold",
-    explain: "`mlpipe.config.ts` has a default export with the known settings: `pipeline`.",
+    explain:
+      "`mlpipe.config.ts` has a default export with the known settings: `pipeline`, and `pools` with the size of each.",
   },
   MLP6009: {
     title: "A pipeline() that threw",
     explain:
       "The function given to `pipeline(…)` threw while it was called to find out what the pipeline is. It runs before " +
       "any step, with the params alone: what needs data belongs into a step.",
+  },
+  MLP6011: {
+    title: "A place that can be no store",
+    explain:
+      "`MLPIPE_STORE`, or `mlpipe.store` in package.json, says where a project keeps its things. It names a folder that " +
+      "is new, empty, or a store already; several clones and work trees may name the same one.",
   },
 } as const;

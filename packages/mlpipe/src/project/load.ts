@@ -7,8 +7,8 @@ import {
   type Pipeline,
   type StepDefinition,
 } from "@mlpipe/dsl";
+import { importModule } from "./import-module.ts";
 import { type GivenParams, readParams } from "./params.ts";
-import { importModule } from "./pipelines.ts";
 import { type Project, projectPath } from "./project.ts";
 
 /** A pipeline as data, and what of it cannot be data. */

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, isAbsolute, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { MlpipeError } from "@mlpipe/dsl";
+import { readConfig } from "./config.ts";
 import { nearest } from "./nearest.ts";
 import { type Project, projectPath } from "./project.ts";
 
@@ -9,7 +9,7 @@ const ending = /\.pipeline\.(?:m?[jt]s)$/;
 const skipped = new Set(["node_modules", ".git", ".mlpipe", "dist", "artifacts", ".venv", "__pycache__"]);
 
 /** Every pipeline file below the root, absolute and sorted. Nothing is executed. */
-export function findPipelines(root: string): readonly string[] {
+export function findPipelines({ root, storeRoot }: Project): readonly string[] {
   const found: string[] = [];
   const folders = [root];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
@@ -17,7 +17,7 @@ export function findPipelines(root: string): readonly string[] {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) {
         // A folder with a package.json of its own is another project, as findProject sees it.
-        const other = skipped.has(entry.name) || existsSync(join(path, "package.json"));
+        const other = skipped.has(entry.name) || path === storeRoot || existsSync(join(path, "package.json"));
         if (!other) folders.push(path);
       } else if (ending.test(entry.name)) {
         found.push(path);
@@ -39,13 +39,13 @@ export function pipelineFileName(file: string): string {
  * @throws MlpipeError MLP6001, MLP6002, MLP6003, MLP6008
  */
 export async function selectPipeline(project: Project, cwd: string, named?: string): Promise<string> {
-  const wanted = named ?? (await configuredPipeline(project));
+  const wanted = named ?? (await readConfig(project)).pipeline;
   if (wanted !== undefined) {
     const base = named === undefined ? project.root : cwd;
     const path = isAbsolute(wanted) ? wanted : resolve(base, wanted);
     if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) return path;
   }
-  const files = findPipelines(project.root);
+  const files = findPipelines(project);
   if (wanted !== undefined) {
     const matches = files.filter((file) => pipelineFileName(file) === wanted);
     if (matches.length === 1 && matches[0] !== undefined) return matches[0];
@@ -84,38 +84,4 @@ export async function selectPipeline(project: Project, cwd: string, named?: stri
 
 function list(project: Project, files: readonly string[]): string {
   return files.map((file) => projectPath(project.root, file)).join(", ");
-}
-
-async function configuredPipeline(project: Project): Promise<string | undefined> {
-  const file = join(project.root, "mlpipe.config.ts");
-  if (!existsSync(file)) return undefined;
-  const { default: config } = await importModule(file, "MLP6008");
-  const fail = (message: string): never => {
-    throw new MlpipeError("MLP6008", message, {
-      at: { file, line: 1, column: 1 },
-      hint: 'Write: export default { pipeline: "weather" };',
-    });
-  };
-  if (typeof config !== "object" || config === null) return fail("mlpipe.config.ts has no default export.");
-  for (const setting of Object.keys(config)) {
-    if (setting !== "pipeline") fail(`mlpipe.config.ts has the unknown setting ${setting}.`);
-  }
-  const pipeline: unknown = Reflect.get(config, "pipeline");
-  if (pipeline === undefined || typeof pipeline === "string") return pipeline;
-  return fail("In mlpipe.config.ts, pipeline is not a name or path.");
-}
-
-/** Imports a module of the user's. @throws MlpipeError with the given code, pointing at the user's line */
-export async function importModule(
-  file: string,
-  code: "MLP6004" | "MLP6008",
-): Promise<Record<string, unknown>> {
-  try {
-    // A module namespace is an object of whatever the module exports.
-    return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
-  } catch (error) {
-    if (error instanceof MlpipeError) throw error;
-    const { importFailure } = await import("./import-failure.ts");
-    throw importFailure(file, code, error);
-  }
 }

@@ -80,7 +80,12 @@ export class LiveState {
     const head = `${style("strong", this.#pipeline)}  ${done} of ${count(steps.length, "step")}  ${style("quiet", clock(now - this.#started))}`;
     const room = Math.max(1, rows - 2);
     const shown = steps.length <= room ? steps : mostTelling(steps, room - 1);
-    const width = Math.min(28, Math.max(...shown.map(({ id }) => textWidth(id)), 0));
+    // On a narrow terminal half of it is for what a step is doing.
+    const width = Math.min(
+      28,
+      Math.max(6, columns >> 1),
+      Math.max(...shown.map(({ id }) => textWidth(id)), 0),
+    );
     const lines = shown.map((step) => line(step, width, now, style));
     const left = steps.length - shown.length;
     if (left > 0) lines.push(style("quiet", `  … ${count(left, "more step")}`));

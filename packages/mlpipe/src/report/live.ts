@@ -1,7 +1,9 @@
 /** The live view on a terminal: the picture is drawn again where it stands, and only when it has changed. */
+import { stripVTControlCharacters } from "node:util";
 import type { ExecutorEvent } from "@mlpipe/executor";
 import { createLogUpdate } from "log-update";
 import type { Style } from "../cli/style.ts";
+import { textWidth } from "../cli/text-width.ts";
 import { LiveState } from "./live-frame.ts";
 import type { Reporter } from "./reporter.ts";
 
@@ -24,6 +26,7 @@ export class LiveReporter implements Reporter {
       this.#draw();
     }, frameMs);
     this.#timer.unref();
+    stream.on("resize", this.#resized);
   }
 
   event(event: ExecutorEvent): void {
@@ -37,6 +40,7 @@ export class LiveReporter implements Reporter {
 
   close(): void {
     clearInterval(this.#timer);
+    this.#stream.off("resize", this.#resized);
     this.#log.clear();
     this.#log.done();
   }
@@ -48,4 +52,17 @@ export class LiveReporter implements Reporter {
     this.#drawn = frame;
     this.#log(frame);
   }
+
+  /** A terminal that became narrower has broken the lines that do not fit any more: there are more of them to take back. */
+  readonly #resized = (): void => {
+    if (this.#drawn === "") return;
+    const { columns } = this.#stream;
+    let rows = 0;
+    for (const line of this.#drawn.split("\n"))
+      rows += Math.max(1, Math.ceil(textWidth(stripVTControlCharacters(line)) / Math.max(1, columns)));
+    this.#stream.write(`\u001b[${rows}A\r\u001b[J`);
+    this.#log.done();
+    this.#drawn = "";
+    this.#draw();
+  };
 }

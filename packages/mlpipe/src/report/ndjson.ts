@@ -1,17 +1,20 @@
 /** Every event as a line of JSON. */
 import type { ExecutorEvent } from "@mlpipe/executor";
+import { LineBatch } from "./line-batch.ts";
 import type { Reporter } from "./reporter.ts";
 
 export class NdjsonReporter implements Reporter {
-  readonly #print: (line: string) => void;
+  readonly #lines: LineBatch;
 
-  constructor(print: (line: string) => void) {
-    this.#print = print;
+  constructor(write: (text: string) => void) {
+    this.#lines = new LineBatch(write);
   }
 
   event(event: ExecutorEvent): void {
-    this.#print(JSON.stringify(event));
+    this.#lines.add(JSON.stringify(event));
   }
 
-  close(): void {}
+  close(): void {
+    this.#lines.flush();
+  }
 }

@@ -3,6 +3,7 @@ import type { ExecutorEvent, StepOutcome } from "@mlpipe/executor";
 import { summaryOf } from "../cli/commands/plan.ts";
 import { count, duration } from "../cli/format.ts";
 import type { Style } from "../cli/style.ts";
+import { LineBatch } from "./line-batch.ts";
 import type { Reporter } from "./reporter.ts";
 import { symbols } from "./symbols.ts";
 
@@ -10,14 +11,14 @@ import { symbols } from "./symbols.ts";
 const listedHits = 50;
 
 export class PlainReporter implements Reporter {
-  readonly #say: (line: string) => void;
+  readonly #lines: LineBatch;
   readonly #style: Style;
   #width = 0;
   #many = false;
   #count = 0;
 
-  constructor(say: (line: string) => void, style: Style) {
-    this.#say = say;
+  constructor(write: (text: string) => void, style: Style) {
+    this.#lines = new LineBatch(write);
     this.#style = style;
   }
 
@@ -37,7 +38,7 @@ export class PlainReporter implements Reporter {
           Math.max(this.#width, ...event.steps.slice(0, 100).map(({ id }) => id.length)),
         );
         const items = event.steps.length / Math.max(1, event.templates.length);
-        this.#say(
+        this.#lines.add(
           style("quiet", `${event.each}  ${count(items, "item")}, ${count(event.steps.length, "step")}`),
         );
         break;
@@ -49,7 +50,7 @@ export class PlainReporter implements Reporter {
         break;
       }
       case "step-output":
-        this.#say(`${style("quiet", `  ${event.step.padEnd(this.#width)}  |`)} ${event.line}`);
+        this.#lines.add(`${style("quiet", `  ${event.step.padEnd(this.#width)}  |`)} ${event.line}`);
         break;
       case "step-retrying":
         this.#line(
@@ -70,7 +71,7 @@ export class PlainReporter implements Reporter {
       }
       case "warning": {
         const where = event.at === undefined ? "" : ` (${event.at.file}:${event.at.line})`;
-        this.#say(
+        this.#lines.add(
           `${style("warning", "warning")}  ${event.step === undefined ? "" : `${event.step}: `}${event.message}${where}`,
         );
         break;
@@ -80,7 +81,9 @@ export class PlainReporter implements Reporter {
     }
   }
 
-  close(): void {}
+  close(): void {
+    this.#lines.flush();
+  }
 
   #finished({ id, status, durationMs, reasons, error }: StepOutcome): void {
     if (this.#many && (status === "cached" || status === "skipped")) return;
@@ -95,6 +98,6 @@ export class PlainReporter implements Reporter {
   #line(state: keyof typeof symbols, step: string, word: string, rest: string): void {
     const { symbol, look } = symbols[state];
     const text = `${this.#style(look, symbol)} ${step.padEnd(this.#width)}  ${word}`;
-    this.#say(rest === "" ? text : `${text}  ${this.#style("quiet", rest)}`);
+    this.#lines.add(rest === "" ? text : `${text}  ${this.#style("quiet", rest)}`);
   }
 }

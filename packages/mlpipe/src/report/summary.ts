@@ -11,6 +11,9 @@ import { symbols } from "./symbols.ts";
 /** Above this many steps those that are as they were are counted and not listed. */
 const listed = 40;
 
+/** So many are listed at most. */
+const mostListed = 200;
+
 /** The lines of the summary. */
 export function summary(
   result: RunResult,
@@ -32,9 +35,14 @@ export function summary(
     `${style("strong", manifest.pipeline)} ${verdict} in ${duration(result.durationMs)}  ${style("quiet", `${counts}  run ${shortId(result.run)}`)}`,
   );
 
-  const shown =
+  const news =
     result.steps.length <= listed ? result.steps : result.steps.filter(({ status }) => isNews(status));
+  const shown = mostTelling(news);
   if (shown.length > 0) lines.push("", ...columns(shown.map((step) => stepRow(step, style))));
+  if (shown.length < news.length) {
+    const text = `  … and ${news.length - shown.length} more: mlpipe show ${shortId(result.run)} lists them`;
+    lines.push(style("quiet", text));
+  }
   lines.push(...checkLines(result.steps, style));
   for (const step of result.steps) {
     const { id } = step;
@@ -74,6 +82,15 @@ function checkLines(steps: readonly StepOutcome[], style: Style): readonly strin
   const same = checks.filter((check) => check.same).length;
   const text = `${same} of ${count(checks.length, "step")} gave the same outputs when run again`;
   return ["", `${style("strong", "checked")}  ${style(same === checks.length ? "good" : "bad", text)}`];
+}
+
+/** What is listed where there is more than anybody reads: what failed before what ran, and that before what did not begin. */
+function mostTelling(steps: readonly StepOutcome[]): readonly StepOutcome[] {
+  if (steps.length <= mostListed) return steps;
+  const weight = ({ status }: StepOutcome): number =>
+    status === "failed" || status === "rejected" ? 0 : status === "ran" ? 1 : 2;
+  const first = new Set(steps.toSorted((a, b) => weight(a) - weight(b)).slice(0, mostListed));
+  return steps.filter((step) => first.has(step));
 }
 
 function isNews(status: StepOutcome["status"]): boolean {

@@ -19,6 +19,7 @@ import {
   type PythonRemark,
   type PythonRequest,
 } from "./python.ts";
+import type { PythonMemory } from "./python-memory.ts";
 import { toolIdentity, type ToolIdentity } from "./tool.ts";
 
 /** What a command is, apart from its inputs. */
@@ -66,18 +67,22 @@ export class CommandCode {
   readonly #sessions: PythonSession[] = [];
   readonly #lookups: Lookups;
   readonly #tools = new Map<string, ToolIdentity>();
+  readonly #memory: PythonMemory | undefined;
 
   /**
    * @param options.projectRoot absolute path; commands run there
    * @param options.hash the digest of a file's content
    * @param options.env what a step sees that declares nothing; default: by `process.env`
+   * @param options.memory keeps what interpreters answered from one session to the next; default: nothing does
    */
   constructor(options: {
     readonly projectRoot: string;
     readonly hash: (path: string) => Digest;
     readonly env?: Readonly<Record<string, string>>;
+    readonly memory?: PythonMemory;
   }) {
     this.#root = options.projectRoot;
+    this.#memory = options.memory;
     this.#hash = options.hash;
     this.#lookups = new Lookups(options.projectRoot);
     this.#env = options.env ?? plumbingOf(process.env);
@@ -150,7 +155,8 @@ export class CommandCode {
 
   #ask(interpreter: Interpreter, requests: ReadonlyMap<string, PythonRequest>): void {
     const asked = [...requests.values()];
-    const answer = askPython(interpreter, this.#root, asked);
+    const ask = (): PythonAnswer | string => askPython(interpreter, this.#root, asked);
+    const answer = this.#memory?.answer(interpreter, this.#root, asked, ask) ?? ask();
     if (typeof answer !== "string") this.#sessions.push({ interpreter, requests: asked, answer });
     [...requests.keys()].forEach((key, index) => {
       const closure = typeof answer === "string" ? undefined : answer.results[index];

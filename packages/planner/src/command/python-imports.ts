@@ -98,11 +98,13 @@ class Closure:
     def run(self):
         kind, value = self.request["kind"], self.request["value"]
         own = self.root if kind != "script" else os.path.dirname(os.path.realpath(value))
+        if kind == "script":
+            listing(os.path.dirname(value))
         self.base = ([] if self.request.get("isolated") else [own]) + [os.path.join(self.root, p) for p in BASE]
         if not self.request["direct"] and kind == "script":
             # What starts the script decides where it looks: all that is usual joins.
             top = own
-            while os.path.isfile(os.path.join(top, "__init__.py")) and os.path.dirname(top) != top:
+            while is_file(os.path.join(top, "__init__.py")) and os.path.dirname(top) != top:
                 top = os.path.dirname(top)
             self.extra = [self.root, top] + self.extra
         # Loaded by every interpreter at its start, wherever they are found.
@@ -317,7 +319,18 @@ def close(root, request):
     }
 
 
+def startup():
+    """What decided, before anything was asked, which interpreter this is and where it looks."""
+    _looked.update((sys.executable, os.path.join(sys.prefix, "pyvenv.cfg"),
+                    os.path.join(os.path.dirname(sys.executable), "pyvenv.cfg")))
+    site = sys.modules.get("site")
+    for entry in BASE + [getattr(site, "USER_SITE", None) or ""]:
+        if is_site(entry):
+            _looked.update(os.path.join(entry, n) for n in listing(entry) or () if n.endswith(".pth") or n.startswith("__editable__"))
+
+
 def main():
+    startup()
     asked = json.loads(sys.stdin.buffer.read())
     results = [close(asked["root"], request) for request in asked["requests"]]
     return {
@@ -325,6 +338,8 @@ def main():
         "version": platform.python_version(),
         "results": results,
         "folders": sorted(_consulted),
+        "looked": sorted(_looked),
+        "executable": sys.executable,
     }
 
 

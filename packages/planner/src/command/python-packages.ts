@@ -13,7 +13,17 @@ def normal(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+# Files that an answer depends on beside the modules that were read; also those that were looked for in vain.
+_looked = set()
+
+
+def is_file(path):
+    _looked.add(path)
+    return os.path.isfile(path)
+
+
 def read_text(path):
+    _looked.add(path)
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as handle:
             return handle.read()
@@ -109,6 +119,7 @@ class Distribution:
             if base in PLUMBING and ".dist-info/" in path:
                 continue
             full = os.path.join(self.entry, path)
+            _looked.add(full)
             try:
                 found = os.stat(full)
                 if found.st_mtime_ns > written or (size and found.st_size != int(size)):
@@ -137,9 +148,11 @@ def tree_digest(paths):
     for root in paths:
         files = [root] if os.path.isfile(root) else []
         for folder, names, inside in os.walk(root):
+            _looked.add(folder)
             names[:] = sorted(n for n in names if n != "__pycache__")
             files.extend(os.path.join(folder, n) for n in sorted(inside))
         for file in files:
+            _looked.add(file)
             with open(file, "rb") as handle:
                 digest = hashlib.sha256(handle.read()).hexdigest()
             name = os.path.relpath(file, os.path.dirname(root))

@@ -304,7 +304,7 @@ class Reader:
         if name in BY_FILE:
             value = self.argument(call, *BY_FILE[name])
             path = self.path(value)
-            if path is None or not os.path.isfile(path):
+            if path is None or not is_file(path):
                 return self.find(name + "() loads a file that is computed", node)
             self.facts.scripts.append(path)
         elif name in TEXT:
@@ -356,7 +356,7 @@ class Reader:
             path = self.path(inner.args[0]) if inner.func.id == "open" and inner.args else None
         elif node.func.attr in ("read_text", "read_bytes"):
             path = self.path(inner)
-        return path if path is not None and os.path.isfile(path) else None
+        return path if path is not None and is_file(path) else None
 
     def read_start(self, call):
         """Scripts that are started as processes of their own, where their names are literal."""
@@ -374,7 +374,7 @@ class Reader:
                         self.facts.modules.append(target)
         for word in words:
             path = os.path.normpath(os.path.join(self.root, word))
-            if word.endswith(".py") and os.path.isfile(path):
+            if word.endswith(".py") and is_file(path):
                 self.facts.scripts.append(path)
 
     def is_changed(self, node):

@@ -47,8 +47,12 @@ export interface PythonClosure {
 /** What an interpreter answered. */
 export interface PythonAnswer extends PythonIdentity {
   readonly results: readonly PythonClosure[];
-  /** Folders whose listing decided where a name leads: with `files`, all that the answer depends on. */
+  /** Folders whose listing decided where a name leads. */
   readonly folders: readonly string[];
+  /** Other files that decided something, or that were looked for in vain: with `files` and `folders` all there is. */
+  readonly looked: readonly string[];
+  /** The interpreter itself, behind whatever started it. */
+  readonly executable: string;
 }
 
 /** An interpreter with everything that decides what its imports find. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { MlpipeError } from "@mlpipe/dsl";
 import { type Run, runOf } from "@mlpipe/provenance";
@@ -49,13 +49,10 @@ export function get(named: string, options: GetOptions): number {
       return 0;
     }
     const target = resolve(options.output);
-    if (existsSync(target)) {
-      if (options.overwrite !== true) {
-        throw new MlpipeError("MLP6015", `${options.output} exists already.`, {
-          hint: "Name another place, or replace it with --overwrite.",
-        });
-      }
-      rmSync(target, { recursive: true });
+    if (existsSync(target) && options.overwrite !== true) {
+      throw new MlpipeError("MLP6015", `${options.output} exists already.`, {
+        hint: "Name another place, or replace it with --overwrite.",
+      });
     }
     mkdirSync(dirname(target), { recursive: true });
     store.objects.copyOut(content, target);

@@ -2,6 +2,8 @@
 import { MlpipeError } from "@mlpipe/dsl";
 import { type RecordedRun, readRun } from "@mlpipe/provenance";
 import type { Store } from "@mlpipe/store";
+import { tombstoneOf } from "@mlpipe/store/maintenance";
+import { localTime, shortId } from "../format.ts";
 
 /**
  * A run by its id, the beginning of it, or `last`.
@@ -10,6 +12,15 @@ import type { Store } from "@mlpipe/store";
 export function recordedRun(store: Store, idOrPrefix: string): RecordedRun {
   const found = readRun(store, idOrPrefix);
   if (found !== undefined) return found;
+  const tombstone = tombstoneOf(store.root, idOrPrefix);
+  if (tombstone !== undefined) {
+    const { run, pipeline, removedAt } = tombstone;
+    throw new MlpipeError(
+      "MLP5001",
+      `Run ${shortId(run)} of ${pipeline} was removed by mlpipe gc at ${localTime(removedAt)}.`,
+      { hint: "mlpipe runs lists the runs that are kept." },
+    );
+  }
   throw new MlpipeError(
     "MLP5001",
     idOrPrefix === "last" ? "Nothing has run here yet." : `There is no run ${idOrPrefix}.`,

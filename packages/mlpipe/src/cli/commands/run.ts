@@ -1,15 +1,15 @@
-import { availableParallelism } from "node:os";
-import { type Manifest, MlpipeError } from "@mlpipe/dsl";
+import { amountOf, type Manifest, MlpipeError } from "@mlpipe/dsl";
 import { execute, type RunResult, type RunStatus } from "@mlpipe/executor";
 import { Planner } from "@mlpipe/planner";
 import { RunRecorder, timestamp } from "@mlpipe/provenance";
 import { uuid7 } from "@mlpipe/store";
 import { version } from "../../package-files.ts";
+import { readConfig } from "../../project/config.ts";
 import { NdjsonReporter } from "../../report/ndjson.ts";
 import { PlainReporter } from "../../report/plain.ts";
 import type { Reporter } from "../../report/reporter.ts";
 import { summary } from "../../report/summary.ts";
-import { print, printJson, say } from "../output.ts";
+import { print, printJson } from "../output.ts";
 import { styleFor } from "../style.ts";
 import { forced, openSession, type PipelineOptions, type Session } from "./session.ts";
 import { type Selection, selectedSteps, stepsNamed } from "./step-words.ts";
@@ -19,6 +19,8 @@ export interface RunOptions extends PipelineOptions, Selection {
   /** `true` for all steps; else steps, or a share of them as a percentage. */
   readonly check?: true | readonly string[];
   readonly jobs?: string;
+  /** `NAME=AMOUNT`. */
+  readonly pool?: readonly string[];
   readonly keepGoing?: true;
   readonly dryRun?: true;
   readonly ndjson?: true;
@@ -36,7 +38,7 @@ const exits: Readonly<Record<RunStatus, number>> = {
 /** `mlpipe run`: runs what must run. */
 export async function run(named: string | undefined, options: RunOptions): Promise<number> {
   if (options.dryRun === true) return (await import("./plan.ts")).plan(named, options);
-  const jobs = jobsOf(options.jobs);
+  const given = givenPools(options);
   const session = await openSession(named, options);
   const { manifest, keyFunctions, project, store } = session;
   using stop = new StopRequests();
@@ -59,7 +61,8 @@ export async function run(named: string | undefined, options: RunOptions): Promi
       store,
       root: project.root,
       run: id,
-      jobs,
+      pools: async () => ({ ...(await readConfig(project)).pools, ...given }),
+      env: process.env,
       planner,
       recorder: recorderFor(session, id),
       selected,
@@ -76,7 +79,7 @@ export async function run(named: string | undefined, options: RunOptions): Promi
     return result.status === "cancelled" ? stop.exit : exits[result.status];
   } finally {
     reporter.close();
-    store.close();
+    store.leave();
   }
 }
 
@@ -106,19 +109,40 @@ function recorderFor({ manifest, project, store }: Session, run: string): RunRec
   });
 }
 
-function jobsOf(given: string | undefined): number {
-  if (given === undefined) return availableParallelism();
-  const jobs = Number(given);
-  if (Number.isInteger(jobs) && jobs >= 1) return jobs;
-  throw new MlpipeError("MLP6010", `--jobs takes a whole number from 1 up, and was given ${given}.`);
+/** The sizes of pools that the command line says. */
+function givenPools({ jobs, pool = [] }: RunOptions): Readonly<Record<string, number>> {
+  const pools: Record<string, number> = {};
+  for (const assignment of pool) {
+    const [name = "", size = ""] = assignment.split(/=(.*)/s);
+    const bare = size.trim() !== "" && Number.isFinite(Number(size)) ? Number(size) : size;
+    const amount = amountOf(name, bare);
+    if (typeof amount !== "number") {
+      throw new MlpipeError("MLP6010", `--pool ${assignment}: ${amount.problem}.`, {
+        hint: "It takes NAME=AMOUNT: --pool license=2 --pool memory=16GB",
+      });
+    }
+    pools[name] = amount;
+  }
+  if (jobs === undefined) return pools;
+  const cpu = Number(jobs);
+  if (Number.isInteger(cpu) && cpu >= 1) return { ...pools, cpu };
+  throw new MlpipeError("MLP6010", `--jobs takes a whole number from 1 up, and was given ${jobs}.`);
 }
 
 async function reporterFor(options: RunOptions): Promise<Reporter> {
-  if (options.ndjson === true) return new NdjsonReporter(print);
+  if (options.ndjson === true) {
+    return new NdjsonReporter((text) => {
+      process.stdout.write(text);
+    });
+  }
   const style = styleFor(process.stderr);
   const live =
     process.stderr.isTTY && options.json !== true && !isCi(process.env) && process.env["TERM"] !== "dumb";
-  if (!live) return new PlainReporter(say, style);
+  if (!live) {
+    return new PlainReporter((text) => {
+      process.stderr.write(text);
+    }, style);
+  }
   const { LiveReporter } = await import("../../report/live.ts");
   return new LiveReporter(process.stderr, style);
 }

@@ -1,0 +1,78 @@
+import { lstatSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { Database, text } from "./database.ts";
+import { discard, recordsPath, runFolder, runsOnDisk, type Layout } from "./layout.ts";
+import { runsAlive } from "./tending.ts";
+
+/**
+ * What killed processes left: work folders and temporary files, and the lock files of runs.
+ *
+ * What lies in `attempts/` belongs to nobody if nothing runs. Beside a run it belongs to nobody if it is older than
+ * every run that is alive (the lock file of a run is made before anything else of it, and by the same clock), or is
+ * the work folder of a key that no living run claims.
+ */
+export function leftovers(layout: Layout): readonly string[] {
+  // Before asking who is alive: what a run makes that begins in between is not among these.
+  const names = list(layout.attempts);
+  const runs = runsOnDisk(layout);
+  const alive = runsAlive(layout);
+  const found: string[] = [];
+  const oldest = Math.min(...alive.map((run) => beginOf(layout, run)));
+  const claimed = alive.length === 0 ? undefined : claimedKeys(layout, alive);
+  for (const name of names) {
+    const path = join(layout.attempts, name);
+    const changed = lstatSync(path, { throwIfNoEntry: false })?.ctimeMs ?? Infinity;
+    const key = /-([0-9a-f]{16})$/.exec(name)?.[1];
+    const isUnclaimed = key !== undefined && claimed?.some((other) => other.startsWith(key)) === false;
+    if (alive.length === 0 || changed < oldest || isUnclaimed) found.push(path);
+  }
+  for (const run of runs) {
+    if (alive.includes(run)) continue;
+    const lock = join(runFolder(layout, run), "alive.db");
+    // Without records it may be about to be locked for the first time.
+    if (isThere(lock) && isThere(recordsPath(layout, run))) found.push(lock);
+  }
+  return found;
+}
+
+/** Removes them, and returns what was removed. Meanwhile nobody can claim a key, so no work folder comes to life. */
+export function removeLeftovers(layout: Layout): readonly string[] {
+  const database = new Database(layout.database, { readonly: false });
+  try {
+    return database.transaction(
+      () => {
+        const found = leftovers(layout);
+        for (const path of found) discard(layout, path);
+        return found;
+      },
+      { durable: false },
+    );
+  } finally {
+    database.close();
+  }
+}
+
+/** When a run began, by the clock of the file system, in milliseconds. */
+export function beginOf(layout: Layout, run: string): number {
+  // Nothing is ever written to it, so this is when it was made; one that is gone belongs to a run that has left.
+  return lstatSync(join(runFolder(layout, run), "alive.db"), { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
+}
+
+function claimedKeys(layout: Layout, alive: readonly string[]): readonly string[] {
+  const database = new Database(layout.database, { readonly: true });
+  try {
+    return database
+      .all("SELECT key, run FROM claims")
+      .flatMap((row) => (alive.includes(text(row, "run")) ? [text(row, "key")] : []));
+  } finally {
+    database.close();
+  }
+}
+
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+function list(folder: string): readonly string[] {
+  return isThere(folder) ? readdirSync(folder) : [];
+}

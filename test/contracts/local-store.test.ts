@@ -1,0 +1,17 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openStore } from "@mlpipe/store";
+import { onTestFinished } from "vitest";
+import { storeContract } from "./store-contract.ts";
+
+storeContract("the local store", () => {
+  const project = mkdtempSync(join(tmpdir(), "mlpipe-contract-"));
+  onTestFinished(() => {
+    rmSync(project, { recursive: true, force: true });
+  });
+  return {
+    open: () => openStore(join(project, ".mlpipe")),
+    newAttempt: (store) => mkdtempSync(join(store.root, "attempts/step-")),
+  };
+});
