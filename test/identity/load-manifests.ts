@@ -36,7 +36,7 @@ process.on("message", (request: LoadRequest) => {
   rootUrl = `${pathToFileURL(request.root).href}/`;
   const project = { root: request.root, storeRoot: `${request.root}/.mlpipe` };
   loadManifest(project, `${request.root}/${request.file}`, { cwd: request.root, set: request.set })
-    .then((manifest): LoadAnswer => ({ manifest }))
+    .then(({ manifest }): LoadAnswer => ({ manifest }))
     .catch((error: unknown): LoadAnswer => ({
       error: error instanceof Error ? error.message : String(error),
     }))

@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { MlpipeError } from "./errors.ts";
+import { anyItem, type BuiltFanOut, ItemNode } from "./fan-out.ts";
 import { describeKind, isKind, type Kind, mismatch, type Port, specOf } from "./kinds.ts";
 import type { Binding, KindSpec, ManifestStep } from "./manifest.ts";
 import { checkName } from "./names.ts";
@@ -16,6 +17,8 @@ export interface BuiltStep {
   readonly called: Site | undefined;
   readonly inputs: Readonly<Record<string, BuiltInput>>;
   readonly scheduling: ManifestStep["scheduling"];
+  /** The fan-outs whose bodies it is called in, outermost first. */
+  readonly each: readonly string[];
 }
 
 /** An input of a called step. Sites in its binding are still absolute. */
@@ -26,7 +29,8 @@ export interface BuiltInput {
 
 /** A manifest's binding whose source sites are absolute still. */
 export type BuiltBinding =
-  | Exclude<Binding, { type: "many" } | { type: "source" }>
+  | Exclude<Binding, { type: "many" } | { type: "source" } | { type: "joined" }>
+  | { readonly type: "joined"; readonly each: string; readonly from: BuiltBinding }
   | {
       readonly type: "source";
       readonly path: string;
@@ -44,8 +48,11 @@ let current: Builder | undefined;
 export class Builder {
   readonly steps = new Map<string, BuiltStep>();
   readonly warnings: { readonly message: string; readonly site: Site | undefined }[] = [];
-  /** Keys of the `each` bodies being run, outermost first. */
-  readonly #itemKeys: string[] = [];
+  readonly fanOuts = new Map<string, BuiltFanOut>();
+  /** What the ids of steps called now end with: the keys of the `each` bodies being run, outermost first. */
+  readonly #brackets: string[] = [];
+  /** The fan-outs over lists not known yet among them. */
+  #each: readonly string[] = [];
 
   /** Runs the function of a pipeline with this builder as the one that calls go to. */
   run<Result>(build: () => Result): Result {
@@ -61,12 +68,75 @@ export class Builder {
 
   /** Runs the body of `each` for one item: the ids of steps called in it carry the item's key. */
   forItem<Result>(key: string, body: () => Result): Result {
-    this.#itemKeys.push(key);
+    this.#brackets.push(`[${key}]`);
     try {
       return body();
     } finally {
-      this.#itemKeys.pop();
+      this.#brackets.pop();
     }
+  }
+
+  /**
+   * Runs the body of `each` over a list that is not known yet, once, for whatever items there will be.
+   * @returns the fan-out, and what the body returned
+   */
+  forAnyItem<Result>(
+    list: RefNode,
+    key: Pick<BuiltFanOut, "fields" | "keyFunction">,
+    body: (item: ItemNode) => Result,
+  ): { readonly each: string; readonly result: Result } {
+    const called = callSite();
+    checkScope(originOf(list), "each", called, this);
+    const within = this.#each;
+    const each = this.#fanOutId(list);
+    this.fanOuts.set(each, { id: each, list, ...key, within, called });
+    const { origin } = list;
+    const from = origin.type === "step" ? origin : origin.type === "item" ? origin.from : undefined;
+    const item = new ItemNode(
+      `an item of ${list.label}`,
+      { kind: "value" },
+      {
+        type: "item",
+        each,
+        path: [],
+        ...(from !== undefined && { from: { step: from.step, port: from.port } }),
+      },
+    );
+    this.#brackets.push(anyItem);
+    this.#each = [...within, each];
+    try {
+      return { each, result: body(item) };
+    } finally {
+      this.#brackets.pop();
+      this.#each = within;
+    }
+  }
+
+  /** Says by its list which fan-out this is; in the body of another it carries its place, as a step does. */
+  #fanOutId({ origin }: RefNode): string {
+    const bare = (step: string): string => step.replace(/\[.*$/s, "");
+    const name =
+      origin.type === "step"
+        ? `${bare(origin.step)}.${origin.port}`
+        : origin.type === "item"
+          ? [
+              bare(origin.from?.step ?? "item"),
+              ...(origin.from ? [origin.from.port] : []),
+              ...origin.path,
+            ].join(".")
+          : origin.type === "source"
+            ? origin.path
+            : origin.type;
+    const place = this.#brackets.join("");
+    for (let number = 1; ; number++) {
+      const id = `each(${name}${number > 1 ? `, ${number}` : ""})${place}`;
+      if (!this.fanOuts.has(id)) return id;
+    }
+  }
+
+  /** The fan-outs whose bodies are being run. */
+  get each(): readonly string[] {
+    return this.#each;
   }
 
   /**
@@ -81,7 +151,7 @@ export class Builder {
   ): Record<string, RefNode> {
     const called = callSite();
     checkName("a step", id, called);
-    const fullId = id + this.#itemKeys.map((key) => `[${key}]`).join("");
+    const fullId = id + this.#brackets.join("");
     const earlier = this.steps.get(fullId);
     if (earlier !== undefined) {
       throw new MlpipeError("MLP1002", `The step "${fullId}" is called twice in this pipeline.`, {
@@ -96,7 +166,19 @@ export class Builder {
     const wiring = new Map(Object.entries(given));
     const inputs: Record<string, BuiltInput> = {};
     for (const [port, declared] of Object.entries(definition.inputs)) {
-      inputs[port] = { kind: specOf(declared), from: bind(wiring.get(port), port, declared, fullId, called) };
+      if (specOf(declared).kind === "checkpoint") {
+        if (wiring.get(port) !== undefined)
+          throw wrongPort(
+            fullId,
+            called,
+            `was given something as ${port}, which is a checkpoint: mlpipe gives it`,
+          );
+        wiring.delete(port);
+        continue;
+      }
+      const from = bind(wiring.get(port), port, declared, fullId, called);
+      if (this.fanOuts.size > 0) checkScope(from, fullId, called, this);
+      inputs[port] = { kind: specOf(declared), from };
       wiring.delete(port);
     }
     const [unknown] = wiring.keys();
@@ -119,7 +201,7 @@ export class Builder {
         site: definition.sites[0],
       });
     }
-    this.steps.set(fullId, { id: fullId, definition, called, inputs, scheduling });
+    this.steps.set(fullId, { id: fullId, definition, called, inputs, scheduling, each: this.#each });
 
     const refs: Record<string, RefNode> = {};
     for (const [port, declared] of Object.entries(definition.outputs)) {
@@ -223,11 +305,42 @@ export function sortByKey<Item extends { readonly key: string }>(items: readonly
 /** Where a ref's content comes from, as a binding. */
 export function originOf(ref: RefNode): BuiltBinding {
   const { origin } = ref;
+  if (origin.type === "joined") return { type: "joined", each: origin.each, from: originOf(origin.item) };
   if (origin.type !== "many") return origin;
   return {
     type: "many",
     items: sortByKey(origin.items.map(([key, item]) => ({ key, from: originOf(item) }))),
   };
+}
+
+/**
+ * A ref that was made in the body of `each` over a list stands for many things outside of it.
+ * @throws MlpipeError MLP1014 for such a ref outside of the body
+ */
+export function checkScope(
+  binding: BuiltBinding,
+  user: string,
+  at: Site | undefined,
+  { each: open, fanOuts, steps }: Pick<Builder, "each" | "fanOuts" | "steps">,
+): void {
+  const needed =
+    binding.type === "item"
+      ? [binding.each]
+      : binding.type === "joined"
+        ? (fanOuts.get(binding.each)?.within ?? [])
+        : binding.type === "step"
+          ? (steps.get(binding.step)?.each ?? [])
+          : [];
+  const left = needed.find((each) => !open.includes(each));
+  if (left !== undefined) {
+    const what = binding.type === "step" ? `${binding.step}.${binding.port}` : "an item";
+    throw new MlpipeError("MLP1014", `${what} was given to "${user}" outside of the body of ${left}.`, {
+      at,
+      hint: "Return it from the body: what each gives are all of them, for a port of kind many(…).",
+    });
+  }
+  if (binding.type === "many")
+    for (const { from } of binding.items) checkScope(from, user, at, { each: open, fanOuts, steps });
 }
 
 function checkValue(

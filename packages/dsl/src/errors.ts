@@ -71,6 +71,18 @@ export const dslErrors = {
     explain:
       "`each` names its children by key, so that inserting an item never renames another. Every item needs a key of its own.",
   },
+  MLP1013: {
+    title: "An item of another shape",
+    explain:
+      "`each` over a list that a step makes reads fields of its items: those that make the key, and those the body " +
+      'asks for with `item.at("lr")`. An item that lacks one, or has something else there, cannot have its steps.',
+  },
+  MLP1014: {
+    title: "A ref taken out of the body of each",
+    explain:
+      "Over a list that a step makes, the body of `each` runs once and stands for all items: a ref made in it has no " +
+      "single content outside. Return it from the body; what `each` gives holds that of every item, by key.",
+  },
 } as const;
 
 /** The stable code of an authoring error. */

@@ -11,11 +11,24 @@ export type {
   OpaqueFile,
   Plot,
 } from "./artifact.ts";
+export { checkpoint, type CheckpointKind } from "./checkpoint.ts";
 export { cmd, type Argument, type Command, type Place, type Places } from "./command.ts";
 export { describe, describeIssues } from "./builder.ts";
 export { parseDuration, type Duration } from "./duration.ts";
 export { each, type EachResult, type Joined } from "./each.ts";
 export { dslErrors, MlpipeError, type DslErrorCode } from "./errors.ts";
+export {
+  anyItem,
+  fieldOf,
+  keyByFields,
+  keyItems,
+  type ItemFields,
+  type ItemRef,
+  type KeyFunction,
+  type KeyOf,
+  type ListRef,
+  type NameIn,
+} from "./fan-out.ts";
 export type {
   FileReader,
   FileWriter,
@@ -61,8 +74,10 @@ export type {
   CommandPart,
   KindSpec,
   Manifest,
+  ManifestFanOut,
   ManifestSite,
   ManifestStep,
+  OutputName,
   StepBody as ManifestBody,
 } from "./manifest.ts";
 export {

@@ -88,7 +88,8 @@ export type FileKind<Artifact, Reader, Writer, Gated extends Gating = "free"> = 
 type Row<Schema extends StandardSchemaV1> = StandardSchemaV1.InferOutput<Schema>;
 type RowInput<Schema extends StandardSchemaV1> = StandardSchemaV1.InferInput<Schema>;
 
-function kind<Result extends Kind>(
+/** Makes a kind of its data. */
+export function kind<Result extends Kind>(
   spec: KindSpec,
   inner: { readonly schema?: StandardSchemaV1; readonly of?: Kind | StandardSchemaV1 } = {},
 ): Result {

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import {
   approved,
+  checkpoint,
   cmd,
   csv,
   data,
@@ -261,4 +262,109 @@ export const folder = data("folder", {
 data("listing", {
   outputs: { names: z.array(z.string()), nested: z.object({ pairs: z.array(z.array(z.number())) }) },
   run: () => ({ names: ["a", "b"], nested: { pairs: [[1, 2]] } }),
+});
+
+// Over a list that a step makes the item stands for all of them.
+const Trial = z.object({ trees: z.int(), from: z.iso.date(), note: z.string().optional() });
+
+const grid = data("grid", {
+  outputs: {
+    trials: z.array(Trial),
+    sizes: z.array(z.int()),
+    lines: jsonl(Trial),
+    table: csv(Trial),
+    one: z.int(),
+  },
+  run: () => ({ trials: [{ trees: 10, from: "2020-01-01" }], sizes: [1], one: 1 }),
+});
+
+const describeTrial = data("describe-trial", {
+  inputs: { trial: Trial },
+  outputs: { text: z.string() },
+  run: ({ trial }) => ({ text: trial.from }),
+});
+
+const texts = data("texts", {
+  inputs: { texts: many(z.string()), trees: many(z.int()) },
+  outputs: { text: z.string() },
+  run: ({ texts: all, trees }) => ({ text: [...all.keys()].join() + trees.size }),
+});
+
+export const sweptLater = pipeline("swept-later", Params, () => {
+  const days = source("days.csv", csv(Day));
+  const { trials, sizes, lines, table, one } = grid({});
+  const all = each(trials, ["trees", "from"], (trial) => {
+    const { train: past, test } = split({ days, testFrom: trial.at("from") });
+    const { model: trained } = fit({ days: past, trees: trial.at("trees"), seed: 1 });
+    // @ts-expect-error a field of the wrong type
+    void fit({ days: past, trees: trial.at("from"), seed: 1 });
+    // @ts-expect-error a field that items do not have
+    void trial.at("depth");
+    // @ts-expect-error an item has no fields before the run
+    void trial.trees;
+    return {
+      model: trained,
+      metrics: score({ model: trained, days: test }).metrics,
+      text: describeTrial({ trial }).text,
+      trees: trial.at("trees"),
+    };
+  });
+  const { best } = pick({ models: all.model, scores: all.metrics });
+  void texts({ texts: all.text, trees: all.trees });
+  // @ts-expect-error texts are no numbers
+  void texts({ texts: all.trees, trees: all.trees });
+  // @ts-expect-error all of them are not one
+  void score({ model: all.model, days });
+  void each(lines, "trees", (trial) => describeTrial.as("line")({ trial }));
+  void each(
+    trials,
+    (trial) => `${trial.trees}`,
+    (trial) => describeTrial.as("by-function")({ trial }),
+  );
+  void each(sizes, "trees", (trees) => fit.as("by-size")({ days, trees, seed: 1 }));
+  // @ts-expect-error a field that items do not have
+  void each(trials, "depth", (trial) => describeTrial.as("no-field")({ trial }));
+  // @ts-expect-error the columns of a csv file are not known as JSON
+  void each(table, "trees", (trial) => describeTrial.as("of-table")({ trial }));
+  // @ts-expect-error one is no list
+  void each(one, "trees", (trees) => fit.as("of-one")({ days, trees, seed: 1 }));
+  void each([{ lr: 0.1 }], "lr", ({ lr }) =>
+    describeTrial.as(`trial-${lr}`)({ trial: { trees: 1, from: "" } }),
+  );
+  return { best };
+});
+
+// A checkpoint is given by mlpipe: no call mentions it.
+const resumable = train("resumable", {
+  inputs: { days: csv(Day), seed: seed(), saved: checkpoint() },
+  outputs: { model: onnx() },
+  async run({ saved }, out) {
+    await out.model.write(saved.path);
+    // @ts-expect-error a folder is written by its path
+    void saved.write;
+  },
+});
+
+const resumableCommand = train("resumable-command", {
+  inputs: { days: csv(Day), seed: seed(), saved: checkpoint() },
+  outputs: { model: onnx() },
+  command: (i, o) => cmd`python fit.py --data ${i.days} --resume ${i.saved} --out ${o.model}`,
+});
+
+export const resumed = pipeline("resumed", () => {
+  const days = source("days.csv", csv(Day));
+  const { model: trained } = resumable({ days, seed: 1 });
+  void resumableCommand({ days, seed: 1 });
+  // @ts-expect-error a call cannot give it
+  void resumable.as("given")({ days, seed: 1, saved: source("saved", dir()) });
+  return { model: trained };
+});
+
+train("saved-is-no-output", {
+  inputs: { seed: seed() },
+  outputs: { saved: checkpoint() },
+  run(_inputs, out) {
+    // @ts-expect-error a checkpoint is no output
+    void out.saved.path;
+  },
 });

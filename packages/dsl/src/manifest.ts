@@ -14,7 +14,7 @@ const Direction = z.enum(["min", "max"]);
 
 /** What a port carries, as far as it can be told without the user's schemas. */
 export type KindSpec =
-  | { readonly kind: "value" | "seed" | "csv" | "jsonl" | "json" | "dir" }
+  | { readonly kind: "value" | "seed" | "csv" | "jsonl" | "json" | "dir" | "checkpoint" }
   | { readonly kind: "file" | "plot"; readonly extension: string }
   | { readonly kind: "model"; readonly format: string }
   | { readonly kind: "metrics"; readonly directions: Readonly<Record<string, "min" | "max">> }
@@ -23,7 +23,7 @@ export type KindSpec =
 const KindSpecSchema: z.ZodType<KindSpec> = z
   .lazy(() =>
     z.discriminatedUnion("kind", [
-      z.strictObject({ kind: z.enum(["value", "seed", "csv", "jsonl", "json", "dir"]) }),
+      z.strictObject({ kind: z.enum(["value", "seed", "csv", "jsonl", "json", "dir", "checkpoint"]) }),
       z.strictObject({ kind: z.enum(["file", "plot"]), extension: z.string() }),
       z.strictObject({ kind: z.literal("model"), format: z.string() }),
       z.strictObject({ kind: z.literal("metrics"), directions: z.record(z.string(), Direction) }),
@@ -43,7 +43,22 @@ const SiteSchema = z
 /** Where an input comes from. */
 export type Binding =
   | { readonly type: "step"; readonly step: string; readonly port: string }
-  | { readonly type: "value"; readonly value: unknown }
+  | {
+      readonly type: "value";
+      readonly value: unknown;
+      /** The output that the value was an item of. */
+      readonly from?: OutputName | undefined;
+    }
+  /** An item of a fan-out that has not expanded, or something in it. */
+  | {
+      readonly type: "item";
+      readonly each: string;
+      readonly path: readonly string[];
+      /** The output that has the list; a source's has none. */
+      readonly from?: OutputName | undefined;
+    }
+  /** What the children of a fan-out that has not expanded will give: a `many`. */
+  | { readonly type: "joined"; readonly each: string; readonly from: Binding }
   | {
       readonly type: "source";
       readonly path: string;
@@ -53,11 +68,30 @@ export type Binding =
   | { readonly type: "many"; readonly items: readonly { readonly key: string; readonly from: Binding }[] }
   | { readonly type: "absent" };
 
+/** An output of a step. */
+export interface OutputName {
+  readonly step: string;
+  readonly port: string;
+}
+
+const OutputNameSchema = z.strictObject({ step: z.string(), port: z.string() });
+
 const BindingSchema: z.ZodType<Binding> = z
   .lazy(() =>
     z.discriminatedUnion("type", [
       z.strictObject({ type: z.literal("step"), step: z.string(), port: z.string() }),
-      z.strictObject({ type: z.literal("value"), value: z.json() }),
+      z.strictObject({
+        type: z.literal("value"),
+        value: z.json(),
+        from: OutputNameSchema.describe("the output that the value was an item of").optional(),
+      }),
+      z.strictObject({
+        type: z.literal("item"),
+        each: z.string(),
+        path: z.array(z.string()).describe("names of fields, outermost first; empty for the whole item"),
+        from: OutputNameSchema.describe("the output that has the list").optional(),
+      }),
+      z.strictObject({ type: z.literal("joined"), each: z.string(), from: BindingSchema }),
       z.strictObject({
         type: z.literal("source"),
         path: z.string().describe("relative to the project's root, or absolute"),
@@ -72,6 +106,20 @@ const BindingSchema: z.ZodType<Binding> = z
     ]),
   )
   .meta({ id: "Binding" });
+
+export const FanOutSchema = z
+  .strictObject({
+    id: z.string().describe("each(STEP.PORT)"),
+    list: BindingSchema,
+    kind: z.enum(["value", "json", "jsonl"]),
+    keyFields: z
+      .array(z.string())
+      .describe("the fields that make the key of an item; none if a function of the pipeline makes it")
+      .optional(),
+    within: z.array(z.string()).describe("the fan-outs around it, outermost first"),
+    called: SiteSchema.optional(),
+  })
+  .meta({ id: "FanOut" });
 
 const ArgumentPart = z.union([
   z.string(),
@@ -114,6 +162,11 @@ const SchedulingSchema = z.strictObject({
 export const StepSchema = z
   .strictObject({
     id: z.string(),
+    each: z
+      .array(z.string())
+      .describe("of a step in the body of a fan-out that has not expanded: the fan-outs, outermost first")
+      .optional(),
+    template: z.string().describe("of a child of a fan-out: the step that it was made of").optional(),
     kind: z.enum(["data", "train", "evaluate", "deploy", "gate"]),
     description: z.string().optional(),
     module: z.string().describe("the module that exports the step, relative to the project's root"),
@@ -130,6 +183,10 @@ export const StepSchema = z
       z.strictObject({ mode: z.literal("off") }),
       z.strictObject({ mode: z.literal("aging"), maxAgeMs: z.number().positive() }),
     ]),
+    checkpoints: z
+      .array(z.string())
+      .describe("ports that are given a folder which survives the attempts of one key")
+      .optional(),
     target: z.string().describe("the one place outside that a deploy writes").optional(),
     scheduling: SchedulingSchema,
   })
@@ -142,6 +199,7 @@ export const ManifestSchema = z
     file: z.string().describe("the pipeline's module, relative to the project's root"),
     params: z.json(),
     steps: z.array(StepSchema).describe("every step after those it takes refs from"),
+    fanOuts: z.array(FanOutSchema).describe("calls of each over a list that the run makes").optional(),
     outputs: z.record(z.string(), z.strictObject({ kind: KindSpecSchema, from: BindingSchema })),
     warnings: z.array(z.strictObject({ message: z.string(), site: SiteSchema.optional() })),
   })
@@ -151,6 +209,8 @@ export const ManifestSchema = z
 export type Manifest = z.infer<typeof ManifestSchema>;
 /** One step of a manifest. */
 export type ManifestStep = z.infer<typeof StepSchema>;
+/** A fan-out over a list that the run makes. */
+export type ManifestFanOut = z.infer<typeof FanOutSchema>;
 /** A place in the project's source, its file relative to the project's root. */
 export type ManifestSite = z.infer<typeof SiteSchema>;
 /** What a step executes: a function, a command or a gate's check. */

@@ -17,10 +17,17 @@ export function checkName(what: string, given: string, at: Site | undefined): vo
 }
 
 /** @throws MlpipeError MLP1001 if a key cannot be one */
-export function checkItemKey(given: string, at: Site | undefined): void {
+export function checkItemKey(
+  given: unknown,
+  at: Site | readonly Site[] | undefined,
+): asserts given is string {
   if (typeof given === "string" && itemKey.test(given) && given.length <= 100) return;
-  throw new MlpipeError("MLP1001", `${JSON.stringify(given)} cannot be the key of an item.`, {
-    at,
-    hint: "Use letters, digits and _ . = + @ , : - such as lr=0.1; 100 characters at most.",
-  });
+  throw new MlpipeError(
+    "MLP1001",
+    `${JSON.stringify(given) ?? String(given)} cannot be the key of an item.`,
+    {
+      at,
+      hint: "Use letters, digits and _ . = + @ , : - such as lr=0.1; 100 characters at most.",
+    },
+  );
 }

@@ -1,8 +1,18 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { type BuiltBinding, Builder, describe, describeIssues, originOf } from "./builder.ts";
+import { type BuiltBinding, Builder, checkScope, describe, describeIssues, originOf } from "./builder.ts";
 import { parseDuration } from "./duration.ts";
 import { MlpipeError } from "./errors.ts";
-import type { Binding, KindSpec, Manifest, ManifestSite, ManifestStep, StepBody } from "./manifest.ts";
+import type { KeyFunction } from "./fan-out.ts";
+import { specOf } from "./kinds.ts";
+import type {
+  Binding,
+  KindSpec,
+  Manifest,
+  ManifestFanOut,
+  ManifestSite,
+  ManifestStep,
+  StepBody,
+} from "./manifest.ts";
 import { checkName } from "./names.ts";
 import { isRefNode, type Ref } from "./ref.ts";
 import { callSite, type Site } from "./site.ts";
@@ -31,6 +41,8 @@ export interface Pipeline<Params extends StandardSchemaV1 = StandardSchemaV1> {
 export interface BuiltPipeline {
   /** The definitions of all steps; each has to be located in a module before the manifest can be made. */
   readonly definitions: ReadonlySet<StepDefinition>;
+  /** The functions that make the keys of items, by the fan-out they belong to. */
+  readonly keyFunctions: ReadonlyMap<string, KeyFunction>;
   /**
    * @param place where things are: the project's root, the pipeline's file, the module and the
    *   name under which a step's definition is exported
@@ -85,7 +97,7 @@ export function pipeline(
       const builder = new Builder();
       // The schema that typed the function's parameter parsed the value.
       const outputs: unknown = builder.run(() => build(parsed as never));
-      const named = checkOutputs(name, outputs, site);
+      const named = checkOutputs(name, outputs, site, builder);
       const recorded = toJson(parsed ?? {});
       if ("problem" in recorded) {
         throw new MlpipeError("MLP1008", `The params of "${name}" are not JSON: ${recorded.problem}.`, {
@@ -95,6 +107,11 @@ export function pipeline(
       }
       return {
         definitions: new Set([...builder.steps.values()].map((step) => step.definition)),
+        keyFunctions: new Map(
+          [...builder.fanOuts.values()].flatMap(({ id, keyFunction }) =>
+            keyFunction === undefined ? [] : [[id, keyFunction] as const],
+          ),
+        ),
         toManifest: (places) => assemble(name, recorded.json, builder, named, places),
       };
     },
@@ -127,7 +144,12 @@ interface NamedOutput {
   readonly from: BuiltBinding;
 }
 
-function checkOutputs(name: string, outputs: unknown, at: Site | undefined): readonly NamedOutput[] {
+function checkOutputs(
+  name: string,
+  outputs: unknown,
+  at: Site | undefined,
+  builder: Builder,
+): readonly NamedOutput[] {
   if (outputs instanceof Promise) {
     throw new MlpipeError("MLP1011", `The function of the pipeline "${name}" is asynchronous.`, {
       at,
@@ -155,7 +177,9 @@ function checkOutputs(name: string, outputs: unknown, at: Site | undefined): rea
       );
     }
     checkName(`an output of the pipeline "${name}"`, output, at);
-    return { name: output, kind: ref.kind, from: originOf(ref) };
+    const from = originOf(ref);
+    checkScope(from, name, at, builder);
+    return { name: output, kind: ref.kind, from };
   });
 }
 
@@ -173,6 +197,8 @@ function assemble(
       const { site: given, ...rest } = built;
       return given === undefined ? rest : { ...rest, site: site(given) };
     }
+    if (built.type === "joined") return { ...built, from: binding(built.from) };
+    if (built.type === "item") return { ...built, path: [...built.path] };
     if (built.type !== "many") return built;
     return { type: "many", items: built.items.map(({ key, from }) => ({ key, from: binding(from) })) };
   };
@@ -183,7 +209,7 @@ function assemble(
     params,
     steps: Array.from(
       builder.steps.values(),
-      ({ id, definition, called, inputs, scheduling }): ManifestStep => {
+      ({ id, definition, called, inputs, scheduling, each }): ManifestStep => {
         const defined = site(definition.sites[0]);
         const at = site(called);
         const { description, files, env = [], cache } = definition.options;
@@ -193,8 +219,10 @@ function assemble(
           body: bodyOf(definition),
           cache: cacheOf(cache),
           ...(at !== undefined && { called: at }),
+          ...checkpointsOf(definition),
           ...(defined !== undefined && { defined }),
           ...(description !== undefined && { description }),
+          ...(each.length > 0 && { each: [...each] }),
           env: env.map((entry) =>
             typeof entry === "string" ? { name: entry, secret: false } : { name: entry.secret, secret: true },
           ),
@@ -212,6 +240,22 @@ function assemble(
         };
       },
     ),
+    ...(builder.fanOuts.size > 0 && {
+      fanOuts: Array.from(
+        builder.fanOuts.values(),
+        ({ id, list, fields, within, called }): ManifestFanOut => {
+          const at = site(called);
+          return {
+            id,
+            list: binding(originOf(list)),
+            kind: list.kind.kind === "json" || list.kind.kind === "jsonl" ? list.kind.kind : "value",
+            ...(fields !== undefined && { keyFields: [...fields] }),
+            within: [...within],
+            ...(at !== undefined && { called: at }),
+          };
+        },
+      ),
+    }),
     outputs: Object.fromEntries(outputs.map(({ name, kind, from }) => [name, { kind, from: binding(from) }])),
     warnings: builder.warnings.map(({ message, site: given }) => {
       const at = site(given);
@@ -225,6 +269,13 @@ function bodyOf(definition: StepDefinition): StepBody {
     return { type: "command", argv: definition.argv.map((parts) => [...parts]) };
   if (definition.pass !== undefined) return { type: "check", pass: definition.pass };
   return { type: "run" };
+}
+
+function checkpointsOf({ inputs }: StepDefinition): { checkpoints?: string[] } {
+  const ports = Object.entries(inputs).flatMap(([port, declared]) =>
+    specOf(declared).kind === "checkpoint" ? [port] : [],
+  );
+  return ports.length === 0 ? {} : { checkpoints: ports };
 }
 
 function cacheOf(cache: StepDefinition["options"]["cache"]): ManifestStep["cache"] {

@@ -24,7 +24,14 @@ export type RefOrigin =
       readonly keep: "copy" | "reference";
       readonly site: Site | undefined;
     }
-  | { readonly type: "many"; readonly items: readonly (readonly [key: string, ref: RefNode])[] };
+  | { readonly type: "many"; readonly items: readonly (readonly [key: string, ref: RefNode])[] }
+  | {
+      readonly type: "item";
+      readonly each: string;
+      readonly path: readonly string[];
+      readonly from?: { readonly step: string; readonly port: string } | undefined;
+    }
+  | { readonly type: "joined"; readonly each: string; readonly item: RefNode };
 
 // Two copies of this module may meet (an app and a library with their own installs), and
 // `instanceof` would not recognise the other's refs.

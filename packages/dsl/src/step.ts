@@ -220,9 +220,22 @@ function define<I extends Ports, Result>(kind: StepKind, name: string, spec: Era
       if (!isPort(declared)) fail(`has an ${side} ${port} that is neither a kind nor a schema.`);
     }
   }
+  for (const [port, declared] of Object.entries(inputs)) {
+    const spec = specOf(declared);
+    if ((kind === "gate" || kind === "deploy") && spec.kind === "checkpoint")
+      fail(`has the checkpoint ${port}, and goes on from nothing: its work is done at once.`);
+    if ("of" in spec && spec.of.kind === "checkpoint")
+      fail(`has the input ${port} with a checkpoint in it, which can only be a port of its own.`);
+  }
   for (const [port, declared] of kind === "gate" ? [] : Object.entries(outputs)) {
     const { kind: tag } = specOf(declared);
-    if (tag === "seed" || tag === "many" || tag === "approved" || tag === "optional") {
+    if (
+      tag === "checkpoint" ||
+      tag === "seed" ||
+      tag === "many" ||
+      tag === "approved" ||
+      tag === "optional"
+    ) {
       fail(`has the output ${port} of kind ${tag}, which only inputs can have.`);
     }
   }

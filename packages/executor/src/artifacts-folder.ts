@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } 
 import { dirname, join, relative, sep } from "node:path";
 import type { Binding, Manifest } from "@mlpipe/dsl";
 import { canonicalJson, type Content, digestOfJson, type Store, StoreError } from "@mlpipe/store";
+import { removeFormerItems } from "./former-items.ts";
 import { fileName, portFileName } from "./attempt-folder.ts";
 
 /** A returned output, and where it lies. */
@@ -26,8 +27,14 @@ export function copyArtifacts(options: {
   const steps = new Map(manifest.steps.map((step) => [step.id, step]));
   const copied: Record<string, ReturnedOutput> = {};
 
+  const nameOf = (binding: Binding, name: string): string => {
+    const kind = binding.type === "step" ? steps.get(binding.step)?.outputs[binding.port] : undefined;
+    return kind === undefined ? name : portFileName(name, kind);
+  };
   const copy = (binding: Binding, place: string): Pick<Content, "digest" | "size"> | undefined => {
     if (binding.type === "many") {
+      const names = binding.items.map(({ key, from }) => nameOf(from, fileName(key)));
+      removeFormerItems(store, place, new Set(names));
       const items = binding.items.flatMap(({ key, from }) => {
         const content = copy(from, join(place, fileName(key)));
         return content === undefined ? [] : [{ key, content }];

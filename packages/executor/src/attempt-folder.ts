@@ -30,6 +30,8 @@ export class AttemptFolder {
   readonly #root: string;
   readonly #store: Store;
   readonly #folders: WorkFolders;
+  readonly #stepName: string;
+  readonly #key: Digest;
 
   constructor(options: {
     readonly root: string;
@@ -41,7 +43,9 @@ export class AttemptFolder {
     this.#root = options.root;
     this.#folders = options.folders;
     this.#store = options.store;
-    const name = `${fileName(options.step.id)}-${options.key.slice(0, 16)}`;
+    this.#stepName = fileName(options.step.id);
+    this.#key = options.key;
+    const name = `${this.#stepName}-${options.key.slice(0, 16)}`;
     this.path = join(options.store.root, "attempts", name);
     this.#shown = join(attemptsAsShown(options.root, options.store.root), name);
   }
@@ -71,6 +75,21 @@ export class AttemptFolder {
     const name = portFileName(port, kind);
     if (kind.kind === "dir") mkdirSync(this.inner("out", name), { recursive: true });
     return this.shown("out", name);
+  }
+
+  /** A folder of the store outside of this one, which survives the attempt. */
+  checkpoint(port: string, several: boolean): PreparedInput {
+    const folder = this.#store.checkpoints.open(this.#stepName, this.#key);
+    // A step with one finds its things at the root of it; each of several has its own place.
+    const path = several ? join(folder, fileName(port)) : folder;
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    const shown = relative(this.#root, path).split(sep).join("/");
+    return { type: "path", path: shown, kind: { kind: "checkpoint" } };
+  }
+
+  /** Nothing is to be gone on from any more: the step has succeeded, or is to begin from nothing. */
+  removeCheckpoint(): void {
+    this.#store.checkpoints.remove(this.#stepName, this.#key);
   }
 
   /** Links an input into the folder. */
@@ -136,6 +155,7 @@ export function fileName(id: string): string {
 export function portFileName(port: string, kind: KindSpec): string {
   switch (kind.kind) {
     case "dir":
+    case "checkpoint":
       return port;
     case "file":
     case "plot":

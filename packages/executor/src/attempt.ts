@@ -125,6 +125,8 @@ export class Attempt {
       const kind = step.inputs[port]?.kind;
       if (kind !== undefined) inputs[port] = this.#folder.input(port, kind, input);
     }
+    const { checkpoints = [] } = step;
+    for (const port of checkpoints) inputs[port] = this.#folder.checkpoint(port, checkpoints.length > 1);
     const places: Record<string, string> = {};
     for (const [port, kind] of Object.entries(step.outputs)) places[port] = this.#folder.output(port, kind);
 

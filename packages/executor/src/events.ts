@@ -81,6 +81,19 @@ export const StepOutcomeSchema = z
   })
   .readonly();
 
+/** A step as events announce it. */
+const Announced = z
+  .strictObject({
+    id: z.string(),
+    kind: StepKind,
+    needs: z.array(z.string()).readonly(),
+    each: z
+      .string()
+      .describe("of a step that stands for every item of a list not known yet: the fan-out")
+      .optional(),
+  })
+  .readonly();
+
 const Time = z.string().describe("ISO 8601 in UTC");
 const Attempt = z.int().positive().describe("1 for the first");
 
@@ -91,10 +104,17 @@ export const EventSchema = z
       run: z.string(),
       pipeline: z.string(),
       at: Time,
-      steps: z
-        .array(z.strictObject({ id: z.string(), kind: StepKind, needs: z.array(z.string()).readonly() }))
-        .readonly(),
+      steps: z.array(Announced).readonly(),
     }),
+    z
+      .strictObject({
+        type: z.literal("steps-expanded"),
+        each: z.string().describe("the fan-out"),
+        at: Time,
+        templates: z.array(z.string()).readonly().describe("the steps that stood for every item"),
+        steps: z.array(Announced).readonly().describe("the steps of the items, in their place"),
+      })
+      .describe("the list of a fan-out is known"),
     z.strictObject({
       type: z.literal("step-started"),
       step: z.string(),

@@ -1,5 +1,5 @@
 import { type Manifest, type ManifestStep, MlpipeError } from "@mlpipe/dsl";
-import { absoluteSite, type Planner, type Reason } from "@mlpipe/planner";
+import { absoluteSite, type Expansion, isNamed, type Planner, type Reason } from "@mlpipe/planner";
 import { type RunRecorder, timestamp } from "@mlpipe/provenance";
 import { type CacheEntry, type Content, isDigest, type Store, StoreError } from "@mlpipe/store";
 import { copyArtifacts, type ReturnedOutput } from "./artifacts-folder.ts";
@@ -65,7 +65,6 @@ const anew: ReadonlySet<string> = new Set(["MLP4002", "MLP4015", "MLP4017"]);
 
 class Execution {
   readonly #options: ExecuteOptions;
-  readonly #steps: ReadonlyMap<string, ManifestStep>;
   /** Made when the first step must run: a run in which none must needs none. */
   #schedule: Schedule | undefined;
   /** Decided to run, before there was a schedule. */
@@ -76,11 +75,11 @@ class Execution {
   readonly #decisions = new Map<string, RunDecision>();
   /** How many needs of a step are open. */
   readonly #open = new Map<string, number>();
-  readonly #dependants = new Map<string, string[]>();
+  readonly #dependants = new Map<string, Set<string>>();
   readonly #executor: StepExecutor;
   /** What is kept of the steps that are to be compared with it. */
   readonly #kept = new Map<string, CacheEntry>();
-  /** Steps whose needs are settled and that nobody has decided yet. */
+  /** Steps whose needs are settled and that nobody has decided yet, and fan-outs whose lists may be known. */
   #undecided: string[] = [];
   #running = 0;
   /** What runs processes, from the first step on that has to run. */
@@ -97,7 +96,6 @@ class Execution {
   constructor(options: ExecuteOptions) {
     this.#options = options;
     const { manifest, planner } = options;
-    this.#steps = new Map(manifest.steps.map((step) => [step.id, step]));
     this.#executor = new StepExecutor({
       ...options,
       engine: () => this.#startedEngine(),
@@ -105,15 +103,24 @@ class Execution {
       isMoreToCome: () => this.#schedule !== undefined && this.#schedule.waiting > 0,
       makerOf: (step) => this.#outcomes.get(step)?.stepRun ?? null,
     });
-    for (const { id } of manifest.steps) {
-      const needs = planner.needs(id);
-      this.#open.set(id, needs.length);
-      if (needs.length === 0) this.#undecided.push(id);
-      for (const need of needs) {
-        const dependants = this.#dependants.get(need);
-        if (dependants === undefined) this.#dependants.set(need, [id]);
-        else dependants.push(id);
-      }
+    for (const step of manifest.steps) {
+      if (step.each === undefined)
+        this.#await(step.id, [...planner.needs(step.id), ...planner.graph.fanOutsOf(step)]);
+    }
+    for (const { id, within } of manifest.fanOuts ?? []) {
+      if (within.length === 0) this.#await(id, planner.listNeeds(id));
+    }
+  }
+
+  /** Has a step or a fan-out wait for what it needs. */
+  #await(id: string, needs: readonly string[]): void {
+    const open = needs.filter((need) => !this.#outcomes.has(need));
+    this.#open.set(id, open.length);
+    if (open.length === 0) this.#undecided.push(id);
+    for (const need of open) {
+      const dependants = this.#dependants.get(need);
+      if (dependants === undefined) this.#dependants.set(need, new Set([id]));
+      else dependants.add(id);
     }
   }
 
@@ -133,7 +140,12 @@ class Execution {
       run,
       pipeline: manifest.pipeline,
       at: timestamp(startedAt),
-      steps: manifest.steps.map(({ id, kind }) => ({ id, kind, needs: planner.needs(id) })),
+      steps: manifest.steps.map(({ id, kind, each }) => ({
+        id,
+        kind,
+        needs: planner.needs(id),
+        ...(each !== undefined && { each: each.at(-1) }),
+      })),
     });
     const warnings = new Set<string>();
     for (const { message, site } of manifest.warnings) {
@@ -169,7 +181,7 @@ class Execution {
       kill?.removeEventListener("abort", end);
     }
 
-    for (const step of manifest.steps) {
+    for (const step of planner.graph.steps) {
       for (const { message } of planner.identityOf(step.id).warnings) {
         if (warnings.has(message)) continue;
         warnings.add(message);
@@ -186,11 +198,11 @@ class Execution {
 
   /** Copies what the pipeline returns; all that ran is kept whether this succeeds or not. */
   #copyArtifacts(): { outputs: Readonly<Record<string, ReturnedOutput>> } | { error: MlpipeError } {
-    const { manifest, store, root } = this.#options;
+    const { planner, store, root } = this.#options;
     try {
       return {
         outputs: copyArtifacts({
-          manifest,
+          manifest: planner.graph.manifest,
           store,
           root,
           outputOf: (step, port) => this.#outputs.get(step)?.[port],
@@ -213,10 +225,10 @@ class Execution {
     outputs: Readonly<Record<string, ReturnedOutput>>,
     warnings: string[],
   ): Promise<RunResult> {
-    const { manifest, planner, recorder, run, emit, store } = this.#options;
+    const { planner, recorder, run, emit, store } = this.#options;
     planner.end();
     await this.#executor.settle();
-    const steps = manifest.steps.flatMap(({ id }) => this.#outcomes.get(id) ?? []);
+    const steps = planner.graph.steps.flatMap(({ id }) => this.#outcomes.get(id) ?? []);
     const durationMs = Math.round(performance.now() - this.#started);
     const endedAt = timestamp(new Date());
     await recorder.end({
@@ -267,7 +279,7 @@ class Execution {
    */
   async #newSchedule(): Promise<Schedule> {
     const { manifest, planner, store, pools, env, root } = this.#options;
-    const left = manifest.steps.filter(({ id }) => !this.#outcomes.has(id) || this.#kept.has(id));
+    const left = planner.graph.steps.filter(({ id }) => !this.#outcomes.has(id) || this.#kept.has(id));
     const found = Pools.of(left, await pools(), env);
     found.checkRoom(left, root);
     // The order of one step needs no history.
@@ -297,15 +309,17 @@ class Execution {
   #decideAll(): void {
     for (let index = 0; index < this.#undecided.length; index++) {
       const id = this.#undecided[index];
-      if (id !== undefined) this.#decide(this.#step(id));
+      if (id === undefined) continue;
+      if (this.#options.planner.graph.fanOut(id) === undefined) this.#decide(this.#step(id));
+      else this.#expand(id);
     }
     this.#undecided = [];
   }
 
   #decide(step: ManifestStep): void {
-    const { planner, selected } = this.#options;
-    const chosen = selected?.has(step.id) ?? true;
-    const stopped = this.#stoppedBy(step);
+    const { planner } = this.#options;
+    const chosen = this.#isChosen(step);
+    const stopped = this.#stoppedBy(planner.needs(step.id));
     if (stopped !== undefined) {
       this.#settle(step, stopped);
       return;
@@ -334,16 +348,7 @@ class Execution {
       return;
     }
     if (decision.decision === "unknown") {
-      const missing = planner.needs(step.id).find((need) => !this.#outputs.has(need)) ?? "";
-      throw new MlpipeError(
-        "MLP3009",
-        `"${step.id}" needs "${missing}", which is not selected and has no kept result.`,
-        {
-          exit: 4,
-          at: absoluteSite(this.#options.root, step.called),
-          hint: `Select it too: --only ${missing} ${step.id}. Or run the whole pipeline.`,
-        },
-      );
+      throw this.#missing(step, planner.needs(step.id).find((need) => !this.#outputs.has(need)) ?? "");
     }
     if (this.#halted !== undefined) {
       this.#settle(step, this.#notStarted());
@@ -351,6 +356,116 @@ class Execution {
     }
     this.#decisions.set(step.id, decision);
     this.#add(step);
+  }
+
+  /** Puts the children of a fan-out in its place, or settles the steps that stood for them. */
+  #expand(id: string): void {
+    const { planner, emit } = this.#options;
+    const { graph } = planner;
+    const templates = graph.templatesOf(id);
+    const needs = planner.listNeeds(id);
+    const stopped = this.#stoppedBy(needs);
+    if (stopped !== undefined) {
+      this.#settleBody(id, templates, () => stopped);
+      return;
+    }
+    const expanded = planner.expand({ id }, (from, port) => this.#outputs.get(from)?.[port]);
+    if (expanded.type === "waiting") {
+      const chosen = templates.find((step) => this.#isChosen(step));
+      if (chosen !== undefined) throw this.#missing(chosen, expanded.step);
+      const reasons: Reason[] = [{ part: "upstream", name: id, message: "not selected" }];
+      this.#settleBody(id, templates, () => ({ status: "skipped", key: null, reasons }));
+      return;
+    }
+    if (expanded.type === "refused") {
+      const { code, message, hint, at } = expanded.error;
+      const error = {
+        code,
+        message,
+        ...(hint !== undefined && { hint }),
+        ...(at.length > 0 && { at: at.map((site) => ({ ...site })) }),
+      };
+      const [first] = templates;
+      this.#settleBody(id, templates, (step) =>
+        step === first
+          ? { status: "failed", key: null, reasons: [{ part: "inputs", name: id, message }], error }
+          : {
+              status: "blocked",
+              key: null,
+              reasons: [{ part: "upstream", name: first?.id ?? id, message: `${first?.id ?? id} failed` }],
+            },
+      );
+      // A body that calls no step has none that could fail.
+      if (first === undefined) throw expanded.error;
+      return;
+    }
+    const { expansion } = expanded;
+    this.#checkSelection(expansion);
+    emit({
+      type: "steps-expanded",
+      each: id,
+      at: timestamp(new Date()),
+      templates: expansion.templates,
+      steps: expansion.steps.map((step) => ({
+        id: step.id,
+        kind: step.kind,
+        needs: planner.needs(step.id),
+        ...(step.each !== undefined && { each: step.each.at(-1) }),
+      })),
+    });
+    for (const step of expansion.steps) {
+      if (step.each === undefined)
+        this.#await(step.id, [...planner.needs(step.id), ...graph.fanOutsOf(step)]);
+    }
+    for (const inner of expansion.fanOuts) {
+      if (inner.within.length === 0) this.#await(inner.id, planner.listNeeds(inner.id));
+    }
+    // Now they wait for the children instead.
+    for (const join of expansion.joins) {
+      const step = this.#step(join);
+      if (step.each === undefined) this.#await(join, [...planner.needs(join), ...graph.fanOutsOf(step)]);
+    }
+  }
+
+  /** Settles steps that stand for items which will not be known, and lets go who waits for the fan-out. */
+  #settleBody(
+    id: string,
+    templates: readonly ManifestStep[],
+    settledAs: (step: ManifestStep) => Settled,
+  ): void {
+    for (const step of templates) this.#settle(step, settledAs(step));
+    this.#letGo(id);
+  }
+
+  #isChosen(step: ManifestStep): boolean {
+    const { selected } = this.#options;
+    return selected === undefined || isNamed(selected, step);
+  }
+
+  /** Steps that were selected by the key of an item before the items were known must be there now. */
+  #checkSelection({ fanOut, templates }: Expansion): void {
+    const { selected, planner, manifest } = this.#options;
+    if (selected === undefined) return;
+    const bodies = new Set(templates.map((id) => id.replace(/\[\*\].*$/s, "")));
+    for (const named of selected) {
+      const isOfBody = !named.includes("[*]") && [...bodies].some((body) => named.startsWith(`${body}[`));
+      if (!isOfBody || planner.graph.steps.some((step) => isNamed(new Set([named]), step))) continue;
+      throw new MlpipeError("MLP2003", `The pipeline "${manifest.pipeline}" has no step "${named}".`, {
+        hint: `${fanOut} has no such item; mlpipe plan lists its steps.`,
+      });
+    }
+  }
+
+  #missing(step: ManifestStep, missing: string): MlpipeError {
+    return new MlpipeError(
+      "MLP3009",
+      `"${step.id}" needs "${missing}", which is not selected and has no kept result.`,
+      {
+        exit: 4,
+        at: absoluteSite(this.#options.root, step.called),
+        hint: `Select it too: --only ${missing} ${step.id}. Or run the whole pipeline.`,
+      },
+    );
   }
 
   /** The steps before this one that ran and changed nothing for it: the wave stops here. */
@@ -366,7 +481,8 @@ class Execution {
   /** Has a step whose kept result holds run again; what comes after it goes on with what is kept. */
   #checkBeside(step: ManifestStep, entry: CacheEntry): void {
     const { check, planner } = this.#options;
-    if (check?.has(step.id) !== true || step.kind === "deploy" || this.#halted !== undefined) return;
+    if (check === undefined || !isNamed(check, step) || step.kind === "deploy" || this.#halted !== undefined)
+      return;
     this.#kept.set(step.id, entry);
     this.#decisions.set(
       step.id,
@@ -376,8 +492,8 @@ class Execution {
   }
 
   /** What a step inherits from the steps before it. */
-  #stoppedBy(step: ManifestStep): Settled | undefined {
-    for (const need of this.#options.planner.needs(step.id)) {
+  #stoppedBy(needs: readonly string[]): Settled | undefined {
+    for (const need of needs) {
       const outcome = this.#outcomes.get(need);
       if (outcome === undefined) continue;
       const { status } = outcome;
@@ -515,12 +631,18 @@ class Execution {
     };
     this.#outcomes.set(step.id, outcome);
     emit({ type: "step-finished", at: timestamp(new Date()), outcome });
-    for (const dependant of this.#dependants.get(step.id) ?? []) {
+    this.#letGo(step.id);
+    if (settled.status === "failed" && !keepGoing) this.#halt(`${step.id} failed`);
+  }
+
+  /** Whoever has waited for a step, or for a fan-out that will not expand, waits for one less. */
+  #letGo(id: string): void {
+    for (const dependant of this.#dependants.get(id) ?? []) {
       const open = (this.#open.get(dependant) ?? 0) - 1;
       this.#open.set(dependant, open);
       if (open === 0) this.#undecided.push(dependant);
     }
-    if (settled.status === "failed" && !keepGoing) this.#halt(`${step.id} failed`);
+    this.#dependants.delete(id);
   }
 
   #halt(because: string): void {
@@ -550,7 +672,7 @@ class Execution {
   }
 
   #settleTheRest(because: string): void {
-    for (const step of this.#options.manifest.steps) {
+    for (const step of this.#options.planner.graph.steps) {
       if (this.#outcomes.has(step.id)) continue;
       this.#settle(step, {
         status: "cancelled",
@@ -575,7 +697,7 @@ class Execution {
   }
 
   #step(id: string): ManifestStep {
-    const step = this.#steps.get(id);
+    const step = this.#options.planner.graph.step(id);
     if (step === undefined) throw new Error(`there is no step ${id}`);
     return step;
   }

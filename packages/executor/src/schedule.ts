@@ -42,6 +42,7 @@ export class Schedule {
   /** So many steps may start before one that has a longer way and waits for room; then room is kept for it. */
   readonly #patience: number;
   #waiting = 0;
+  #children = 0;
 
   /**
    * @param options.steps in wiring order
@@ -91,11 +92,23 @@ export class Schedule {
       step,
       attempt,
       amounts,
-      remaining: this.#remaining.get(step.id) ?? 0,
-      order: this.#order.get(step.id) ?? 0,
+      ...this.#rankOf(step),
       overtaken: 0,
     });
     this.#waiting++;
+  }
+
+  #rankOf({ id, template }: ManifestStep): Pick<Waiting, "remaining" | "order"> {
+    const order = this.#order.get(id);
+    if (order !== undefined || template === undefined)
+      return { remaining: this.#remaining.get(id) ?? 0, order: order ?? 0 };
+    // A child of a fan-out that has expanded meanwhile: behind it is what the step has that it was made of.
+    this.#children++;
+    return {
+      remaining: this.#remaining.get(template) ?? 0,
+      // After those that are there already, and before the steps that follow.
+      order: (this.#order.get(template) ?? 0) + 1 - 1 / (1 + this.#children),
+    };
   }
 
   /** The next step that fits, its amounts taken; nothing if none does. */

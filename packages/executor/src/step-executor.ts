@@ -5,6 +5,7 @@ import type { ManifestStep } from "@mlpipe/dsl";
 import { type StepRun, timestamp } from "@mlpipe/provenance";
 import { type CacheEntry, type Content, uuid7 } from "@mlpipe/store";
 import { Attempt, type AttemptResult, publishable, type RunDecision } from "./attempt.ts";
+import { fileName } from "./attempt-folder.ts";
 import { differenceOf } from "./differences.ts";
 import type { Engine } from "./engine.ts";
 import type { StepError, StepOutcome } from "./events.ts";
@@ -113,10 +114,17 @@ export class StepExecutor {
     kept: CacheEntry,
     place: Place,
   ): Promise<StepOutcome["check"]> {
+    const { store } = this.#options;
     if (!(await this.#claim(decision))) return undefined;
+    // What is to be compared is made from the beginning.
+    const forget = (): void => {
+      if (step.checkpoints !== undefined) store.checkpoints.remove(fileName(step.id), decision.key);
+    };
     try {
+      forget();
       return await this.#judge(step, decision, await this.#attemptAll(step, decision, place), kept);
     } finally {
+      forget();
       this.#options.store.claims.release(decision.key, this.#options.run);
     }
   }
@@ -135,9 +143,13 @@ export class StepExecutor {
   #madeMeanwhile(step: ManifestStep, decision: RunDecision): Settled | undefined {
     const { store } = this.#options;
     // Forced steps and those that are never kept run in every run that wants them.
-    if (!decision.cacheable || isForced(decision) || step.cache.mode === "aging") return undefined;
+    if (!decision.cacheable || isForced(decision)) return undefined;
     const entry = store.cache.get(decision.key);
-    if (entry === undefined || Object.values(entry.outputs).some((content) => !store.objects.has(content)))
+    if (
+      entry === undefined ||
+      isExpired(step, entry) ||
+      Object.values(entry.outputs).some((content) => !store.objects.has(content))
+    )
       return undefined;
     const maker = entry.run === this.#options.run ? "a step of this run with the same key" : "another run";
     return {
@@ -267,6 +279,8 @@ export class StepExecutor {
     } finally {
       attempt.folder.discard();
     }
+    // Only now: had the result not been kept, the next attempt would go on from there.
+    if (step.checkpoints !== undefined) attempt.folder.removeCheckpoint();
     return { ...base, status: "ran", outputs, ...(hasMetrics && { metrics }) };
   }
 
@@ -341,6 +355,10 @@ export class StepExecutor {
       return [{ path: attempt.folder.copyOf(`source-${port}`, input.absolute), content: input.content }];
     });
   }
+}
+
+function isExpired({ cache }: ManifestStep, { createdAt }: CacheEntry): boolean {
+  return cache.mode === "aging" && Date.parse(createdAt) + cache.maxAgeMs < Date.now();
 }
 
 /** Waits, but not for what is not to happen any more. */

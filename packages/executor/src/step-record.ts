@@ -160,7 +160,9 @@ function inputRef(port: string, input: ResolvedInput, facts: StepFacts): InputRe
       return undefined;
     case "value": {
       const size = Buffer.byteLength(canonicalJson(input.value));
-      return { name: port, type: "value", digest: input.digest, size, value: input.value };
+      const ref: InputRef = { name: port, type: "value", digest: input.digest, size, value: input.value };
+      if (input.from === undefined) return ref;
+      return { ...ref, from: { ...input.from, stepRun: facts.makerOf(input.from.step) } };
     }
     case "object": {
       const { step, port: from } = input.from;

@@ -15,6 +15,7 @@ import {
 import { innermost } from "./inputs.ts";
 import type { Preimage, Reason, ResolvedInput } from "./plan.ts";
 import { compare, documentsOf } from "./reasons.ts";
+import type { StepGraph } from "./step-graph.ts";
 
 /** A step as it is now. */
 export interface StepNow {
@@ -33,22 +34,24 @@ const sharedParts = 3;
 const mostGone = 100;
 
 interface GoneStep {
-  readonly row: Pick<StepRunRow, "id" | "kind">;
+  readonly row: Pick<StepRunRow, "id" | "kind" | "step">;
   readonly preimage: Preimage;
 }
 
 export class History {
   readonly #store: Store;
   readonly #manifest: Manifest;
+  readonly #graph: StepGraph;
   readonly #documents: ReadonlyMap<Digest, unknown>;
   #used: ReadonlyMap<string, string> | undefined;
   #gone: readonly GoneStep[] | undefined;
   readonly #params = new Map<string, unknown>();
 
   /** @param documents of this session, which the store may not hold yet */
-  constructor(store: Store, manifest: Manifest, documents: ReadonlyMap<Digest, unknown>) {
+  constructor(store: Store, manifest: Manifest, graph: StepGraph, documents: ReadonlyMap<Digest, unknown>) {
     this.#store = store;
     this.#manifest = manifest;
+    this.#graph = graph;
     this.#documents = documents;
   }
 
@@ -141,7 +144,9 @@ export class History {
     let nearest: { readonly id: string; readonly shared: number } | undefined;
     this.#gone ??= this.#goneSteps();
     for (const { row, preimage } of this.#gone) {
-      if (row.kind !== now.step.kind) continue;
+      if (row.kind !== now.step.kind || this.#graph.step(row.step) !== undefined) continue;
+      // The items of a list come and go, and one is not another renamed: a child is looked for under its own item.
+      if (now.step.template !== undefined && itemOf(row.step) !== itemOf(id)) continue;
       const shared = sharedBetween(preimage, now.parts);
       if (shared >= sharedParts && shared > (nearest?.shared ?? 0)) nearest = { id: row.id, shared };
     }
@@ -154,11 +159,10 @@ export class History {
 
   /** Executions of the latest runs whose steps the pipeline does not have any more. */
   #goneSteps(): readonly GoneStep[] {
-    const names = new Set(this.#manifest.steps.map((step) => step.id));
     const gone: GoneStep[] = [];
     for (const run of this.#store.runs.list({ pipeline: this.#manifest.pipeline, limit: runsBack })) {
       for (const row of this.#store.runs.succeeded(run.id)) {
-        if (names.has(row.step)) continue;
+        if (this.#graph.step(row.step) !== undefined) continue;
         const preimage = this.#preimageOf(row);
         if (preimage !== undefined) gone.push({ row, preimage });
         if (gone.length === mostGone) return gone;
@@ -266,6 +270,12 @@ function sharedBetween(before: Preimage, now: Preimage): number {
   const ports = Object.keys(now.inputs);
   const sameInputs = ports.filter((port) => before.inputs[port] === now.inputs[port]).length;
   return equal + (ports.length === 0 ? 0 : sameInputs / ports.length);
+}
+
+/** The keys of items in a step's id: `[a][b]` of `fit[a][b]`. */
+function itemOf(id: string): string {
+  const at = id.indexOf("[");
+  return at === -1 ? "" : id.slice(at);
 }
 
 function gone(step: string, what: string): Reason {

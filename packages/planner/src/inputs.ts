@@ -36,7 +36,7 @@ export interface Waiting {
  * @throws MlpipeError MLP2001, MLP2002 for a source that is missing or of the wrong sort
  */
 export function resolveInput(
-  step: ManifestStep,
+  step: Pick<ManifestStep, "id" | "called">,
   port: string,
   kind: KindSpec,
   binding: Binding,
@@ -46,7 +46,14 @@ export function resolveInput(
     case "absent":
       return { type: "absent" };
     case "value":
-      return valueInput(binding.value);
+      return binding.from === undefined
+        ? valueInput(binding.value)
+        : { ...valueInput(binding.value), from: binding.from };
+    case "item":
+      return { type: "waiting", step: binding.from?.step ?? binding.each };
+    case "joined":
+      // Which children there are is not known, so the steps that stand for all of them are waited for.
+      return { type: "waiting", step: upstreamIn(binding)[0] ?? binding.each };
     case "step": {
       const content = resolver.outputOf(binding.step, binding.port);
       if (content === undefined) return { type: "waiting", step: binding.step };
@@ -68,7 +75,7 @@ export function resolveInput(
 }
 
 /** A value as the step will see it: the key does not tell in which order an object was written, so all see one. */
-function valueInput(value: unknown): ResolvedInput {
+function valueInput(value: unknown): Extract<ResolvedInput, { type: "value" }> {
   const digest = digestOfJson(value);
   if (typeof value !== "object" || value === null) return { type: "value", value, digest };
   const canonical: unknown = JSON.parse(canonicalJson(value));
@@ -76,7 +83,7 @@ function valueInput(value: unknown): ResolvedInput {
 }
 
 function resolveSource(
-  step: ManifestStep,
+  step: Pick<ManifestStep, "id" | "called">,
   port: string,
   kind: KindSpec,
   source: Extract<Binding, { type: "source" }>,
@@ -99,7 +106,7 @@ function absolutePath(root: string, path: string): string {
  * @param found what lies there, if somebody has looked
  */
 function checkSource(
-  step: ManifestStep,
+  step: Pick<ManifestStep, "id" | "called">,
   port: string,
   kind: KindSpec,
   source: Extract<Binding, { type: "source" }>,
@@ -137,12 +144,16 @@ function typeAt(path: string): Content["type"] | undefined {
  * Looks whether every source is there and of the right sort, before anything runs: the last step's
  * source must not be missed when the first has trained for hours.
  */
-export function checkSources(steps: readonly ManifestStep[], root: string): void {
+export function checkSources(
+  steps: readonly Pick<ManifestStep, "id" | "called" | "inputs">[],
+  root: string,
+): void {
   for (const step of steps) {
     for (const [port, { kind, from }] of Object.entries(step.inputs)) {
       const sources = [from];
       for (const binding of sources) {
         if (binding.type === "many") sources.push(...binding.items.map((item) => item.from));
+        else if (binding.type === "joined") sources.push(binding.from);
         else if (binding.type === "source") checkSource(step, port, kind, binding, root);
       }
     }
@@ -191,18 +202,27 @@ export function sourcePaths(root: string, steps: readonly ManifestStep[]): reado
   const visit = (binding: Binding): void => {
     if (binding.type === "source") paths.add(absolutePath(root, binding.path));
     else if (binding.type === "many") for (const { from } of binding.items) visit(from);
+    else if (binding.type === "joined") visit(binding.from);
   };
   for (const step of steps) for (const { from } of Object.values(step.inputs)) visit(from);
   return [...paths];
 }
 
-/** The steps that a step takes refs from. */
+/** The steps that a step takes refs from, or items of their lists. */
 export function upstreamOf(step: ManifestStep): readonly string[] {
+  return upstreamIn(...Object.values(step.inputs).map(({ from }) => from));
+}
+
+/** The steps that some bindings lead to. */
+export function upstreamIn(...bindings: readonly Binding[]): readonly string[] {
   const ids = new Set<string>();
   const visit = (binding: Binding): void => {
     if (binding.type === "step") ids.add(binding.step);
     else if (binding.type === "many") for (const { from } of binding.items) visit(from);
+    else if (binding.type === "joined") visit(binding.from);
+    else if ((binding.type === "item" || binding.type === "value") && binding.from !== undefined)
+      ids.add(binding.from.step);
   };
-  for (const { from } of Object.values(step.inputs)) visit(from);
+  for (const binding of bindings) visit(binding);
   return [...ids];
 }

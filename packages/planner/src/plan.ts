@@ -51,9 +51,14 @@ export const PlanSchema = z
     steps: z.array(
       z.strictObject({
         id: z.string(),
+        each: z
+          .string()
+          .describe("of a step that stands for every item of a list not known yet: the fan-out")
+          .optional(),
         kind: z.enum(["data", "train", "evaluate", "deploy", "gate"]),
         decision: z.enum(["run", "cached", "unknown"]),
         key: z.string().optional(),
+        expiresAt: z.string().describe("of a kept result with a maxAge: until when it holds").optional(),
         reasons: z.array(ReasonSchema),
       }),
     ),
@@ -72,7 +77,13 @@ export type Plan = z.infer<typeof PlanSchema>;
 /** One input of a step whose upstream is known. */
 export type ResolvedInput =
   /** A plain value; its content is the canonical JSON. */
-  | { readonly type: "value"; readonly value: unknown; readonly digest: Digest }
+  | {
+      readonly type: "value";
+      readonly value: unknown;
+      readonly digest: Digest;
+      /** The output that the value was an item of. */
+      readonly from?: { readonly step: string; readonly port: string };
+    }
   /** An output of a step, in the store. */
   | {
       readonly type: "object";
@@ -111,6 +122,8 @@ export type Decision =
       readonly preimage: Digest;
       /** The step run that produced the outputs, with the outputs; a deploy's receipt has none. */
       readonly entry: CacheEntry;
+      /** Until when the result holds, if the step says so; ISO 8601. */
+      readonly expiresAt?: string;
       readonly reasons: readonly Reason[];
     }
   | {

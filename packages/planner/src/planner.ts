@@ -1,6 +1,12 @@
 import { statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import { type Manifest, type ManifestStep, MlpipeError } from "@mlpipe/dsl";
+import {
+  type KeyFunction,
+  type Manifest,
+  type ManifestFanOut,
+  type ManifestStep,
+  MlpipeError,
+} from "@mlpipe/dsl";
 import {
   type CacheEntry,
   type Content,
@@ -15,13 +21,25 @@ import { CodeMemory } from "./code-memory.ts";
 import { TypeScriptCode } from "./code/typescript.ts";
 import { plumbingOf } from "./environment/environment.ts";
 import { ExpectedKeys } from "./expected-keys.ts";
+import { listOf } from "./fan-out-list.ts";
 import { FileClock } from "./file-clock.ts";
 import { History } from "./history.ts";
 import { Identities, type StepIdentity } from "./identity.ts";
 import { detailOf } from "./input-detail.ts";
-import { checkSources, innermost, inputDigest, resolveInput, sourcePaths, upstreamOf } from "./inputs.ts";
+import {
+  absoluteSite,
+  checkSources,
+  innermost,
+  inputDigest,
+  resolveInput,
+  sourcePaths,
+  upstreamIn,
+  upstreamOf,
+} from "./inputs.ts";
+import { isNamed } from "./named.ts";
 import type { Decision, Plan, Preimage, Reason, ResolvedInput } from "./plan.ts";
 import { keyFormat, keyOf } from "./preimage.ts";
+import { type Expansion, StepGraph } from "./step-graph.ts";
 
 /** What a planner needs to know. */
 export interface PlannerOptions {
@@ -35,7 +53,17 @@ export interface PlannerOptions {
   readonly force?: ReadonlySet<string> | "all";
   /** The time against which a result's age is measured, in ms. @default now */
   readonly now?: number;
+  /** By fan-out, the functions of the pipeline that make the keys of items. @default none */
+  readonly keyFunctions?: ReadonlyMap<string, KeyFunction>;
 }
+
+/** What came of a fan-out. */
+export type Expanded =
+  | { readonly type: "expanded"; readonly expansion: Expansion }
+  /** Its list is not known. */
+  | { readonly type: "waiting"; readonly step: string }
+  /** Its items cannot have their steps. */
+  | { readonly type: "refused"; readonly error: MlpipeError };
 
 /** Why a step would run or not. */
 export interface Why {
@@ -54,7 +82,7 @@ export type OutputOf = (step: string, port: string) => Content | undefined;
  */
 export class Planner {
   readonly #options: PlannerOptions;
-  readonly #steps: ReadonlyMap<string, ManifestStep>;
+  readonly #graph: StepGraph;
   readonly #identities: Identities;
   readonly #contents = new Map<string, Content>();
   /** Documents of this session, which the store does not hold before a step that has them is kept. */
@@ -69,10 +97,10 @@ export class Planner {
   constructor(options: PlannerOptions) {
     this.#options = options;
     this.#began = new FileClock(options.store.root);
-    this.#history = new History(options.store, options.manifest, this.#documents);
+    this.#graph = new StepGraph(options.manifest, options.keyFunctions ?? new Map());
+    this.#history = new History(options.store, options.manifest, this.#graph, this.#documents);
     this.#expected = new ExpectedKeys(options.store, options.manifest.file);
     this.#now = options.now ?? Date.now();
-    this.#steps = new Map(options.manifest.steps.map((step) => [step.id, step]));
     this.#identities = this.#newIdentities(options.manifest.steps);
   }
 
@@ -96,6 +124,43 @@ export class Planner {
           memory: new PythonMemory(store),
         })),
     });
+  }
+
+  /** The steps as far as they are known. */
+  get graph(): StepGraph {
+    return this.#graph;
+  }
+
+  /** Puts the children of a fan-out in its place, if its list is known. */
+  expand({ id }: Pick<ManifestFanOut, "id">, outputOf: OutputOf): Expanded {
+    const fanOut = this.#graph.fanOut(id);
+    if (fanOut === undefined) throw new Error(`there is no fan-out ${id}`);
+    const { root, store } = this.#options;
+    const [user] = this.#graph.templatesOf(id);
+    try {
+      const contentOf = (path: string): Content => this.#contentOf(path);
+      const knownContent = (path: string): Content | undefined => this.#contents.get(path);
+      const items = listOf(fanOut, user, store, { root, outputOf, contentOf, knownContent });
+      if (items === undefined) return { type: "waiting", step: upstreamIn(fanOut.list)[0] ?? id };
+      return { type: "expanded", expansion: this.#graph.expand(id, items) };
+    } catch (error) {
+      if (!(error instanceof MlpipeError) || !error.code.startsWith("MLP1")) throw error;
+      const { code, message, hint } = error;
+      const at = absoluteSite(root, fanOut.called);
+      const text = `${id} cannot fan out: ${message}`;
+      return { type: "refused", error: new MlpipeError(code, text, { exit: 1, hint, at, cause: error }) };
+    }
+  }
+
+  /** The steps that have to be there before the list of a fan-out is known. */
+  listNeeds(id: string): readonly string[] {
+    const fanOut = this.#graph.fanOut(id);
+    return fanOut === undefined ? [] : upstreamIn(fanOut.list);
+  }
+
+  /** Expands every fan-out whose list is kept. */
+  expandKept(): void {
+    if (this.#options.manifest.fanOuts !== undefined) this.#walk(() => true);
   }
 
   /** The steps a step takes refs from. */
@@ -127,7 +192,14 @@ export class Planner {
    * @throws MlpipeError MLP2001, MLP2002 for sources that are missing or of the wrong sort
    */
   checkSources(): void {
-    checkSources(this.#options.manifest.steps, this.#options.root);
+    const { manifest, root } = this.#options;
+    checkSources(manifest.steps, root);
+    const lists = (manifest.fanOuts ?? []).map(({ id, called, list, kind }) => ({
+      id,
+      called,
+      inputs: { list: { kind: { kind }, from: list } },
+    }));
+    checkSources(lists, root);
   }
 
   /**
@@ -153,7 +225,7 @@ export class Planner {
       reasons,
     });
     const { force } = this.#options;
-    if (force === "all" || force?.has(id) === true) {
+    if (force === "all" || (force !== undefined && isNamed(force, step))) {
       return run([{ part: "forced", name: id, message: "forced (--force)" }]);
     }
     if (obstacles.length > 0) return run(obstacles);
@@ -186,19 +258,21 @@ export class Planner {
 
   /** The whole plan. Nothing is executed, so what lies behind a step that must run stays unknown. */
   plan(): Plan {
-    const outputs = new Map<string, Readonly<Record<string, Content>>>();
     const warnings = new Set(this.#options.manifest.warnings.map(({ message }) => message));
-    const steps = this.#options.manifest.steps.map((step): Plan["steps"][number] => {
-      const decision = this.decide(step.id, (from, port) => outputs.get(from)?.[port]);
-      if (decision.decision === "cached") outputs.set(step.id, decision.entry.outputs);
+    const steps: Plan["steps"] = [];
+    this.#walk((step, decision, each) => {
       for (const { message } of this.#identities.of(step).warnings) warnings.add(message);
-      return {
+      steps.push({
         id: step.id,
+        ...(each !== undefined && { each }),
         kind: step.kind,
         decision: decision.decision,
         ...(decision.decision !== "unknown" && { key: decision.key }),
+        ...(decision.decision === "cached" &&
+          decision.expiresAt !== undefined && { expiresAt: decision.expiresAt }),
         reasons: [...decision.reasons],
-      };
+      });
+      return true;
     });
     return {
       schemaVersion: 1,
@@ -213,15 +287,13 @@ export class Planner {
    * @throws MlpipeError MLP2004 when the step run to compare with kept nothing to compare
    */
   why(id: string, against?: StepRunRow): Why {
+    const found: { decision?: Decision } = {};
+    const outputOf = this.#walk((upstream, decided) => {
+      if (upstream.id === id) found.decision = decided;
+      return found.decision === undefined;
+    });
     const step = this.#step(id);
-    const outputs = new Map<string, Readonly<Record<string, Content>>>();
-    const outputOf: OutputOf = (from, port) => outputs.get(from)?.[port];
-    for (const upstream of this.#options.manifest.steps) {
-      if (upstream.id === id) break;
-      const decided = this.decide(upstream.id, outputOf);
-      if (decided.decision === "cached") outputs.set(upstream.id, decided.entry.outputs);
-    }
-    const { decision, reasons } = this.decide(id, outputOf);
+    const { decision, reasons } = found.decision ?? this.decide(id, outputOf);
     const compared = against ?? this.#history.lastUsed(id);
     if (compared === undefined || (against === undefined && decision !== "unknown")) {
       return { decision, against: compared?.id ?? null, reasons };
@@ -285,8 +357,35 @@ export class Planner {
     this.#expected.keep();
   }
 
+  /**
+   * Decides step after step, expanding what can be expanded, as long as the visitor wants to go on.
+   * @returns the outputs that are kept of the steps that were decided
+   */
+  #walk(visit: (step: ManifestStep, decision: Decision, each?: string) => boolean): OutputOf {
+    const outputs = new Map<string, Readonly<Record<string, Content>>>();
+    const outputOf: OutputOf = (from, port) => outputs.get(from)?.[port];
+    for (const node of this.#graph.nodes()) {
+      if ("step" in node) {
+        const decision = this.decide(node.step.id, outputOf);
+        if (decision.decision === "cached") outputs.set(node.step.id, decision.entry.outputs);
+        if (!visit(node.step, decision)) break;
+        continue;
+      }
+      const { fanOut, templates } = node;
+      const expanded = this.expand(fanOut, outputOf);
+      if (expanded.type === "expanded") continue;
+      const reason: Reason =
+        expanded.type === "waiting"
+          ? { part: "upstream", name: expanded.step, message: `waits for the list from ${expanded.step}` }
+          : { part: "inputs", name: fanOut.id, message: expanded.error.message };
+      if (!templates.every((step) => visit(step, { decision: "unknown", reasons: [reason] }, fanOut.id)))
+        break;
+    }
+    return outputOf;
+  }
+
   #step(id: string): ManifestStep {
-    const step = this.#steps.get(id);
+    const step = this.#graph.step(id);
     if (step !== undefined) return step;
     throw new MlpipeError(
       "MLP2003",
@@ -413,12 +512,11 @@ export class Planner {
     this.#expected.note(key);
     const entry = store.cache.get(key);
     if (entry === undefined) return run(this.#history.whatChanged({ step, parts, inputs }, key));
-    if (step.cache.mode === "aging") {
-      const age = this.#now - Date.parse(entry.createdAt);
-      if (age > step.cache.maxAgeMs) {
-        const message = `older than its maxAge (made ${entry.createdAt})`;
-        return run([{ part: "expired", name: step.id, before: entry.createdAt, message }]);
-      }
+    const expires =
+      step.cache.mode === "aging" ? Date.parse(entry.createdAt) + step.cache.maxAgeMs : Infinity;
+    if (expires < this.#now) {
+      const message = `older than its maxAge (made ${entry.createdAt})`;
+      return run([{ part: "expired", name: step.id, before: entry.createdAt, message }]);
     }
     const gone = Object.entries(entry.outputs).find(([, content]) => !store.objects.has(content));
     if (gone !== undefined) {
@@ -426,7 +524,10 @@ export class Planner {
         { part: "missing", name: gone[0], message: `its output ${gone[0]} is no longer in the store` },
       ]);
     }
-    return unchanged(step, key, entry);
+    if (expires === Infinity) return unchanged(step, key, entry);
+    const expiresAt = new Date(expires).toISOString();
+    const detail = `holds until ${spoken(expiresAt)}, made ${spoken(entry.createdAt)}`;
+    return { ...unchanged(step, key, entry, detail), expiresAt };
   }
 
   /** A deploy is an effect: what counts is whether its target is as this very deploy left it. */
@@ -484,8 +585,18 @@ interface Seen {
   readonly identity: StepIdentity;
 }
 
-function unchanged(step: ManifestStep, key: Digest, entry: CacheEntry, detail?: string): Decision {
-  const message = detail ?? `nothing changed since ${entry.createdAt.slice(0, 19).replace("T", " ")} UTC`;
+/** A time of a record as people read it. */
+function spoken(time: string): string {
+  return `${time.slice(0, 19).replace("T", " ")} UTC`;
+}
+
+function unchanged(
+  step: ManifestStep,
+  key: Digest,
+  entry: CacheEntry,
+  detail?: string,
+): Decision & { decision: "cached" } {
+  const message = detail ?? `nothing changed since ${spoken(entry.createdAt)}`;
   return {
     decision: "cached",
     key,

@@ -19,6 +19,7 @@ export interface Layout {
   readonly objects: string;
   readonly runs: string;
   readonly attempts: string;
+  readonly checkpoints: string;
   readonly database: string;
   readonly ignore: string;
   /** Its mtime says when gc last dropped cache entries. */
@@ -31,6 +32,7 @@ export function layoutOf(root: string): Layout {
     objects: join(root, "objects"),
     runs: join(root, "runs"),
     attempts: join(root, "attempts"),
+    checkpoints: join(root, "checkpoints"),
     database: join(root, "state.db"),
     ignore: join(root, ".gitignore"),
     stamp: join(root, "gc.stamp"),

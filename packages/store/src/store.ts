@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { StoredCacheEntries, type CacheEntries } from "./cache-entries.ts";
+import { StoredCheckpoints, type Checkpoints } from "./checkpoints.ts";
 import { StoredClaims, type Claims } from "./claims.ts";
 import { Database } from "./database.ts";
 import { StoredFacts, type Facts } from "./facts.ts";
@@ -23,6 +24,7 @@ export interface Store extends Disposable {
   readonly runs: RunIndex;
   readonly receipts: Receipts;
   readonly claims: Claims;
+  readonly checkpoints: Checkpoints;
   /**
    * Keeps what steps made: first the objects, made durable together, then the rows of all publications in one
    * transaction. If anything throws, no row is written; objects that were moved already stay, and harm nobody.
@@ -73,6 +75,7 @@ class LocalStore implements Store {
   readonly runs: StoredRuns;
   readonly receipts: StoredReceipts;
   readonly claims: StoredClaims;
+  readonly checkpoints: StoredCheckpoints;
   readonly #layout: Layout;
   readonly #database: Database;
   #closed = false;
@@ -95,6 +98,7 @@ class LocalStore implements Store {
       () => this.parts.takeFresh(),
     );
     this.receipts = new StoredReceipts(this.#database, layout);
+    this.checkpoints = new StoredCheckpoints(layout);
   }
 
   publish(batch: readonly Publication[]): void {

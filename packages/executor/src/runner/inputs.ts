@@ -48,6 +48,8 @@ async function reader(declared: Port, place: InputPlace): Promise<unknown> {
       return new InputFile(place);
     case "dir":
       return new InputFolder(place);
+    case "checkpoint":
+      return { path: place.path };
     case "csv": {
       const { CsvReader } = await import("../artifacts/csv-reader.ts");
       return new CsvReader(place, schemaOf(declared));

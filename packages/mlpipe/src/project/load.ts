@@ -1,6 +1,7 @@
 import {
   definitionOf,
   isPipeline,
+  type KeyFunction,
   type Manifest,
   MlpipeError,
   type Pipeline,
@@ -10,13 +11,20 @@ import { importModule } from "./import-module.ts";
 import { type GivenParams, readParams } from "./params.ts";
 import { type Project, projectPath } from "./project.ts";
 
+/** A pipeline as data, and what of it cannot be data. */
+export interface Loaded {
+  readonly manifest: Manifest;
+  /** By fan-out, the functions that make the keys of items. */
+  readonly keyFunctions: ReadonlyMap<string, KeyFunction>;
+}
+
 /**
  * Imports a pipeline's module and makes its manifest.
  *
  * @throws MlpipeError MLP6004, MLP6005 for the module, MLP6006, MLP6007 for params, and every
  *   authoring error of the language
  */
-export async function loadManifest(project: Project, file: string, given: GivenParams): Promise<Manifest> {
+export async function loadManifest(project: Project, file: string, given: GivenParams): Promise<Loaded> {
   const pipeline = await loadPipeline(file);
   const params = await readParams(pipeline, given);
   let built: Awaited<ReturnType<Pipeline["build"]>>;
@@ -33,7 +41,7 @@ export async function loadManifest(project: Project, file: string, given: GivenP
     const found = await modules.find(definition);
     places.set(definition, { module: projectPath(project.root, found.file), export: found.name });
   }
-  return built.toManifest({
+  const manifest = built.toManifest({
     file: projectPath(project.root, file),
     relative: (path) => projectPath(project.root, path),
     locate: (definition) => {
@@ -42,6 +50,7 @@ export async function loadManifest(project: Project, file: string, given: GivenP
       return place;
     },
   });
+  return { manifest, keyFunctions: built.keyFunctions };
 }
 
 async function loadPipeline(file: string): Promise<Pipeline> {

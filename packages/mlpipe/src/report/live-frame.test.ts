@@ -56,6 +56,33 @@ describe("the live view", () => {
     ]);
   });
 
+  it("shows what stands for every item of a list once, and each item in its place when the list is known", () => {
+    const state = started("grid", "fit[*]", "score[*]", "pick");
+    const before = state.frame({ now: 0, columns: 80, rows: 24, style: plain });
+    expect(before.slice(1)).toEqual(["· grid", "· fit[*]", "· score[*]", "· pick"]);
+    state.take(ends("grid", "ran"), 10);
+    const children = ["fit[a]", "score[a]", "fit[b]", "score[b]"];
+    state.take(
+      {
+        type: "steps-expanded",
+        each: "each(grid.trials)",
+        at: "",
+        templates: ["fit[*]", "score[*]"],
+        steps: children.map((id) => ({ id, kind: "data", needs: [] })),
+      },
+      20,
+    );
+    state.take(begins("fit[b]"), 1_000);
+    const after = state.frame({ now: 1_000, columns: 80, rows: 24, style: plain });
+    expect(after[0]).toContain("1 of 6 steps");
+    expect(after.slice(2).map((line) => line.split(/ +/)[1])).toEqual([...children, "pick"]);
+    state.take(
+      { type: "steps-expanded", each: "each(grid.more)", at: "", templates: ["score[a]"], steps: [] },
+      1_100,
+    );
+    expect(state.frame({ now: 1_100, columns: 80, rows: 24, style: plain })[0]).toContain("1 of 5 steps");
+  });
+
   it("never fills more rows or columns than there are", () => {
     const ids = Array.from({ length: 1_000 }, (_, index) => `step-${index}-${"名".repeat(index % 40)}`);
     const state = started(...ids);

@@ -18,7 +18,7 @@ interface LiveStep {
 
 /** What the live view knows: the events so far. */
 export class LiveState {
-  readonly #steps = new Map<string, LiveStep>();
+  #steps = new Map<string, LiveStep>();
   #pipeline = "";
   readonly #started: number;
 
@@ -30,9 +30,14 @@ export class LiveState {
     switch (event.type) {
       case "run-started":
         this.#pipeline = event.pipeline;
-        for (const { id } of event.steps) {
-          this.#steps.set(id, { id, state: "pending", since: now, durationMs: 0, note: "" });
-        }
+        for (const { id } of event.steps) this.#steps.set(id, pending(id, now));
+        break;
+      case "steps-expanded":
+        this.#expand(
+          event.templates,
+          event.steps.map(({ id }) => id),
+          now,
+        );
         break;
       case "step-started":
         this.#change(event.step, { state: "running", since: now, note: event.reasons[0]?.message ?? "" });
@@ -87,10 +92,30 @@ export class LiveState {
     return [head, ...lines].map((text) => cut(text, columns));
   }
 
+  /** The steps of the items stand where those stood that stood for all of them. */
+  #expand(templates: readonly string[], ids: readonly string[], now: number): void {
+    const gone = new Set(templates);
+    const steps = new Map<string, LiveStep>();
+    let placed = false;
+    for (const [id, step] of this.#steps) {
+      if (!gone.has(id)) {
+        steps.set(id, step);
+        continue;
+      }
+      if (!placed) for (const child of ids) steps.set(child, pending(child, now));
+      placed = true;
+    }
+    this.#steps = steps;
+  }
+
   #change(id: string, change: Partial<Omit<LiveStep, "id">>): void {
     const step = this.#steps.get(id);
     if (step !== undefined) Object.assign(step, change);
   }
+}
+
+function pending(id: string, now: number): LiveStep {
+  return { id, state: "pending", since: now, durationMs: 0, note: "" };
 }
 
 /** What is worth a line when there is not one for each: failures, what runs, what has just ended. In the order of the pipeline. */

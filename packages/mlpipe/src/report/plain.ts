@@ -1,7 +1,7 @@
 /** A line an event, for pipes and CI logs: nothing is ever taken back. */
 import type { ExecutorEvent, StepOutcome } from "@mlpipe/executor";
 import { summaryOf } from "../cli/commands/plan.ts";
-import { duration } from "../cli/format.ts";
+import { count, duration } from "../cli/format.ts";
 import type { Style } from "../cli/style.ts";
 import { LineBatch } from "./line-batch.ts";
 import type { Reporter } from "./reporter.ts";
@@ -15,6 +15,7 @@ export class PlainReporter implements Reporter {
   readonly #style: Style;
   #width = 0;
   #many = false;
+  #count = 0;
 
   constructor(write: (text: string) => void, style: Style) {
     this.#lines = new LineBatch(write);
@@ -26,8 +27,22 @@ export class PlainReporter implements Reporter {
     switch (event.type) {
       case "run-started":
         this.#width = Math.min(32, Math.max(...event.steps.map(({ id }) => id.length), 0));
+        this.#count = event.steps.length;
         this.#many = event.steps.length > listedHits;
         break;
+      case "steps-expanded": {
+        this.#count += event.steps.length - event.templates.length;
+        this.#many ||= this.#count > listedHits;
+        this.#width = Math.min(
+          32,
+          Math.max(this.#width, ...event.steps.slice(0, 100).map(({ id }) => id.length)),
+        );
+        const items = event.steps.length / Math.max(1, event.templates.length);
+        this.#lines.add(
+          style("quiet", `${event.each}  ${count(items, "item")}, ${count(event.steps.length, "step")}`),
+        );
+        break;
+      }
       case "step-started": {
         const again = event.attempt > 1 ? ` (attempt ${event.attempt})` : "";
         const because = summaryOf(event.reasons.map(({ message }) => message));

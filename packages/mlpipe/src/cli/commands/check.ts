@@ -11,10 +11,10 @@ const foundExit = 2;
 
 /** `mlpipe check`: what steps depend on and do not declare. Silent if there is nothing. */
 export async function check(named: string | undefined, options: PipelineOptions): Promise<number> {
-  const { project, manifest, store } = await openSession(named, options, { looking: true });
+  const { project, manifest, keyFunctions, store } = await openSession(named, options, { looking: true });
   try {
     const { root } = project;
-    const planner = new Planner({ manifest, store, root, env: process.env });
+    const planner = new Planner({ manifest, keyFunctions, store, root, env: process.env });
     const findings = findingsOf({ manifest, root, planner });
     const { error: errors = [], warning: warnings = [] } = Object.groupBy(
       findings,

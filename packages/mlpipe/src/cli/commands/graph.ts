@@ -45,10 +45,12 @@ function asJson(manifest: Manifest): unknown {
       id: step.id,
       kind: step.kind,
       ...(step.description !== undefined && { description: step.description }),
+      ...(step.each !== undefined && { each: step.each.at(-1) }),
       needs: upstreamOf(step),
       inputs: step.inputs,
       outputs: step.outputs,
     })),
+    ...(manifest.fanOuts !== undefined && { fanOuts: manifest.fanOuts }),
     outputs: manifest.outputs,
   };
 }
@@ -59,7 +61,11 @@ function asDot(manifest: Manifest): string {
   return [
     `digraph ${quote(manifest.pipeline)} {`,
     "  rankdir=LR;",
-    ...manifest.steps.map(({ id, kind }) => `  ${quote(id)} [shape=${shapes[kind]}];`),
+    // A second outline: there will be one for each item of a list.
+    ...manifest.steps.map(
+      ({ id, kind, each }) =>
+        `  ${quote(id)} [shape=${shapes[kind]}${each === undefined ? "" : ", peripheries=2"}];`,
+    ),
     ...edgesOf(manifest).map(({ from, to }) => `  ${quote(from)} -> ${quote(to)};`),
     "}",
   ].join("\n");
@@ -71,8 +77,10 @@ function asMermaid(manifest: Manifest): string {
   const label = (text: string): string => `"${text.replaceAll('"', "#quot;")}"`;
   return [
     "flowchart LR",
-    ...manifest.steps.map(({ id, kind }) => {
-      const [open, close] = kind === "gate" ? ["{", "}"] : kind === "deploy" ? ["([", "])"] : ["[", "]"];
+    ...manifest.steps.map(({ id, kind, each }) => {
+      const shapes = { gate: ["{", "}"], deploy: ["([", "])"] } as const;
+      const plain = each === undefined ? (["[", "]"] as const) : (["[[", "]]"] as const);
+      const [open, close] = kind === "gate" || kind === "deploy" ? shapes[kind] : plain;
       return `  ${names.get(id)}${open}${label(id)}${close}`;
     }),
     ...edgesOf(manifest).map(({ from, to }) => `  ${names.get(from)} --> ${names.get(to)}`),
@@ -87,7 +95,9 @@ function printText(manifest: Manifest): void {
       from.type === "source" ? [from.path] : [],
     );
     const needs = [...upstreamOf(step), ...sources.map((path) => style("name", path))];
-    return [`  ${step.id}`, style("quiet", step.kind), needs.length === 0 ? "" : `← ${needs.join(", ")}`];
+    const each = step.each === undefined ? "" : style("quiet", `  (${step.each.at(-1)})`);
+    const left = needs.length === 0 ? "" : `← ${needs.join(", ")}`;
+    return [`  ${step.id}`, style("quiet", step.kind), `${left}${each}`];
   });
   for (const line of columns(rows)) print(line);
 }

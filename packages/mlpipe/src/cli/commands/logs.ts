@@ -45,7 +45,7 @@ export async function logs(
         if (slot === undefined) return [];
         const file = { ...slot, step: ids.get(slot.step) ?? slot.step, path };
         const isChosen =
-          (step === undefined || file.step === step) &&
+          (step === undefined || isOf(file.step, step)) &&
           (attempt === undefined || file.attempt === attempt) &&
           (options.stream === undefined || file.stream === options.stream);
         return isChosen ? [file] : [];
@@ -56,7 +56,12 @@ export async function logs(
     const rank = (file: LogFile): number => order.get(file.step) ?? executed.length;
     const inOrder = chosen().toSorted((a, b) => rank(a) - rank(b) || a.attempt - b.attempt);
     const isGoingOn = run.status === "running";
-    if (step !== undefined && inOrder.length === 0 && !executed.includes(step) && !isGoingOn)
+    if (
+      step !== undefined &&
+      inOrder.length === 0 &&
+      !executed.some((name) => isOf(name, step)) &&
+      !isGoingOn
+    )
       throw noLog(run.id, step, run.steps);
     if (options.json === true) {
       const sized = inOrder.map((file) => ({ ...file, size: sizeOf(file.path) }));
@@ -161,6 +166,11 @@ function sizeOf(path: string): number {
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** Whether a step is the one that was named, or a child of an `each` by that name. */
+function isOf(step: string, named: string): boolean {
+  return step === named || step.startsWith(`${named}[`);
 }
 
 function attemptOf(given: string | undefined): number | undefined {

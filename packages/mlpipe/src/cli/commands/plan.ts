@@ -2,16 +2,24 @@ import { Planner } from "@mlpipe/planner";
 import { columns, print, printJson, say } from "../output.ts";
 import { styleFor } from "../style.ts";
 import { count } from "../format.ts";
-import { forced, openSession, type PipelineOptions, type Selection, selectedSteps } from "./session.ts";
+import { forced, openSession, type PipelineOptions } from "./session.ts";
+import { type Selection, selectedSteps } from "./step-words.ts";
 
 /** `mlpipe plan`: what would run, and why. */
 export async function plan(named: string | undefined, options: PipelineOptions & Selection): Promise<number> {
-  const { project, manifest, store } = await openSession(named, options, { looking: true });
+  const { project, manifest, keyFunctions, store } = await openSession(named, options, { looking: true });
   try {
     const force = forced(manifest, options.force);
-    const planner = new Planner({ manifest, store, root: project.root, env: process.env, force });
-    const selected = selectedSteps(manifest, options);
+    const planner = new Planner({
+      manifest,
+      keyFunctions,
+      store,
+      root: project.root,
+      env: process.env,
+      force,
+    });
     const whole = planner.plan();
+    const selected = selectedSteps(planner.graph.manifest, options);
     const planned = { ...whole, steps: whole.steps.filter(({ id }) => selected?.has(id) ?? true) };
     if (options.json === true) {
       printJson(planned);
@@ -23,11 +31,13 @@ export async function plan(named: string | undefined, options: PipelineOptions &
       cached: style("good", "cached"),
       unknown: style("quiet", "waits"),
     };
-    const rows = planned.steps.map(({ id, decision, reasons }) => [
-      `  ${id}`,
-      words[decision],
-      style("quiet", summaryOf(reasons.map(({ message }) => message))),
-    ]);
+    const rows = planned.steps.flatMap(({ id, decision, reasons, each }, index) => {
+      const why = style("quiet", summaryOf(reasons.map(({ message }) => message)));
+      if (each === undefined) return [[`  ${id}`, words[decision], why]];
+      // One line says of a fan-out what it waits for; below it stands what there will be for each item.
+      const row = [`    ${id}`, words[decision], style("quiet", "once for each item")];
+      return planned.steps[index - 1]?.each === each ? [row] : [[`  ${each}`, words[decision], why], row];
+    });
     print(style("strong", planned.pipeline));
     for (const line of columns(rows)) print(line);
     const counts = Object.groupBy(planned.steps, ({ decision }) => decision);

@@ -11,15 +11,8 @@ import type { Reporter } from "../../report/reporter.ts";
 import { summary } from "../../report/summary.ts";
 import { print, printJson } from "../output.ts";
 import { styleFor } from "../style.ts";
-import {
-  forced,
-  openSession,
-  type PipelineOptions,
-  type Selection,
-  selectedSteps,
-  type Session,
-  stepsNamed,
-} from "./session.ts";
+import { forced, openSession, type PipelineOptions, type Session } from "./session.ts";
+import { type Selection, selectedSteps, stepsNamed } from "./step-words.ts";
 import { StopRequests } from "./stop-requests.ts";
 
 export interface RunOptions extends PipelineOptions, Selection {
@@ -47,7 +40,7 @@ export async function run(named: string | undefined, options: RunOptions): Promi
   if (options.dryRun === true) return (await import("./plan.ts")).plan(named, options);
   const given = givenPools(options);
   const session = await openSession(named, options);
-  const { manifest, project, store } = session;
+  const { manifest, keyFunctions, project, store } = session;
   using stop = new StopRequests();
   const reporter = await reporterFor(options);
   try {
@@ -55,6 +48,7 @@ export async function run(named: string | undefined, options: RunOptions): Promi
     const selected = selectedSteps(manifest, options);
     const planner = new Planner({
       manifest,
+      keyFunctions,
       store,
       root: project.root,
       env: process.env,
@@ -81,7 +75,7 @@ export async function run(named: string | undefined, options: RunOptions): Promi
       },
     });
     reporter.close();
-    report(result, manifest, project.root, options);
+    report(result, planner.graph.manifest, project.root, options);
     return result.status === "cancelled" ? stop.exit : exits[result.status];
   } finally {
     reporter.close();
@@ -160,7 +154,9 @@ function isCi({ CI: ci }: NodeJS.ProcessEnv): boolean {
 /** The steps that `--check` compares with what is kept of them; nothing if it was not given. */
 function checkedSteps(manifest: Manifest, check: RunOptions["check"]): ReadonlySet<string> | undefined {
   if (check === undefined) return undefined;
-  const ids = manifest.steps.filter(({ kind }) => kind !== "deploy").map(({ id }) => id);
+  // A step that says how long its result holds may well make another one.
+  const lasting = manifest.steps.filter(({ kind, cache }) => kind !== "deploy" && cache.mode === "keyed");
+  const ids = lasting.map(({ id }) => id);
   if (check === true) return new Set(ids);
   const [share] = check;
   const percent = /^(\d+(?:\.\d+)?)%$/.exec(share ?? "")?.[1];

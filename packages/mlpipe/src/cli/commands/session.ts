@@ -1,12 +1,11 @@
 /** What commands that look at a pipeline have in common: project, manifest, store. */
 import { accessSync, constants, existsSync } from "node:fs";
-import { type Manifest, MlpipeError } from "@mlpipe/dsl";
-import { upstreamOf } from "@mlpipe/planner";
+import type { KeyFunction, Manifest } from "@mlpipe/dsl";
 import { openStore, type Store } from "@mlpipe/store";
 import { loadManifest } from "../../project/load.ts";
-import { nearest } from "../../project/nearest.ts";
 import { selectPipeline } from "../../project/pipelines.ts";
 import { findProject, type Project } from "../../project/project.ts";
+import { stepsNamed } from "./step-words.ts";
 
 /** Options that say which pipeline with which params. */
 export interface PipelineOptions {
@@ -27,16 +26,12 @@ function isWritable({ root, storeRoot }: Project): boolean {
   }
 }
 
-/** Which of the steps. */
-export interface Selection {
-  readonly only?: readonly string[];
-  readonly from?: readonly string[];
-}
-
 /** A pipeline that was loaded, with the store beside it. */
 export interface Session {
   readonly project: Project;
   readonly manifest: Manifest;
+  /** By fan-out, the functions of the pipeline that make the keys of items. */
+  readonly keyFunctions: ReadonlyMap<string, KeyFunction>;
   readonly store: Store;
 }
 
@@ -50,7 +45,7 @@ export async function openSession(
   { looking = false }: { readonly looking?: boolean } = {},
 ): Promise<Session> {
   const project = findProject(process.cwd());
-  const manifest = await withQuietStdout(async () => {
+  const loaded = await withQuietStdout(async () => {
     const file = await selectPipeline(project, process.cwd(), named);
     return loadManifest(project, file, {
       cwd: process.cwd(),
@@ -60,7 +55,7 @@ export async function openSession(
   });
   return {
     project,
-    manifest,
+    ...loaded,
     store: openStore(project.storeRoot, { readonly: looking && !isWritable(project) }),
   };
 }
@@ -75,44 +70,6 @@ export function openRecords(): { readonly project: Project; readonly store: Stor
 export function forced(manifest: Manifest, force: PipelineOptions["force"]): ReadonlySet<string> | "all" {
   if (force === undefined) return new Set();
   return force === true ? "all" : stepsNamed(manifest, force);
-}
-
-/**
- * The steps that words of a command line mean: ids, or the name before the brackets for all children of an `each`.
- * @throws MlpipeError MLP2003 for a step that is not there
- */
-export function stepsNamed(manifest: Manifest, words: readonly string[]): ReadonlySet<string> {
-  const found = new Set<string>();
-  for (const word of words.flatMap((each) => each.split(/,(?![^[]*\])/))) {
-    const matches = manifest.steps.filter(({ id }) => id === word || id.startsWith(`${word}[`));
-    if (matches.length === 0) {
-      const ids = manifest.steps.map(({ id }) => id);
-      const similar = nearest(word, ids);
-      throw new MlpipeError("MLP2003", `The pipeline "${manifest.pipeline}" has no step "${word}".`, {
-        hint:
-          similar === undefined
-            ? `Its steps: ${ids.slice(0, 12).join(", ")}${ids.length > 12 ? ", …" : ""}.`
-            : `Did you mean ${similar}?`,
-      });
-    }
-    for (const { id } of matches) found.add(id);
-  }
-  return found;
-}
-
-/** The steps that `--only` and `--from` select; nothing if neither is given. */
-export function selectedSteps(
-  manifest: Manifest,
-  { only, from }: Selection,
-): ReadonlySet<string> | undefined {
-  if (only === undefined && from === undefined) return undefined;
-  const selected = new Set(only === undefined ? [] : stepsNamed(manifest, only));
-  const reached = new Set(from === undefined ? [] : stepsNamed(manifest, from));
-  // Steps stand after those they need, so one walk finds everything downstream.
-  for (const step of manifest.steps) {
-    if (upstreamOf(step).some((need) => reached.has(need))) reached.add(step.id);
-  }
-  return selected.union(reached);
 }
 
 /** What modules print while they are imported is no data: it goes to stderr. */

@@ -7,9 +7,10 @@ import { openSession, type PipelineOptions } from "./session.ts";
 
 /** `mlpipe status`: what is up to date, what is stale and why, and how the last run ended. */
 export async function status(named: string | undefined, options: PipelineOptions): Promise<number> {
-  const { project, manifest, store } = await openSession(named, options, { looking: true });
+  const { project, manifest, keyFunctions, store } = await openSession(named, options, { looking: true });
   try {
-    const { steps } = new Planner({ manifest, store, root: project.root, env: process.env }).plan();
+    const planner = new Planner({ manifest, keyFunctions, store, root: project.root, env: process.env });
+    const { steps } = planner.plan();
     const [last] = store.runs.list({ pipeline: manifest.pipeline, limit: 1 });
     const stale = steps.filter(({ decision }) => decision !== "cached");
     const lastRun =
@@ -25,6 +26,7 @@ export async function status(named: string | undefined, options: PipelineOptions
           because: decision === "unknown" ? "upstream" : "changed",
           reasons,
         })),
+        expiring: steps.flatMap(({ id, expiresAt }) => (expiresAt === undefined ? [] : [{ id, expiresAt }])),
         lastRun,
       });
       return 0;
@@ -34,7 +36,14 @@ export async function status(named: string | undefined, options: PipelineOptions
       `${style("strong", manifest.pipeline)}  ` +
         (lastRun === null ? "never ran" : `last run ${lastRun.status} at ${localTime(lastRun.startedAt)}`),
     );
+    const expiring = steps.filter(({ expiresAt }) => expiresAt !== undefined);
+    const passing = expiring.map(({ id, reasons }) => [
+      `  ${id}`,
+      style("good", "fresh"),
+      style("quiet", summaryOf(reasons.map(({ message }) => message))),
+    ]);
     if (stale.length === 0) {
+      for (const line of columns(passing)) print(line);
       print(`  ${style("good", "up to date")}: all of ${count(steps.length, "step")}`);
       return 0;
     }
@@ -43,7 +52,7 @@ export async function status(named: string | undefined, options: PipelineOptions
       style(decision === "run" ? "warning" : "quiet", decision === "run" ? "stale" : "after"),
       style("quiet", decision === "run" ? summaryOf(reasons.map(({ message }) => message)) : before(reasons)),
     ]);
-    for (const line of columns(rows)) print(line);
+    for (const line of columns([...rows, ...passing])) print(line);
     print(`${steps.length - stale.length} of ${count(steps.length, "step")} up to date`);
     return 0;
   } finally {

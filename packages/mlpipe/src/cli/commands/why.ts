@@ -4,7 +4,8 @@ import { nearest } from "../../project/nearest.ts";
 import { localTime, shortId } from "../format.ts";
 import { print, printJson } from "../output.ts";
 import { styleFor } from "../style.ts";
-import { openSession, type PipelineOptions, stepsNamed } from "./session.ts";
+import { openSession, type PipelineOptions } from "./session.ts";
+import { stepsNamed } from "./step-words.ts";
 
 export interface WhyOptions extends PipelineOptions {
   readonly pipeline?: string;
@@ -13,10 +14,13 @@ export interface WhyOptions extends PipelineOptions {
 
 /** `mlpipe why STEP`: the parts of its key that changed, down to the declaration or the value. */
 export async function why(step: string, options: WhyOptions): Promise<number> {
-  const { project, manifest, store } = await openSession(options.pipeline, options, { looking: true });
+  const { project, manifest, keyFunctions, store } = await openSession(options.pipeline, options, {
+    looking: true,
+  });
   try {
-    const [id = step] = stepsNamed(manifest, [step]);
-    const planner = new Planner({ manifest, store, root: project.root, env: process.env });
+    const planner = new Planner({ manifest, keyFunctions, store, root: project.root, env: process.env });
+    planner.expandKept();
+    const [id = step] = stepsNamed(planner.graph.manifest, [step]);
     const against = options.against === undefined ? undefined : stepRunIn(store, options.against, id);
     const found = planner.why(id, against);
     if (options.json === true) {
