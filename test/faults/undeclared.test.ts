@@ -106,7 +106,7 @@ export const sly = data("sly", {
 });
 `,
   "sly.py": `import os, subprocess, sys
-import helper
+import everyday, helper
 text, folder, out = sys.argv[1:]
 own = helper.read(text)
 open(out, "w").write(own + ${python})
@@ -117,6 +117,20 @@ const common: Readonly<Record<string, string>> = {
   "helper.py":
     "def read(path):\n    with open(path) as file:\n        return file.read()\n\n\n" +
     "def read_or(path, other):\n    try:\n        return read(path)\n    except OSError:\n        return other\n",
+  "everyday.py": `import multiprocessing, os, pathlib, shutil, sqlite3, subprocess, sys, tempfile
+def run(folder, out):
+    found = sorted(path.name for path in pathlib.Path(folder).rglob("*.csv"))
+    with tempfile.TemporaryDirectory() as place:
+        shutil.copytree(folder, place + "/copy")
+        os.makedirs(place + "/a/b")
+        os.symlink("/etc/passwd", place + "/a/link")
+        os.rename(place + "/copy", place + "/moved")
+        sqlite3.connect(place + "/rows.sqlite").execute("create table rows(a)")
+    with multiprocessing.Pool(2) as pool:
+        found += map(str, pool.map(abs, [-1, -2]))
+    child = subprocess.run([sys.executable, "-c", "import helper; print(helper)"], stdout=subprocess.PIPE, check=True)
+    return " ".join(found)
+`,
   "in.txt": "declared\n",
   "data/extra.csv": "extra\n",
   "folder/kept.csv": "kept\n",
@@ -134,6 +148,28 @@ const innocent: Attempted = {
   name: "",
   typescript: `readFileSync(folder.path + "/kept.csv", "utf8")`,
   python: `open(os.path.join(folder, "kept.csv")).read()`,
+};
+
+/** What honest steps do, and a fence must not be in the way of. */
+const everyday: Pick<Attempted, "typescript" | "python"> = {
+  typescript: `await (async () => {
+      const { promises, existsSync, mkdtempSync, rmSync } = await import("node:fs");
+      const { tmpdir } = await import("node:os");
+      const folderOfMine = mkdtempSync(tmpdir() + "/x");
+      await promises.cp(folder.path, folderOfMine + "/copy", { recursive: true, dereference: true });
+      writeFileSync(folderOfMine + "/flushed", "x", { flush: true });
+      const handle = await promises.open(folderOfMine + "/synced", "w");
+      await handle.sync();
+      await handle.close();
+      rmSync(folderOfMine, { recursive: true });
+      const { Worker } = await import("node:worker_threads");
+      const late = await new Promise((resolve, reject) => {
+        new Worker(new URL("./worker.mjs", import.meta.url)).on("message", resolve).on("error", reject);
+      });
+      const child = execFileSync(process.execPath, ["-p", "process.env.NODE_OPTIONS"], { encoding: "utf8" });
+      return [late, child, existsSync("none.json"), folder.files()].join();
+    })()`,
+  python: `everyday.run(folder, out)`,
 };
 
 class SlyProject extends Project {
@@ -212,6 +248,19 @@ describe.skipIf(fences.length === 0).each(fences.length === 0 ? ["no fence on th
         // Content decides, not how a step was run: a result is shared both ways.
         expect(await project.statuses()).toEqual({ cached: ["sly"] });
         expect(statusesOf(await hermetic(project, which))).toEqual(["sly cached"]);
+      });
+
+      it("the libraries of its language work: copies, temporary files, children, workers", async () => {
+        using project = new SlyProject(language, { ...innocent, ...everyday });
+        rmSync(join(project.root, "folder/leak.csv"));
+        project.write({
+          "worker.mjs":
+            'import { parentPort } from "node:worker_threads"; import { late } from "./late.ts"; parentPort.postMessage(late);',
+          "late.ts": "export const late = 2;\n",
+        });
+        const run = await hermetic(project, which);
+        expect(run.status, run.stderr).toBe("succeeded");
+        expect(run.stderr).not.toContain("warning");
       });
 
       it("a refusal that the step does without is told, and its result is kept", async () => {

@@ -1,6 +1,7 @@
 /**
- * What Node's permission model refuses to everybody: to bring a file to the disk now. mlpipe does that
- * for all outputs before it reports them, so a step that asks for it need not fail.
+ * What Node's permission model refuses although nothing undeclared is read by it: to bring a file to the
+ * disk now, which mlpipe does for all outputs before it reports them; to ask for what is not there; to copy
+ * a folder, which looks at the folders above. A step that does these need not fail.
  */
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
@@ -27,6 +28,25 @@ export async function bridgePermissionGaps(file: string): Promise<void> {
       if (call !== undefined) home[name] = (...args) => call(...args.map(withoutFlush));
     }
   }
+  const exists = fs.existsSync;
+  fs.existsSync = (path) => {
+    try {
+      return exists(path);
+    } catch (error) {
+      if (isThere(path)) throw error;
+      return false;
+    }
+  };
+  const { cp } = fs.promises;
+  fs.promises.cp = async (from, to, options) => {
+    try {
+      await cp(from, to, options);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      // Checks what it copies, and nothing above.
+      fs.cpSync(from, to, options as fs.CopySyncOptions);
+    }
+  };
   // Its class is exported by nobody.
   const handle = await fs.promises.open(file);
   const methods = Object.getPrototypeOf(handle) as { sync: Call; datasync: Call };
@@ -34,6 +54,20 @@ export async function bridgePermissionGaps(file: string): Promise<void> {
   methods.sync = async () => {};
   methods.datasync = async () => {};
   syncBuiltinESMExports();
+}
+
+/** To follow a path is not refused. */
+function isThere(path: fs.PathLike): boolean {
+  try {
+    fs.realpathSync(path);
+    return true;
+  } catch (error) {
+    return isRefusal(error);
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ERR_ACCESS_DENIED";
 }
 
 function withoutFlush(given: unknown): unknown {
