@@ -70,6 +70,21 @@ const licences: Plugin = {
   },
 };
 
+/** What Python steps are watched and fenced with: started by path, so they stay files. */
+const python: Plugin = {
+  name: "python",
+  generateBundle() {
+    const folder = new URL("../python/", import.meta.url);
+    for (const name of readdirSync(folder).filter((file) => file.endsWith(".py"))) {
+      this.emitFile({
+        type: "asset",
+        fileName: `python/${name}`,
+        source: readFileSync(new URL(name, folder)),
+      });
+    }
+  },
+};
+
 function licenceIn(folder: URL): string {
   const name = readdirSync(folder).find((file) => /^licen[cs]e/i.test(file));
   if (name === undefined) throw new Error(`no licence in ${folder.href}`);
@@ -90,7 +105,7 @@ export default defineConfig({
   // What users install beside mlpipe; mlpipe's own packages are taken in.
   external: (id) =>
     !id.startsWith(".") && !id.startsWith("/") && !id.startsWith("@mlpipe/") && !takenIn.includes(id),
-  plugins: [leanBuiltins, licences],
+  plugins: [leanBuiltins, licences, python],
   output: {
     dir: "dist",
     format: "esm",

@@ -106,6 +106,8 @@ function conclude({
         usage: null,
         stdout: log,
         stderr: log,
+        sandbox: "none",
+        remarks: [],
         outcome: {
           type: "made",
           outputs: Object.fromEntries(

@@ -105,6 +105,13 @@ describe("installed from tarballs", () => {
     expect(statuses((await mlpipe("run", "--json")).stdout)).toEqual(smallSteps.map(() => "cached"));
   });
 
+  it.skipIf(process.platform !== "linux")("hermetic, the same pipeline runs too", async () => {
+    const run = await mlpipe("run", "--hermetic", "--force", "--json");
+    expect(run.exit, run.stdout + run.stderr).toBe(0);
+    const shown = await mlpipe("show", "last", "--json");
+    expect(shown.stdout).toMatch(/"sandbox": "(?:landlock|bubblewrap)"/);
+  });
+
   it("init makes a project from the templates, .gitignore included", async () => {
     const made = await mlpipe("init", "homes", "--json");
     expect(made.exit, made.stderr).toBe(0);

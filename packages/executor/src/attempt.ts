@@ -11,6 +11,8 @@ import { commandLine } from "./command-line.ts";
 import type { Ended, Engine, StartedProcess } from "./engine.ts";
 import type { StepError } from "./events.ts";
 import { type FailureKindFound, failureKindOf, memoryFailure, type MemoryWatch } from "./failure-kind.ts";
+import type { Enclosure } from "./fence/enclosure.ts";
+import type { Sandbox } from "./fence/fence.ts";
 import { logSlot } from "./log-slot.ts";
 import { gatherOutputs, type MadeOutput } from "./outputs.ts";
 import { attemptVariable } from "./supervisor/strays.ts";
@@ -52,6 +54,10 @@ export interface AttemptResult {
   readonly usage: Usage | null;
   readonly stdout: TextLog;
   readonly stderr: TextLog;
+  /** What kept it to what the step declares. */
+  readonly sandbox: Sandbox;
+  /** What it opened and does not declare, a line each. */
+  readonly remarks: readonly string[];
   readonly outcome:
     | {
         readonly type: "made";
@@ -76,6 +82,7 @@ export class Attempt {
   readonly #step: ManifestStep;
   readonly #decision: RunDecision;
   readonly #folder: AttemptFolder;
+  readonly #enclosure: Enclosure;
   readonly #number: number;
   readonly #share: MachineShare;
   readonly #onLine: (stream: "stdout" | "stderr", line: string) => void;
@@ -86,6 +93,8 @@ export class Attempt {
     readonly place: Workplace;
     readonly step: ManifestStep;
     readonly decision: RunDecision;
+    /** What keeps an attempt in a folder to what the step declares. */
+    readonly enclosed: (folder: string) => Enclosure;
     /** 1 for the first. */
     readonly number: number;
     readonly share: MachineShare;
@@ -100,6 +109,7 @@ export class Attempt {
     const { root, store, folders } = options.place;
     const { key } = options.decision;
     this.#folder = new AttemptFolder({ root, store, step: options.step, key, folders });
+    this.#enclosure = options.enclosed(this.#folder.path);
   }
 
   get folder(): AttemptFolder {
@@ -114,9 +124,9 @@ export class Attempt {
 
   async run(): Promise<AttemptResult> {
     const startedAt = new Date();
-    const damaged = this.#damagedInput();
-    if (damaged !== undefined)
-      return notStarted(startedAt, damaged, this.#log("stdout"), this.#log("stderr"));
+    const obstacle = this.#enclosure.obstacle() ?? this.#damagedInput();
+    if (obstacle !== undefined)
+      return notStarted(startedAt, obstacle, this.#log("stdout"), this.#log("stderr"));
     const { root } = this.#place;
     const step = this.#step;
     this.#folder.make();
@@ -139,27 +149,31 @@ export class Attempt {
       step.body.type === "command"
         ? commandLine(step.body.argv, { root, inputs, outputs: places, target: step.target })
         : this.#runner(inputs, places);
+    const env = {
+      ...this.#decision.environment,
+      TMPDIR: this.#folder.path,
+      [attemptVariable]: this.#folder.path,
+      ...this.#runnerEnvironment(),
+      ...(this.#share.devices.length > 0 && { CUDA_VISIBLE_DEVICES: this.#share.devices.join(",") }),
+    };
     this.#process = this.#place.engine.start({
-      argv,
+      ...this.#enclosure.enclose({ argv, env }),
       cwd: root,
-      env: {
-        ...this.#decision.environment,
-        TMPDIR: this.#folder.path,
-        [attemptVariable]: this.#folder.path,
-        ...this.#runnerEnvironment(),
-        ...(this.#share.devices.length > 0 && { CUDA_VISIBLE_DEVICES: this.#share.devices.join(",") }),
-      },
       timeoutMs: step.scheduling.timeoutMs,
       onOutput: (stream, bytes) => {
         (stream === "stdout" ? stdout : stderr).write(bytes);
       },
     });
     if (this.#stop !== undefined) this.#process.stop(this.#stop);
-    const ended = await this.#process.ended;
+    const processEnded = await this.#process.ended;
     stdout.end();
     stderr.end();
+    const failure = processEnded.failure ?? this.#enclosure.startFailure();
+    const ended = failure === undefined ? processEnded : { ...processEnded, failure };
+    this.#enclosure.clear();
     const result = step.body.type === "command" ? undefined : this.#taskResult();
-    const outcome = this.#judge(ended, result, places, before, [stdout, stderr]);
+    const judged = this.#judge(ended, result, places, before, [stdout, stderr]);
+    const outcome = this.#explained(judged, result);
     return {
       startedAt,
       endedAt: new Date(),
@@ -168,8 +182,18 @@ export class Attempt {
       usage: wholeUsage(result?.usage, ended.usage),
       stdout,
       stderr,
+      sandbox: this.#enclosure.sandbox,
+      remarks: outcome.type === "made" ? this.#enclosure.remarks(result?.undeclared ?? []) : [],
       outcome,
     };
+  }
+
+  /** What was refused is refused again: such a failure is not tried a second time. */
+  #explained(outcome: AttemptResult["outcome"], result: TaskResult | undefined): AttemptResult["outcome"] {
+    if (outcome.type !== "failed" || (outcome.kind !== undefined && outcome.kind !== "failed"))
+      return outcome;
+    const error = this.#enclosure.explain(outcome.error, result?.refused);
+    return error === outcome.error ? outcome : { ...outcome, error, again: false };
   }
 
   #judge(
@@ -335,6 +359,7 @@ export class Attempt {
     places: Readonly<Record<string, string>>,
   ): string[] {
     const step = this.#step;
+    const watched = this.#enclosure.watched();
     const task: Task = {
       schemaVersion: taskVersion,
       step: step.id,
@@ -347,6 +372,7 @@ export class Attempt {
         Object.entries(step.outputs).map(([port, kind]) => [port, { kind, path: places[port] ?? "" }]),
       ),
       ...(step.target !== undefined && { target: step.target }),
+      ...(watched !== undefined && { watched }),
     };
     writeFileSync(this.#folder.inner("task.json"), JSON.stringify(task));
     const ownFile = fileURLToPath(import.meta.url);
@@ -356,6 +382,7 @@ export class Attempt {
     );
     return [
       process.execPath,
+      ...this.#enclosure.nodeFlags(),
       ...(fromSource ? ["--conditions=@mlpipe/source"] : []),
       ...heapArguments(this.#share.memory),
       "--disable-warning=ExperimentalWarning",
@@ -367,7 +394,8 @@ export class Attempt {
   }
 
   #runnerEnvironment(): Record<string, string> {
-    if (this.#step.body.type === "command") return {};
+    // What one step writes there another would load: behind a fence there is none.
+    if (this.#step.body.type === "command" || this.#enclosure.sandbox !== "none") return {};
     // Compiled code of modules that did not change: a cache of Node's own, whose loss costs only time.
     return { NODE_COMPILE_CACHE: join(this.#place.store.root, "compile-cache") };
   }
@@ -484,7 +512,18 @@ function isWhole(store: Store, content: Content): boolean {
 function notStarted(at: Date, error: StepError, stdout: TextLog, stderr: TextLog): AttemptResult {
   const ended = { code: null, signal: null, timedOut: false, stopped: false, usage: null };
   const outcome = { type: "failed" as const, error, again: false };
-  return { startedAt: at, endedAt: new Date(), argv: [], ended, usage: null, stdout, stderr, outcome };
+  const logs = { stdout, stderr };
+  return {
+    startedAt: at,
+    endedAt: new Date(),
+    argv: [],
+    ended,
+    usage: null,
+    ...logs,
+    sandbox: "none",
+    remarks: [],
+    outcome,
+  };
 }
 
 function taskInput(input: PreparedInput): TaskInput {

@@ -96,6 +96,25 @@ export const executorErrors = {
       "anything was executed. How much there is was found on the machine, or set by `--jobs`, `--pool NAME=AMOUNT` or " +
       "`pools` in `mlpipe.config.ts`.",
   },
+  MLP3050: {
+    title: "Something that a step may not read",
+    explain:
+      "Under `run --hermetic` a step opens only what it declares: its inputs, its code, the packages and programs that " +
+      "the code reaches. What it read beyond that is no part of its key, and an edit of it would re-run nothing. Make it " +
+      "an input by `source(…)`, or name it in the step's `files`. `docs/hermetic.md` says what is seen and what is not.",
+  },
+  MLP3051: {
+    title: "A place that a step may not write to",
+    explain:
+      "Under `run --hermetic` a step writes to the places of its outputs and below `TMPDIR`, and a deploy to its target. " +
+      "What it writes elsewhere nobody keeps, restores or removes, and another step may come to depend on it.",
+  },
+  MLP3052: {
+    title: "No fence",
+    explain:
+      "`run --hermetic` needs something that keeps other programs than Node to what a step declares: Linux 5.13 or later " +
+      "with Landlock and a python3, or bubblewrap. Without it TypeScript steps alone can be run hermetic, and in part.",
+  },
   MLP3033: {
     title: "A step that is not deterministic",
     explain:

@@ -6,6 +6,7 @@ import { copyArtifacts, type ReturnedOutput } from "./artifacts-folder.ts";
 import type { RunDecision } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
 import type { ExecutorEvent, RunStatus, StepOutcome } from "./events.ts";
+import type { Fence } from "./fence/fence.ts";
 import { LocalEngine } from "./local-engine.ts";
 import { type Place, TakenPlace } from "./place.ts";
 import { type Amounts, Pools } from "./pools.ts";
@@ -33,6 +34,8 @@ export interface ExecuteOptions {
   readonly check?: ReadonlySet<string> | undefined;
   /** Go on with everything that does not depend on a step that failed. */
   readonly keepGoing: boolean;
+  /** Keeps steps to what they declare. @default none: they are only watched */
+  readonly fence?: Fence | undefined;
   /** Asks to stop: running steps may put their things away. */
   readonly signal?: AbortSignal | undefined;
   /** Stops now. */

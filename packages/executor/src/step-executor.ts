@@ -11,6 +11,7 @@ import type { Engine } from "./engine.ts";
 import type { StepError, StepOutcome } from "./events.ts";
 import type { ExecuteOptions } from "./execute.ts";
 import { MemoryWatch } from "./failure-kind.ts";
+import type { Enclosure, Surroundings } from "./fence/enclosure.ts";
 import type { Place } from "./place.ts";
 import { Publisher } from "./publisher.ts";
 import { attemptsOf, isTriedAgain, pauseAfter } from "./retry.ts";
@@ -40,7 +41,7 @@ interface Tried {
 
 type StepExecutorOptions = Pick<
   ExecuteOptions,
-  "manifest" | "planner" | "recorder" | "root" | "store" | "run" | "emit"
+  "manifest" | "planner" | "recorder" | "root" | "store" | "run" | "fence" | "emit"
 > & {
   /** What runs processes. */
   readonly engine: () => Engine;
@@ -57,6 +58,9 @@ export class StepExecutor {
   readonly #publisher: Publisher;
   readonly #attempts = new Set<Attempt>();
   readonly #folders = new WorkFolders();
+  #around: Surroundings | undefined;
+  /** Said once of a step, however often it is executed. */
+  readonly #remarked = new Set<string>();
   /** Keys that this run executes: a claim tells runs apart, not the steps of one. */
   readonly #underWay = new Map<string, Promise<void>>();
   #watch: MemoryWatch | undefined;
@@ -165,6 +169,7 @@ export class StepExecutor {
   async #attemptAll(step: ManifestStep, decision: RunDecision, place: Place): Promise<Tried> {
     const { emit, engine, planner, recorder, root, store, run, halted } = this.#options;
     const stepRun = uuid7();
+    const enclosed = await this.#enclosing(step, decision);
     // What is gathered of the machine is gathered beside the step, not before it.
     const facts = recorder.facts();
     const { retry } = step.scheduling;
@@ -188,6 +193,7 @@ export class StepExecutor {
         place: { root, store, run, engine: engine(), folders: this.#folders },
         step,
         decision,
+        enclosed,
         number,
         share: { devices: place.placed.devices, memory: place.placed.amounts["memory"], watch },
         onLine: (stream, line) => {
@@ -197,6 +203,7 @@ export class StepExecutor {
       this.#attempts.add(attempt);
       const result = await attempt.run().finally(() => this.#attempts.delete(attempt));
       attempts.push(result);
+      this.#remark(step.id, result.remarks);
       const { outcome } = result;
       if (outcome.type === "failed" && outcome.again && number < allowed && !halted.aborted) {
         const { kind = "failed", error } = outcome;
@@ -213,6 +220,22 @@ export class StepExecutor {
       const durationMs = Math.round(performance.now() - since);
       const edited = editedBefore ?? (decision.cacheable ? planner.codeChanged(step.id) : undefined);
       return { stepRun, attempts, attempt, outcome, durationMs, edited };
+    }
+  }
+
+  /** Loaded when a step is executed: most runs execute none. */
+  async #enclosing(step: ManifestStep, { inputs }: RunDecision): Promise<(folder: string) => Enclosure> {
+    const { Enclosure, Surroundings } = await import("./fence/enclosure.ts");
+    const around = (this.#around ??= new Surroundings(this.#options));
+    const identity = this.#options.planner.identityOf(step.id);
+    return (folder) => new Enclosure(around, { step, identity, inputs, folder });
+  }
+
+  #remark(step: string, remarks: readonly string[]): void {
+    for (const message of remarks) {
+      if (this.#remarked.has(message)) continue;
+      this.#remarked.add(message);
+      this.#options.emit({ type: "warning", step, message });
     }
   }
 

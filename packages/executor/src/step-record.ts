@@ -97,6 +97,7 @@ export function stepRecord(facts: StepFacts): StepRun {
     ),
     env: decision.parts.environment,
     argv: [...last.argv],
+    sandbox: last.sandbox,
     cwd: ".",
     attempts: attempts.map((attempt, index) => attemptRecord(attempt, index + 1, facts.storeRoot)),
     metrics: Object.entries(made).flatMap(([port, { value }]) => metricsOf(port, step.outputs[port], value)),

@@ -23,6 +23,15 @@ export interface Task {
   readonly outputs: Readonly<Record<string, { readonly kind: KindSpec; readonly path: string }>>;
   /** Of a deploy. */
   readonly target?: string;
+  /** Absolute paths that the step may read without a word; nothing if what it does not declare is refused. */
+  readonly watched?: readonly string[];
+}
+
+/** Something that a step opened, or tried to, and does not declare. */
+export interface Undeclared {
+  /** Absolute, as the step named it. Of `start` what it is that was refused. */
+  readonly path: string;
+  readonly access: "read" | "list" | "write" | "start";
 }
 
 /** What an input port holds; `kind` is the kind of the content, without `approved` or `optional`. */
@@ -33,12 +42,20 @@ export type TaskInput =
   | { readonly type: "absent" };
 
 /** The answer, in `result.json` beside the task; the exit codes 0, 3 and 1 say the same in short. */
-export type TaskResult =
+export type TaskResult = TaskOutcome & {
+  readonly usage: Usage;
+  /** What was noted while the step ran. */
+  readonly undeclared?: readonly Undeclared[];
+  /** What the error is about, if something was refused. */
+  readonly refused?: Undeclared;
+};
+
+/** What became of a task. */
+export type TaskOutcome =
   | {
       readonly status: "ok";
       /** Values and metrics by port, as JSON. */
       readonly returned: Readonly<Record<string, unknown>>;
-      readonly usage: Usage;
     }
-  | { readonly status: "rejected"; readonly reason: string; readonly usage: Usage }
-  | { readonly status: "error"; readonly error: StepError; readonly usage: Usage };
+  | { readonly status: "rejected"; readonly reason: string }
+  | { readonly status: "error"; readonly error: StepError };

@@ -20,6 +20,11 @@ export interface StepIdentity {
   readonly environment: PartDocument;
   /** Absolute paths of the files that the code is made of. */
   readonly files: readonly string[];
+  /** Real folders of the packages that the code reaches directly. */
+  readonly packageFolders: readonly string[];
+  /** Absolute paths of the programs that a command starts, links unresolved, and those of them that are Pythons. */
+  readonly programs: readonly string[];
+  readonly pythons: readonly string[];
   /** The environment of the step's process, secrets included. */
   readonly childEnv: Readonly<Record<string, string>>;
   /** Why the step's result cannot be kept, if so. */
@@ -92,6 +97,7 @@ export class Identities {
     const definition = this.#typescript().identify(modulePath, step.export, options);
     const parts: Record<string, Digest> = { ...definition.parts };
     const loaded = new Set(definition.files);
+    const packageFolders = new Set(definition.packageFolders);
     const packages: Record<string, string> = { ...definition.packages };
     const uncacheable = [...definition.uncacheable];
     const warnings = [...definition.warnings];
@@ -112,6 +118,7 @@ export class Identities {
           Object.assign(parts, followed.parts);
           Object.assign(packages, followed.packages);
           for (const file of followed.files ?? []) loaded.add(file);
+          for (const folder of followed.packageFolders ?? []) packageFolders.add(folder);
           uncacheable.push(...followed.uncacheable);
           warnings.push(...followed.warnings);
         }
@@ -133,6 +140,9 @@ export class Identities {
       packages: part(packages),
       environment: part(document),
       files: [...loaded],
+      packageFolders: [...packageFolders],
+      programs: tool?.programs ?? [],
+      pythons: tool?.pythons ?? [],
       childEnv,
       uncacheable,
       warnings,

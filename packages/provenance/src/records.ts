@@ -122,6 +122,8 @@ export const StepRunSchema = z
     /** The environment document, by digest among the store's parts. */
     env: Digest.nullable(),
     argv: z.array(z.string()),
+    /** What kept the step to what it declares; records of earlier versions do not say. */
+    sandbox: z.enum(["landlock", "bubblewrap", "permission", "none"]).optional(),
     cwd: z.string(),
     attempts: z.array(AttemptSchema),
     metrics: z.array(

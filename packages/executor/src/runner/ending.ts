@@ -2,15 +2,14 @@
 import { renameSync, writeFileSync } from "node:fs";
 import type { Usage } from "@mlpipe/provenance";
 import type { StepError } from "../events.ts";
-import type { TaskResult } from "../task.ts";
+import type { TaskOutcome, TaskResult } from "../task.ts";
 import { failureOf } from "./failure.ts";
 import { userFrames } from "./stack.ts";
+import { refused, undeclared } from "./undeclared.ts";
 import { UsedStreams } from "./used-streams.ts";
 
-type WithoutUsage<Result> = Result extends unknown ? Omit<Result, "usage"> : never;
-
 /** A result before it is known what it cost. */
-export type Answer = WithoutUsage<TaskResult>;
+export type Answer = TaskOutcome;
 
 const exitCodes = { ok: 0, rejected: 3, error: 1 } as const;
 
@@ -90,7 +89,14 @@ export class Ending {
     this.#ended = true;
     // Whole or not there.
     const partial = `${this.#file}.partial`;
-    writeFileSync(partial, JSON.stringify({ ...answer, usage: usage() } satisfies TaskResult));
+    const cause = answer.status === "error" ? refused() : undefined;
+    const result: TaskResult = {
+      ...answer,
+      usage: usage(),
+      ...(undeclared.length > 0 && { undeclared }),
+      ...(cause !== undefined && { refused: cause }),
+    };
+    writeFileSync(partial, JSON.stringify(result));
     renameSync(partial, this.#file);
   }
 }

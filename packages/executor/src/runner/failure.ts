@@ -3,6 +3,7 @@ import { MlpipeError } from "@mlpipe/dsl";
 import type { StepError } from "../events.ts";
 import type { RunnerErrorCode } from "./errors.ts";
 import { shownPath, userFrames } from "./stack.ts";
+import { noteRefusal } from "./undeclared.ts";
 
 /** How deep a chain of causes is told. */
 const maxCauses = 5;
@@ -15,6 +16,7 @@ export function failureOf(
     code: "MLP3010",
   },
 ): StepError {
+  noteRefusal(thrown);
   if (isCoded(thrown)) {
     const frames = userFrames(thrown.stack, root);
     const sites = thrown.at.map((site) => ({ ...site, file: shownPath(site.file, root) }));

@@ -12,6 +12,7 @@ import { failureOf } from "./failure.ts";
 import { readInputs } from "./inputs.ts";
 import { loadStep } from "./load-step.ts";
 import { checkReturned } from "./returned.ts";
+import { expectRefusals } from "./undeclared.ts";
 import { Writers } from "./writers.ts";
 
 const root = process.cwd();
@@ -36,6 +37,7 @@ async function run(): Promise<void> {
 
 async function perform(): Promise<Answer> {
   const task = readTask();
+  await keepWithin(task);
   const loaded = await loadStep(task, root);
   if ("error" in loaded) return { status: "error", error: loaded.error };
   const { definition } = loaded;
@@ -52,6 +54,24 @@ async function perform(): Promise<Answer> {
   const result = await definition.run?.(inputs as never, writers.out as never, context as never);
   writers.checkDone();
   return { status: "ok", returned: await checkReturned(definition, result) };
+}
+
+/** Loaded is only what the task asks for: most steps are watched, few are kept. */
+async function keepWithin({ watched }: Task): Promise<void> {
+  if (watched !== undefined) {
+    const { watchReads } = await import("./watched-reads.ts");
+    watchReads(root, dirname(taskFile), watched);
+    return;
+  }
+  expectRefusals();
+  const { permission, execArgv } = process;
+  if (!execArgv.includes("--permission")) return;
+  // Behind a fence children are its business. With these flags, which Node hands on, one of another version would not start.
+  if (permission.has("child")) {
+    process.execArgv = execArgv.filter((flag) => !/^--(?:permission$|allow-)/.test(flag));
+  }
+  const { bridgePermissionGaps } = await import("./permission-gaps.ts");
+  await bridgePermissionGaps(taskFile);
 }
 
 function readTask(): Task {

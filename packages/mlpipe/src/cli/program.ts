@@ -46,6 +46,7 @@ export function createProgram(finish: (exit: number) => void): Command {
     .option("--from <STEP...>", "run these steps and everything after them")
     .option("--force [STEP...]", "run these steps, or all, whatever is kept")
     .option("--check [STEP...]", "run cached steps again beside the cache and compare; 20% takes a sample")
+    .option("--hermetic", "refuse to steps whatever they do not declare")
     .option("-j, --jobs <N>", "how many steps run at once: the size of the pool cpu (default: one a core)")
     .option(
       "--pool <NAME=AMOUNT>",

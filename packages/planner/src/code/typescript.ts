@@ -104,7 +104,7 @@ export class TypeScriptCode {
     const { packages, findings } = this.#packages.withDependencies(folders);
     uncacheable.push(...findings);
     const loaded = new Set(reached.flatMap(({ module }) => module?.path ?? []));
-    return { parts, packages, files: [...loaded], uncacheable, warnings: [] };
+    return { parts, packages, files: [...loaded], packageFolders: [...folders], uncacheable, warnings: [] };
   }
 
   #realPath(path: string): string {

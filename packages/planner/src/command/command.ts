@@ -32,6 +32,10 @@ export interface CommandIdentity extends CodeIdentity {
   readonly python: PythonIdentity | null;
   /** Absolute paths of the JavaScript and TypeScript modules that are run, whose whole closure is code too. */
   readonly typescript: readonly string[];
+  /** Absolute paths of the programs and interpreters that are started, links unresolved. */
+  readonly programs: readonly string[];
+  /** Those of them that are Pythons. */
+  readonly pythons: readonly string[];
 }
 
 /** One command to identify. */
@@ -177,6 +181,7 @@ export class CommandCode {
     const untold = [...launch.untold];
     const unsettled = [...launch.unsettled];
     const warnings = [...launch.warnings];
+    const pythons = new Set<string>();
     let python: PythonIdentity | null = null;
 
     for (const [name, file] of launch.programs) {
@@ -192,6 +197,7 @@ export class CommandCode {
     const starts = launch.python.toSorted((a, b) => Number(a.installed) - Number(b.installed));
     for (const start of starts) {
       const interpreter = this.#interpreterOf(start, question);
+      if (interpreter !== undefined) pythons.add(interpreter.path);
       const known = interpreter && this.#known.get(requestKey(groupOf(interpreter), start.request));
       if (known === undefined) {
         unsettled.push({
@@ -235,6 +241,8 @@ export class CommandCode {
       tools,
       python,
       typescript: [...launch.modules],
+      programs: [...new Set([...launch.programs.values(), ...pythons])],
+      pythons: [...pythons],
     };
   }
 

@@ -18,6 +18,8 @@ export interface CodeIdentity {
   readonly packages: Readonly<Record<string, string>>;
   /** Absolute paths of modules that are loaded and have no part of their own; parts are named by their files. */
   readonly files?: readonly string[];
+  /** Real folders of the packages that are reached directly; what these depend on is found from there. */
+  readonly packageFolders?: readonly string[];
   /** Why this code cannot be keyed; empty if it can. */
   readonly uncacheable: readonly Finding[];
   readonly warnings: readonly Finding[];

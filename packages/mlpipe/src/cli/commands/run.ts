@@ -22,6 +22,7 @@ export interface RunOptions extends PipelineOptions, Selection {
   /** `NAME=AMOUNT`. */
   readonly pool?: readonly string[];
   readonly keepGoing?: true;
+  readonly hermetic?: true;
   readonly dryRun?: true;
   readonly ndjson?: true;
 }
@@ -56,6 +57,8 @@ export async function run(named: string | undefined, options: RunOptions): Promi
       force: options.force === true ? (selected ?? "all") : forced(manifest, options.force),
     });
     planner.checkSources();
+    const fence =
+      options.hermetic === true ? (await import("./hermetic.ts")).fenceFor(manifest, selected) : undefined;
     const result = await execute({
       manifest,
       store,
@@ -68,6 +71,7 @@ export async function run(named: string | undefined, options: RunOptions): Promi
       selected,
       check: checkedSteps(manifest, options.check),
       keepGoing: options.keepGoing === true,
+      fence,
       signal: stop.gently,
       kill: stop.now,
       emit: (event) => {

@@ -1,0 +1,298 @@
+/** One attempt kept to what its step declares, or, without a fence, watched. */
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, delimiter, dirname, extname, join, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { ManifestStep } from "@mlpipe/dsl";
+import type { ResolvedInput, StepIdentity } from "@mlpipe/planner";
+import type { Store } from "@mlpipe/store";
+import type { Ended } from "../engine.ts";
+import type { StepError } from "../events.ts";
+import type { Undeclared } from "../task.ts";
+import { BoundsBuilder } from "./bounds.ts";
+import { type Fence, isThere, type Sandbox } from "./fence.ts";
+import { permissionFlags } from "./node-permissions.ts";
+import { PackagePlaces, packageAround, scopesOf } from "./package-places.ts";
+import { ProgramPlaces } from "./program-places.ts";
+import { pythonFile } from "./python-folder.ts";
+import { refusalError, refusalIn, reported, shown } from "./refusals.ts";
+import { devicePlaces, systemPlaces } from "./system-places.ts";
+
+/** Longer than this the watch of a Python step is not told what is declared, and does not watch. */
+const longestVariable = 100_000;
+
+/** What is found out once for all steps of a run. */
+export class Surroundings {
+  readonly root: string;
+  readonly store: Store;
+  /** Nothing where steps are only watched. */
+  readonly fence: Fence | undefined;
+  readonly programs: ProgramPlaces;
+  readonly packages = new PackagePlaces();
+
+  constructor(options: { readonly root: string; readonly store: Store; readonly fence?: Fence | undefined }) {
+    this.root = options.root;
+    this.store = options.store;
+    this.fence = options.fence;
+    this.programs = new ProgramPlaces(options.root);
+  }
+}
+
+/** What an attempt's process is started with. */
+export interface Start {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export class Enclosure {
+  readonly sandbox: Sandbox;
+  readonly #around: Surroundings;
+  readonly #step: ManifestStep;
+  readonly #identity: StepIdentity;
+  readonly #given: readonly ResolvedInput[];
+  /** Where they lie. */
+  readonly #inputs: readonly string[];
+  /** The attempt's folder. */
+  readonly #folder: string;
+  #bounds: BoundsBuilder | undefined;
+  /** What was made for a deploy's target before the deploy ran. */
+  #made: string | undefined;
+
+  constructor(
+    around: Surroundings,
+    attempt: {
+      readonly step: ManifestStep;
+      readonly identity: StepIdentity;
+      readonly inputs: Readonly<Record<string, ResolvedInput>>;
+      readonly folder: string;
+    },
+  ) {
+    this.#around = around;
+    this.#step = attempt.step;
+    this.#identity = attempt.identity;
+    this.#folder = attempt.folder;
+    this.#given = allOf(attempt.inputs);
+    this.#inputs = this.#given.flatMap((input) => placeOf(input, around.store) ?? []);
+    this.sandbox = around.fence?.sandbox ?? "none";
+  }
+
+  /** What Node is told before the runner. */
+  nodeFlags(): readonly string[] {
+    // What a deploy writes outside must be on the disk when it says so, and under the model nothing can be brought there.
+    const isModelled = this.sandbox === "permission" || this.#step.kind !== "deploy";
+    if (this.#around.fence === undefined || !isModelled) return [];
+    return permissionFlags(this.#declared(), this.sandbox);
+  }
+
+  /** Files of the project that a TypeScript step may read without a word; nothing if Node itself refuses the rest. */
+  watched(): readonly string[] | undefined {
+    return this.#around.fence === undefined ? [...this.#identity.files, ...this.#inputs] : undefined;
+  }
+
+  /** Puts a start behind the fence, or under the watch. */
+  enclose(start: Start): Start {
+    const { fence, root } = this.#around;
+    const env = { ...start.env, ...this.#pythonWatch(start.env) };
+    const program = start.argv[0] ?? "";
+    // Of a program that is not there the system itself says so best.
+    if (fence === undefined || !isThere(program, env["PATH"], root)) return { argv: start.argv, env };
+    return { argv: fence.start(start.argv, this.#declared(), join(this.#folder, "fence.json"), root), env };
+  }
+
+  /** Why the attempt must not even begin: the permission model alone would follow a link out of an input folder. */
+  obstacle(): StepError | undefined {
+    if (this.sandbox !== "permission") return undefined;
+    const { root } = this.#around;
+    const input = this.#given.find((each) => leavingLink(each) !== undefined);
+    const link = input === undefined ? undefined : leavingLink(input);
+    if (link === undefined) return undefined;
+    return refusalError(this.#step, { path: link, access: "read" }, { root, attempt: this.#folder });
+  }
+
+  /** Why the fence could not start the program. */
+  startFailure(): Ended["failure"] {
+    if (this.sandbox !== "landlock") return undefined;
+    try {
+      // Written by the launcher.
+      return JSON.parse(readFileSync(join(this.#folder, "fence.json.failed"), "utf8")) as NonNullable<
+        Ended["failure"]
+      >;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Takes away what was made for a deploy that left it empty: it did nothing. */
+  clear(): void {
+    const made = this.#made;
+    const stat = made === undefined ? undefined : statSync(made, { throwIfNoEntry: false });
+    if (made === undefined || stat === undefined) return;
+    if (stat.isDirectory() ? readdirSync(made).length === 0 : stat.size === 0)
+      rmSync(made, { recursive: true });
+  }
+
+  /** The error of a failed attempt, if it failed for something that was refused. */
+  explain(error: StepError, refused: Undeclared | undefined): StepError {
+    if (this.#bounds === undefined) return error;
+    const { root } = this.#around;
+    const hidden = this.sandbox === "bubblewrap";
+    const lines = [error.message, ...(error.logTail ?? [])].flatMap((text) => text.split("\n"));
+    const told = this.#reports().at(-1);
+    const isTold = told !== undefined && lines.some((line) => line.includes(basename(told.path)));
+    const cause = refused ?? (isTold ? told : refusalIn(lines, { bounds: this.#bounds, root, hidden }));
+    if (cause === undefined) return error;
+    const { logTail, stack, at = [] } = error;
+    const explained = refusalError(this.#step, cause, { root, attempt: this.#folder });
+    return {
+      ...explained,
+      ...(stack !== undefined && { stack }),
+      ...(logTail !== undefined && { logTail }),
+      ...(at.length > 0 && { at }),
+    };
+  }
+
+  /** What was opened, or refused and done without, that the step does not declare: a line each. */
+  remarks(noticed: readonly Undeclared[]): readonly string[] {
+    const { root, fence } = this.#around;
+    const all = [...noticed, ...this.#reports()].filter(({ path }) => isFile(path));
+    const names = [...new Set(all.map(({ path }) => shown(path, root)))];
+    const verb = fence === undefined ? "read" : "was refused";
+    const then = fence === undefined ? "an edit of it re-runs nothing" : "it went on without";
+    return names.map((name) => `${this.#step.id} ${verb} ${name}, which no port declares: ${then}.`);
+  }
+
+  #reports(): readonly Undeclared[] {
+    return this.#identity.language === "python" ? reported(join(this.#folder, "undeclared.jsonl")) : [];
+  }
+
+  #declared(): BoundsBuilder {
+    return (this.#bounds ??= this.#findBounds());
+  }
+
+  #findBounds(): BoundsBuilder {
+    const { programs, packages, root } = this.#around;
+    const { files, packageFolders, childEnv } = this.#identity;
+    this.#prepareTarget();
+    const bounds = new BoundsBuilder();
+    bounds.allow("read", systemPlaces());
+    bounds.allow("read", files);
+    bounds.allow("read", this.#inputs);
+    bounds.allow("write", [this.#folder, ...devicePlaces(), ...this.#targetPlaces()]);
+    const home = childEnv["HOME"];
+    for (const program of this.#identity.programs) bounds.allow("read", programs.ofProgram(program, home));
+    for (const python of this.#identity.pythons) bounds.allow("read", programs.ofPython(python, childEnv));
+    const scripts = files.filter((file) => extname(file) === ".py");
+    // Python finds modules by listing the folders they lie in.
+    if (this.#identity.language === "python") {
+      bounds.allow("list", new Set(scripts.map((file) => dirname(file))));
+      bounds.allow(
+        "list",
+        (childEnv["PYTHONPATH"] ?? "")
+          .split(delimiter)
+          .filter(Boolean)
+          .map((path) => join(root, path)),
+      );
+      const watch = pythonFile("sitecustomize.py");
+      if (watch !== undefined) bounds.allow("read", [dirname(watch)]);
+    }
+    if (this.#step.body.type !== "command" || this.#startsNode()) {
+      const own = packageAround(fileURLToPath(import.meta.url));
+      bounds.allow("read", programs.ofProgram(process.execPath, home));
+      bounds.allow("read", packages.of(own === undefined ? packageFolders : [...packageFolders, own], files));
+      bounds.allow("read", scopesOf(files));
+    }
+    return bounds;
+  }
+
+  #startsNode(): boolean {
+    return this.#identity.programs.some((program) =>
+      /^(?:node|nodejs|tsx|ts-node|npx|npm|pnpm|bun|deno)$/.test(basename(program)),
+    );
+  }
+
+  #pythonWatch(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+    const { fence, root, store } = this.#around;
+    const watch = pythonFile("sitecustomize.py");
+    if (this.#identity.language !== "python" || watch === undefined) return {};
+    const bounds = fence === undefined ? this.#watchedBounds() : this.#declared();
+    const told = watchText({
+      refuse: fence === undefined ? [] : ["yes"],
+      step: [this.#step.id],
+      root: [root],
+      read: [...bounds.read],
+      write: [...bounds.write],
+      list: [...bounds.list],
+      // What belongs to an environment or to mlpipe is nobody's data.
+      aside: ["node_modules", ".venv", "venv", ".git", ".mlpipe"]
+        .map((name) => join(root, name))
+        .concat(store.root),
+      report: [join(this.#folder, "undeclared.jsonl")],
+    });
+    const variables = { PYTHONPATH: [dirname(watch), env["PYTHONPATH"]].filter(Boolean).join(delimiter) };
+    if (fence === undefined) return told.length > longestVariable ? {} : { ...variables, MLPIPE_WATCH: told };
+    const file = join(this.#folder, "watch.json");
+    writeFileSync(file, told, { mode: 0o600 });
+    return { ...variables, MLPIPE_WATCH: `@${file}` };
+  }
+
+  #watchedBounds(): BoundsBuilder {
+    const bounds = new BoundsBuilder();
+    bounds.allow("read", this.#identity.files);
+    bounds.allow("read", this.#inputs);
+    bounds.allow("write", [this.#folder, ...this.#targetPlaces()]);
+    return bounds;
+  }
+
+  /**
+   * A deploy may write beside its target, to put it in place by renaming; not so where that would
+   * be the whole project.
+   */
+  #targetPlaces(): readonly string[] {
+    const { root } = this.#around;
+    if (this.#step.target === undefined) return [];
+    const target = join(root, this.#step.target);
+    const above = dirname(target);
+    return `${root}${sep}`.startsWith(`${above}${sep}`) ? [target] : [target, above];
+  }
+
+  /** A place that is not there cannot be granted: of a target without an ending a folder is made. */
+  #prepareTarget(): void {
+    if (this.#step.target === undefined) return;
+    const target = join(this.#around.root, this.#step.target);
+    if (statSync(target, { throwIfNoEntry: false }) !== undefined || this.#targetPlaces().length > 1) return;
+    if (extname(target) === "") mkdirSync(target, { recursive: true });
+    else writeFileSync(target, "");
+    this.#made = target;
+  }
+}
+
+/** Lists as the watch reads them: a text with one of its separators is no path that it could look at. */
+function watchText(lists: Readonly<Record<string, readonly string[]>>): string {
+  return (
+    Object.entries(lists)
+      // oxlint-disable-next-line no-control-regex -- these are the separators
+      .map(([name, texts]) => [name, ...texts.filter((text) => !/[\u001e\u001f]/.test(text))].join("\u001f"))
+      .join("\u001e")
+  );
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** Inputs, and those that are in a `many`. */
+function allOf(inputs: Readonly<Record<string, ResolvedInput>>): readonly ResolvedInput[] {
+  const all = Object.values(inputs);
+  for (const input of all) if (input.type === "many") all.push(...input.items.map((item) => item.input));
+  return all;
+}
+
+/** Where the content of an input lies. */
+function placeOf(input: ResolvedInput, store: Store): string | undefined {
+  if (input.type === "source") return input.absolute;
+  return input.type === "object" ? store.objects.pathOf(input.content) : undefined;
+}
+
+function leavingLink(input: ResolvedInput): string | undefined {
+  if (input.type !== "source" || input.content.leaves === undefined) return undefined;
+  return join(input.absolute, input.content.leaves);
+}
