@@ -118,6 +118,12 @@ export default defineConfig({
       groups: [
         // The threads that hash load no more than this.
         { name: "hashing", test: /packages\/store\/src\/hash-job\.ts$/, priority: 4 },
+        // Whoever executes a step loads this, and a run in which nothing has to run does not.
+        {
+          name: "execution",
+          test: /packages\/executor\/src\/(?:attempt|command-line|devices|differences|failure-kind|machine-limits|order|outputs|pools|priority-queue|publisher|retry|safe-lines|schedule|step-executor|step-record|task|text-log|work-folders)\.ts$/,
+          priority: 2,
+        },
         // Nor does the supervisor, which has to be small.
         {
           name: "supervision",

@@ -190,8 +190,14 @@ function assemble(
   outputs: readonly NamedOutput[],
   places: ManifestPlaces,
 ): Manifest {
-  const site = (given: Site | undefined): ManifestSite | undefined =>
-    given && { column: given.column, file: places.relative(given.file), line: given.line };
+  // Thousands of calls stand in a few files.
+  const files = new Map<string, string>();
+  const site = (given: Site | undefined): ManifestSite | undefined => {
+    if (given === undefined) return undefined;
+    const file = files.get(given.file) ?? places.relative(given.file);
+    files.set(given.file, file);
+    return { column: given.column, file, line: given.line };
+  };
   const binding = (built: BuiltBinding): Binding => {
     if (built.type === "source") {
       const { site: given, ...rest } = built;

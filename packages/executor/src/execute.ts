@@ -9,13 +9,12 @@ import type { ExecutorEvent, RunStatus, StepOutcome } from "./events.ts";
 import type { Fence } from "./fence/fence.ts";
 import { cancelled, cutoffs, stoppedBy } from "./inherited.ts";
 import { LocalEngine } from "./local-engine.ts";
-import { scheduleOf } from "./order.ts";
 import { type Place, TakenPlace } from "./place.ts";
 import type { Amounts } from "./pools.ts";
 import { Readiness } from "./readiness.ts";
 import type { Placed, Schedule } from "./schedule.ts";
-import { type Settled, StepExecutor } from "./step-executor.ts";
-import { outcomeRecord } from "./step-record.ts";
+import { outcomeRecord } from "./outcome-record.ts";
+import type { Settled, StepExecutor } from "./step-executor.ts";
 
 /** What to execute, and how. */
 export interface ExecuteOptions {
@@ -75,11 +74,12 @@ class Execution {
   #schedule: Schedule | undefined;
   /** Decided to run, before there was a schedule. */
   #toSchedule: ManifestStep[] = [];
-  readonly #started = performance.now();
+  readonly #since = performance.now();
   readonly #outcomes = new Map<string, StepOutcome>();
   readonly #outputs = new Map<string, Readonly<Record<string, Content>>>();
   readonly #decisions = new Map<string, RunDecision>();
-  readonly #executor: StepExecutor;
+  /** Loaded with all that executing needs, from the first step on that has to run. */
+  #executor: StepExecutor | undefined;
   /** What is kept of the steps that are to be compared with it. */
   readonly #kept = new Map<string, CacheEntry>();
   /** Of steps, and of fan-outs whose lists are to be known. */
@@ -99,13 +99,6 @@ class Execution {
   constructor(options: ExecuteOptions) {
     this.#options = options;
     const { manifest, planner } = options;
-    this.#executor = new StepExecutor({
-      ...options,
-      engine: () => this.#startedEngine(),
-      halted: this.#haltedSignal.signal,
-      isMoreToCome: () => this.#schedule !== undefined && this.#schedule.waiting > 0,
-      makerOf: (step) => this.#outcomes.get(step)?.stepRun ?? null,
-    });
     for (const step of manifest.steps) {
       if (step.each === undefined)
         this.#await(step.id, [...planner.needs(step.id), ...planner.graph.fanOutsOf(step)]);
@@ -151,11 +144,11 @@ class Execution {
 
     const stop = (): void => {
       this.#halt("stopped");
-      this.#executor.stop("gently");
+      this.#executor?.stop("gently");
     };
     const end = (): void => {
       this.#halt("stopped");
-      this.#executor.stop("now");
+      this.#executor?.stop("now");
     };
     signal?.addEventListener("abort", stop);
     kill?.addEventListener("abort", end);
@@ -167,7 +160,7 @@ class Execution {
       if (!this.#begun && error instanceof StoreError && anew.has(error.code)) throw error;
       // An error of the plan ends the run, and the record must say that it did.
       this.#halt("the run could not go on");
-      this.#executor.stop("gently");
+      this.#executor?.stop("gently");
       while (this.#running > 0) await this.#progress();
       this.#settleTheRest("the run could not go on");
       await this.#finish("failed", {}, [...warnings]);
@@ -223,9 +216,9 @@ class Execution {
   ): Promise<RunResult> {
     const { planner, recorder, run, emit, store } = this.#options;
     planner.end();
-    await this.#executor.settle();
+    await this.#executor?.settle();
     const steps = planner.graph.steps.flatMap(({ id }) => this.#outcomes.get(id) ?? []);
-    const durationMs = Math.round(performance.now() - this.#started);
+    const durationMs = Math.round(performance.now() - this.#since);
     const endedAt = timestamp(new Date());
     await recorder.end({
       status,
@@ -274,6 +267,7 @@ class Execution {
     const { manifest, planner, store, pools, env, root } = this.#options;
     const left = planner.graph.steps.filter(({ id }) => !this.#outcomes.has(id) || this.#kept.has(id));
     const { pipeline } = manifest;
+    const { scheduleOf } = await import("./order.ts");
     return scheduleOf(left, { pipeline, planner, store, root, pools: await pools(), env });
   }
 
@@ -464,7 +458,14 @@ class Execution {
 
   /** A run in which nothing has to run takes no lock and leaves no trace before its end. */
   async #begin(): Promise<void> {
-    await this.#engine?.ready();
+    const [{ StepExecutor }] = await Promise.all([import("./step-executor.ts"), this.#engine?.ready()]);
+    this.#executor = new StepExecutor({
+      ...this.#options,
+      engine: () => this.#startedEngine(),
+      halted: this.#haltedSignal.signal,
+      isMoreToCome: () => this.#schedule !== undefined && this.#schedule.waiting > 0,
+      makerOf: (step) => this.#outcomes.get(step)?.stepRun ?? null,
+    });
     this.#confirmHits();
     this.#options.recorder.begin();
     this.#begun = true;
@@ -537,7 +538,7 @@ class Execution {
   async #execute(step: ManifestStep, decision: RunDecision, place: Place): Promise<void> {
     const kept = this.#kept.get(step.id);
     if (kept !== undefined) {
-      const check = await this.#executor.compare(step, decision, kept, place);
+      const check = await this.#started().compare(step, decision, kept, place);
       const outcome = this.#outcomes.get(step.id);
       if (check === undefined || outcome === undefined) return;
       const checked = { ...outcome, check };
@@ -545,7 +546,7 @@ class Execution {
       this.#options.emit({ type: "step-checked", at: timestamp(new Date()), outcome: checked });
       return;
     }
-    const settled = (await this.#executor.execute(step, decision, place)) ?? this.#notStarted();
+    const settled = (await this.#started().execute(step, decision, place)) ?? this.#notStarted();
     if (settled.status === "ran" || settled.status === "cached")
       this.#outputs.set(step.id, settled.outputs ?? {});
     this.#settle(step, settled);
@@ -609,6 +610,11 @@ class Execution {
     if (this.#halted !== undefined) return "cancelled";
     if (statuses.has("rejected") || outcomes.some(({ check }) => check?.same === false)) return "rejected";
     return statuses.has("waiting") ? "waiting" : "succeeded";
+  }
+
+  #started(): StepExecutor {
+    if (this.#executor === undefined) throw new Error("a step runs before anything was begun");
+    return this.#executor;
   }
 
   #startedEngine(): Engine {

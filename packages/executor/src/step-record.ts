@@ -2,11 +2,11 @@
 import { relative, sep } from "node:path";
 import type { KindSpec, ManifestStep } from "@mlpipe/dsl";
 import type { ResolvedInput } from "@mlpipe/planner";
-import type { Attempt as AttemptRecord, Run, StepRun } from "@mlpipe/provenance";
+import type { Attempt as AttemptRecord, StepRun } from "@mlpipe/provenance";
 import { canonicalJson, type Content, type Digest, digestOfJson } from "@mlpipe/store";
 import type { AttemptResult, RunDecision } from "./attempt.ts";
 import { innerKind } from "./attempt-folder.ts";
-import type { StepError, StepOutcome } from "./events.ts";
+import { failureRecord } from "./outcome-record.ts";
 import type { TextLog } from "./text-log.ts";
 import { timestamp } from "@mlpipe/provenance";
 
@@ -148,11 +148,6 @@ function logRef(log: TextLog, storeRoot: string): { path: string; size: number }
   return log.size === 0 ? null : { path: relative(storeRoot, log.path).split(sep).join("/"), size: log.size };
 }
 
-/** An error as a record holds it: what the log says is in the log. */
-function failureRecord({ logTail: _tail, at, ...error }: StepError): NonNullable<StepRun["error"]> {
-  return { ...error, ...(at !== undefined && { at: [...at] }) };
-}
-
 type InputRef = StepRun["inputs"][string];
 
 function inputRef(port: string, input: ResolvedInput, facts: StepFacts): InputRef | undefined {
@@ -231,36 +226,4 @@ function decisionOf({ decision, checked }: StepFacts): StepRun["cache"]["decisio
   if (checked !== undefined) return "check";
   if (decision.reasons.some(({ part }) => part === "forced")) return "forced";
   return decision.cacheable ? "miss" : "off";
-}
-
-/** An outcome as the run's record holds it. */
-export function outcomeRecord({
-  error,
-  reasons,
-  outputs,
-  metrics,
-  check,
-  ...outcome
-}: StepOutcome): Run["steps"][number] {
-  // In the order of canonical JSON, which copies what it has to sort: there may be thousands of them.
-  return {
-    ...(check !== undefined && {
-      check: {
-        stepRun: check.stepRun,
-        same: check.same,
-        differences: [...check.differences],
-        ...(check.error !== undefined && { error: failureRecord(check.error) }),
-      },
-    }),
-    durationMs: outcome.durationMs,
-    ...(error !== undefined && { error: failureRecord(error) }),
-    id: outcome.id,
-    key: outcome.key,
-    kind: outcome.kind,
-    ...(metrics !== undefined && { metrics: { ...metrics } }),
-    outputs: { ...outputs },
-    reasons: [...reasons],
-    status: outcome.status,
-    stepRun: outcome.stepRun,
-  };
 }

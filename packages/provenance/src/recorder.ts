@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Manifest } from "@mlpipe/dsl";
-import { type Digest, digestOf, digestOfJson, type Store } from "@mlpipe/store";
+import { type Digest, digestOf, type Store } from "@mlpipe/store";
 import { gitState } from "./git.ts";
+import { graphDigest } from "./graph-digest.ts";
 import { hostFacts, whoAndWhere } from "./host.ts";
 import type { Run, StepRun } from "./records.ts";
 import { redactDocument, secretValues } from "./redact.ts";
@@ -118,7 +119,7 @@ export class RunRecorder {
         name: manifest.pipeline,
         file: manifest.file,
         digest: fileDigest(join(root, manifest.file)),
-        graph: digestOfJson(manifest),
+        graph: graphDigest(manifest),
       },
       trigger: triggerOf(env),
       by: whoAndWhere(root),

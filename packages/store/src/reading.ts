@@ -54,7 +54,8 @@ export function treeAt(path: string): Tree {
 
 /** The contents of several files and folders; what has to be hashed is hashed together. Errors as for `hashPath`. */
 export function readContents(paths: readonly string[], memory?: Memory): readonly Content[] {
-  const absolute = paths.map((path) => resolve(path));
+  // Almost all are absolute and plain already, and to find that out again takes as long as to look at the file.
+  const absolute = paths.map((path) => (isPlain(path) ? path : resolve(path)));
   const results = new Map<string, Content>();
   let open = new Set(absolute);
   memory?.expect(open);
@@ -69,6 +70,10 @@ export function readContents(paths: readonly string[], memory?: Memory): readonl
     if (content === undefined) throw new Error(`no content for ${path}`);
     return content;
   });
+}
+
+function isPlain(path: string): boolean {
+  return path.startsWith("/") && !/\/\.{0,2}(?:\/|$)/.test(path);
 }
 
 /** One attempt: fills in what held still, and returns what did not, with the file that gave it away. */
