@@ -36,10 +36,9 @@ import {
   upstreamIn,
   upstreamOf,
 } from "./inputs.ts";
-import { isNamed } from "./named.ts";
 import type { Decision, Plan, Preimage, Reason, ResolvedInput } from "./plan.ts";
 import { keyFormat, keyOf } from "./preimage.ts";
-import { type Expansion, StepGraph } from "./step-graph.ts";
+import { type Expansion, isNamed, StepGraph } from "./step-graph.ts";
 
 /** What a planner needs to know. */
 export interface PlannerOptions {
