@@ -7,10 +7,13 @@ import type { RunDecision } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
 import type { ExecutorEvent, RunStatus, StepOutcome } from "./events.ts";
 import type { Fence } from "./fence/fence.ts";
+import { cancelled, cutoffs, stoppedBy } from "./inherited.ts";
 import { LocalEngine } from "./local-engine.ts";
+import { scheduleOf } from "./order.ts";
 import { type Place, TakenPlace } from "./place.ts";
-import { type Amounts, Pools } from "./pools.ts";
-import { type Placed, Schedule } from "./schedule.ts";
+import type { Amounts } from "./pools.ts";
+import { Readiness } from "./readiness.ts";
+import type { Placed, Schedule } from "./schedule.ts";
 import { type Settled, StepExecutor } from "./step-executor.ts";
 import { outcomeRecord } from "./step-record.ts";
 
@@ -76,14 +79,11 @@ class Execution {
   readonly #outcomes = new Map<string, StepOutcome>();
   readonly #outputs = new Map<string, Readonly<Record<string, Content>>>();
   readonly #decisions = new Map<string, RunDecision>();
-  /** How many needs of a step are open. */
-  readonly #open = new Map<string, number>();
-  readonly #dependants = new Map<string, Set<string>>();
   readonly #executor: StepExecutor;
   /** What is kept of the steps that are to be compared with it. */
   readonly #kept = new Map<string, CacheEntry>();
-  /** Steps whose needs are settled and that nobody has decided yet, and fan-outs whose lists may be known. */
-  #undecided: string[] = [];
+  /** Of steps, and of fan-outs whose lists are to be known. */
+  readonly #readiness = new Readiness();
   #running = 0;
   /** What runs processes, from the first step on that has to run. */
   #engine: LocalEngine | undefined;
@@ -117,14 +117,7 @@ class Execution {
 
   /** Has a step or a fan-out wait for what it needs. */
   #await(id: string, needs: readonly string[]): void {
-    const open = needs.filter((need) => !this.#outcomes.has(need));
-    this.#open.set(id, open.length);
-    if (open.length === 0) this.#undecided.push(id);
-    for (const need of open) {
-      const dependants = this.#dependants.get(need);
-      if (dependants === undefined) this.#dependants.set(need, new Set([id]));
-      else dependants.add(id);
-    }
+    this.#readiness.await(id, needs, (need) => this.#outcomes.has(need));
   }
 
   async run(): Promise<RunResult> {
@@ -255,12 +248,12 @@ class Execution {
       if (this.#toSchedule.length > 0) await this.#scheduleAll();
       this.#startAll();
       if (this.#broken !== undefined) throw this.#broken.error;
-      if (this.#running === 0 && this.#undecided.length === 0) {
+      if (this.#running === 0 && !this.#readiness.hasReady) {
         if (this.#schedule === undefined || this.#schedule.waiting === 0) return;
         // With nothing running every pool is whole, so whatever waits fits now or never.
         throw new Error("steps wait for places that nobody can give back");
       }
-      if (this.#undecided.length === 0) await this.#progress();
+      if (!this.#readiness.hasReady) await this.#progress();
     }
   }
 
@@ -276,30 +269,12 @@ class Execution {
     this.#toSchedule = [];
   }
 
-  /**
-   * Everything is decided that can be before a step runs, so what has no outcome may have to run.
-   * @throws MlpipeError MLP3037 for a step that no pool could ever hold
-   */
+  /** Everything is decided that can be before a step runs, so what has no outcome may have to run. */
   async #newSchedule(): Promise<Schedule> {
     const { manifest, planner, store, pools, env, root } = this.#options;
     const left = planner.graph.steps.filter(({ id }) => !this.#outcomes.has(id) || this.#kept.has(id));
-    const found = Pools.of(left, await pools(), env);
-    found.checkRoom(left, root);
-    // The order of one step needs no history.
-    const durations =
-      left.length < 2
-        ? new Map<string, number>()
-        : store.runs.durations(
-            manifest.pipeline,
-            left.map(({ id }) => id),
-          );
-    const usual = median([...durations.values()]) ?? 1;
-    return new Schedule({
-      steps: left,
-      needs: (step) => planner.needs(step),
-      pools: found,
-      durationOf: (step) => durations.get(step) ?? usual,
-    });
+    const { pipeline } = manifest;
+    return scheduleOf(left, { pipeline, planner, store, root, pools: await pools(), env });
   }
 
   #progress(): Promise<void> {
@@ -308,21 +283,17 @@ class Execution {
     });
   }
 
-  /** Decides whatever can be decided. Deciding one may settle it and so open others: a walk, not a recursion. */
   #decideAll(): void {
-    for (let index = 0; index < this.#undecided.length; index++) {
-      const id = this.#undecided[index];
-      if (id === undefined) continue;
+    this.#readiness.forEach((id) => {
       if (this.#options.planner.graph.fanOut(id) === undefined) this.#decide(this.#step(id));
       else this.#expand(id);
-    }
-    this.#undecided = [];
+    });
   }
 
   #decide(step: ManifestStep): void {
     const { planner } = this.#options;
     const chosen = this.#isChosen(step);
-    const stopped = this.#stoppedBy(planner.needs(step.id));
+    const stopped = stoppedBy(planner.needs(step.id), this.#outcomes);
     if (stopped !== undefined) {
       this.#settle(step, stopped);
       return;
@@ -335,7 +306,7 @@ class Execution {
         status: chosen ? "cached" : "skipped",
         key,
         stepRun: entry.stepRun,
-        reasons: this.#cutoffs(step) ?? decision.reasons,
+        reasons: cutoffs(step.id, planner.needs(step.id), this.#outcomes) ?? decision.reasons,
         outputs: entry.outputs,
         ...(entry.metrics !== undefined && { metrics: entry.metrics }),
       });
@@ -367,7 +338,7 @@ class Execution {
     const { graph } = planner;
     const templates = graph.templatesOf(id);
     const needs = planner.listNeeds(id);
-    const stopped = this.#stoppedBy(needs);
+    const stopped = stoppedBy(needs, this.#outcomes);
     if (stopped !== undefined) {
       this.#settleBody(id, templates, () => stopped);
       return;
@@ -437,7 +408,7 @@ class Execution {
     settledAs: (step: ManifestStep) => Settled,
   ): void {
     for (const step of templates) this.#settle(step, settledAs(step));
-    this.#letGo(id);
+    this.#readiness.letGo(id);
   }
 
   #isChosen(step: ManifestStep): boolean {
@@ -471,16 +442,6 @@ class Execution {
     );
   }
 
-  /** The steps before this one that ran and changed nothing for it: the wave stops here. */
-  #cutoffs(step: ManifestStep): readonly Reason[] | undefined {
-    const ran = this.#options.planner
-      .needs(step.id)
-      .filter((need) => this.#outcomes.get(need)?.status === "ran");
-    if (ran.length === 0) return undefined;
-    const message = `${ran.join(" and ")} made the same output again: stopped here`;
-    return [{ part: "unchanged", name: ran[0] ?? step.id, message }];
-  }
-
   /** Has a step whose kept result holds run again; what comes after it goes on with what is kept. */
   #checkBeside(step: ManifestStep, entry: CacheEntry): void {
     const { check, planner } = this.#options;
@@ -492,32 +453,6 @@ class Execution {
       planner.again(step.id, (from, port) => this.#outputs.get(from)?.[port]),
     );
     this.#add(step);
-  }
-
-  /** What a step inherits from the steps before it. */
-  #stoppedBy(needs: readonly string[]): Settled | undefined {
-    for (const need of needs) {
-      const outcome = this.#outcomes.get(need);
-      if (outcome === undefined) continue;
-      const { status } = outcome;
-      if (status === "failed" || status === "rejected" || status === "blocked") {
-        const origin = status === "blocked" ? (outcome.reasons[0]?.name ?? need) : need;
-        const verb = this.#outcomes.get(origin)?.status === "rejected" ? "was rejected" : "failed";
-        return {
-          status: "blocked",
-          key: null,
-          reasons: [{ part: "upstream", name: origin, message: `${origin} ${verb}` }],
-        };
-      }
-      if (status === "cancelled") {
-        return {
-          status: "cancelled",
-          key: null,
-          reasons: [{ part: "upstream", name: need, message: `${need} did not run` }],
-        };
-      }
-    }
-    return undefined;
   }
 
   /** What runs processes gets ready while the other steps are decided. */
@@ -634,18 +569,8 @@ class Execution {
     };
     this.#outcomes.set(step.id, outcome);
     emit({ type: "step-finished", at: timestamp(new Date()), outcome });
-    this.#letGo(step.id);
+    this.#readiness.letGo(step.id);
     if (settled.status === "failed" && !keepGoing) this.#halt(`${step.id} failed`);
-  }
-
-  /** Whoever has waited for a step, or for a fan-out that will not expand, waits for one less. */
-  #letGo(id: string): void {
-    for (const dependant of this.#dependants.get(id) ?? []) {
-      const open = (this.#open.get(dependant) ?? 0) - 1;
-      this.#open.set(dependant, open);
-      if (open === 0) this.#undecided.push(dependant);
-    }
-    this.#dependants.delete(id);
   }
 
   #halt(because: string): void {
@@ -667,21 +592,13 @@ class Execution {
 
   #notStarted(): Settled {
     const because = this.#halted?.because ?? "stopped";
-    return {
-      status: "cancelled",
-      key: null,
-      reasons: [{ part: "upstream", name: because, message: `not started: ${because}` }],
-    };
+    return cancelled(because, `not started: ${because}`);
   }
 
   #settleTheRest(because: string): void {
     for (const step of this.#options.planner.graph.steps) {
       if (this.#outcomes.has(step.id)) continue;
-      this.#settle(step, {
-        status: "cancelled",
-        key: null,
-        reasons: [{ part: "upstream", name: because, message: `not started: ${because}` }],
-      });
+      this.#settle(step, cancelled(because, `not started: ${because}`));
     }
   }
 
@@ -704,8 +621,4 @@ class Execution {
     if (step === undefined) throw new Error(`there is no step ${id}`);
     return step;
   }
-}
-
-function median(values: readonly number[]): number | undefined {
-  return values.toSorted((a, b) => a - b)[values.length >> 1];
 }
