@@ -21,7 +21,6 @@ import { CodeMemory } from "./code-memory.ts";
 import { TypeScriptCode } from "./code/typescript.ts";
 import { plumbingOf } from "./environment/environment.ts";
 import { ExpectedKeys } from "./expected-keys.ts";
-import { listOf } from "./fan-out-list.ts";
 import { FileClock } from "./file-clock.ts";
 import { History } from "./history.ts";
 import { Identities, type StepIdentity } from "./identity.ts";
@@ -31,6 +30,7 @@ import {
   checkSources,
   innermost,
   inputDigest,
+  listOf,
   resolveInput,
   sourcePaths,
   upstreamIn,
