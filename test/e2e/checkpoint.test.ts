@@ -185,6 +185,36 @@ describe.each([
   });
 });
 
+it("a checkpoint may be written in a hermetic run, and without one nobody is warned of it", async () => {
+  using project = new Project({
+    "fit.ts": `import { readFile, writeFile } from "node:fs/promises";
+import { checkpoint, cmd, file, seed, train } from "mlpipe";
+const ports = { inputs: { seed: seed(), saved: checkpoint() }, outputs: { out: file("txt") } } as const;
+export const fit = train("fit", {
+  ...ports,
+  async run({ saved }, out) {
+    await writeFile(saved.path + "/epoch", "1");
+    await out.out.write(await readFile(saved.path + "/epoch", "utf8"));
+  },
+});
+export const fitInPython = train("fit-python", { ...ports, command: (i, o) => cmd\`python3 fit.py \${i.saved} \${o.out}\` });
+`,
+    "fit.py": `import os, sys
+folder, out = sys.argv[1:]
+open(os.path.join(folder, "epoch"), "w").write("1")
+open(out, "w").write(open(os.path.join(folder, "epoch")).read())
+`,
+    "work.pipeline.ts": `import { pipeline } from "mlpipe";
+import { fit, fitInPython } from "./fit.ts";
+export default pipeline("work", () => ({ typescript: fit({ seed: 1 }).out, python: fitInPython({ seed: 1 }).out }));
+`,
+  });
+  const hermetic = await project.mlpipe("run", "--hermetic");
+  expect([hermetic.exit, hermetic.stderr]).toEqual([0, expect.not.stringContaining("MLP305")]);
+  const plain = await project.mlpipe("run", "--force");
+  expect([plain.exit, plain.stderr]).toEqual([0, expect.not.stringContaining("warning")]);
+});
+
 it("a checkpoint is neither given by a call, nor an output, nor of a gate", async () => {
   using project = new Project({ ...training });
   const failure = async (from: string, to: string, file = "fit.ts"): Promise<string> => {

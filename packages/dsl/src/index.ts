@@ -11,7 +11,6 @@ export type {
   OpaqueFile,
   Plot,
 } from "./artifact.ts";
-export { checkpoint, type CheckpointKind } from "./checkpoint.ts";
 export { cmd, type Argument, type Command, type Place, type Places } from "./command.ts";
 export { describe, describeIssues } from "./builder.ts";
 export { parseDuration, type Duration } from "./duration.ts";
@@ -41,6 +40,7 @@ export type {
 } from "./handles.ts";
 export {
   approved,
+  checkpoint,
   csv,
   describeKind,
   dir,
@@ -57,6 +57,7 @@ export {
   seed,
   specOf,
   type ApprovedKind,
+  type CheckpointKind,
   type FileKind,
   type Kind,
   type Fill,

@@ -88,8 +88,7 @@ export type FileKind<Artifact, Reader, Writer, Gated extends Gating = "free"> = 
 type Row<Schema extends StandardSchemaV1> = StandardSchemaV1.InferOutput<Schema>;
 type RowInput<Schema extends StandardSchemaV1> = StandardSchemaV1.InferInput<Schema>;
 
-/** Makes a kind of its data. */
-export function kind<Result extends Kind>(
+function kind<Result extends Kind>(
   spec: KindSpec,
   inner: { readonly schema?: StandardSchemaV1; readonly of?: Kind | StandardSchemaV1 } = {},
 ): Result {
@@ -268,6 +267,23 @@ export interface OptionalKind<Item extends Kind> extends Kind<
  */
 export function optional<Item extends Kind>(item: Item): OptionalKind<Item> {
   return kind({ kind: "optional", of: item.spec }, { of: item });
+}
+
+/** A folder for what an interrupted step wants to go on from. A call never gives it: mlpipe does. */
+export interface CheckpointKind extends Kind<never, undefined, FolderWriter, "never", never, "free"> {
+  // Left out by every call, as an optional port may be.
+  readonly "~optional": true;
+}
+
+/**
+ * A folder that survives the attempts of one key: a training that was killed finds there what it saved and
+ * goes on. It is empty the first time and removed once the step has succeeded; another key has another.
+ * It is no part of the key, and what is in it must not change what the step makes, only how soon.
+ *
+ * Inputs of data, train and evaluate steps only; a command is given its path: `${i.checkpoint}`.
+ */
+export function checkpoint(): CheckpointKind {
+  return kind({ kind: "checkpoint" });
 }
 
 /**

@@ -1,10 +1,9 @@
 /** What a pipeline returns, copied to where users look: `artifacts/<pipeline>/<name>`. */
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import type { Binding, Manifest } from "@mlpipe/dsl";
-import { canonicalJson, type Content, digestOfJson, type Store, StoreError } from "@mlpipe/store";
-import { removeFormerItems } from "./former-items.ts";
+import { canonicalJson, type Content, digestOf, digestOfJson, type Store, StoreError } from "@mlpipe/store";
 import { fileName, portFileName } from "./attempt-folder.ts";
 
 /** A returned output, and where it lies. */
@@ -106,4 +105,36 @@ function readable(canonical: string): string {
   const text =
     typeof value === "object" && value !== null ? JSON.stringify(value, null, 2) : canonicalJson(value);
   return `${text}\n`;
+}
+
+/**
+ * Removes the items of an earlier run, which a list that grew shorter must not leave beside the others, if it is what mlpipe put there: its content is in the store. A file of
+ * somebody else, or one that was edited, stays.
+ * @param names of the items' files in the folder
+ */
+function removeFormerItems(store: Store, folder: string, names: ReadonlySet<string>): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return;
+  for (const { name } of readdirSync(folder, { withFileTypes: true }).filter(
+    (entry) => (entry.isFile() || entry.isDirectory()) && !names.has(entry.name),
+  )) {
+    const path = join(folder, name);
+    if (isKept(store, path)) rmSync(path, { recursive: true, force: true });
+  }
+}
+
+function isKept(store: Store, path: string): boolean {
+  const content = store.index.contentOf(path);
+  if (store.objects.has(content)) return true;
+  if (content.type !== "file" || !path.endsWith(".json")) return false;
+  try {
+    // Values and metrics are copied in a form for people, and kept in the canonical one.
+    const canonical = canonicalJson(JSON.parse(readFileSync(path, "utf8")));
+    return store.objects.has({
+      type: "file",
+      digest: digestOf(canonical),
+      size: Buffer.byteLength(canonical),
+    });
+  } catch {
+    return false;
+  }
 }

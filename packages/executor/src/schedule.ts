@@ -92,23 +92,18 @@ export class Schedule {
       step,
       attempt,
       amounts,
-      ...this.#rankOf(step),
+      remaining: this.#remaining.get(step.id) ?? this.#remaining.get(step.template ?? "") ?? 0,
+      order: this.#order.get(step.id) ?? this.#orderOfChild(step),
       overtaken: 0,
     });
     this.#waiting++;
   }
 
-  #rankOf({ id, template }: ManifestStep): Pick<Waiting, "remaining" | "order"> {
-    const order = this.#order.get(id);
-    if (order !== undefined || template === undefined)
-      return { remaining: this.#remaining.get(id) ?? 0, order: order ?? 0 };
-    // A child of a fan-out that has expanded meanwhile: behind it is what the step has that it was made of.
+  /** A child of a fan-out that has expanded meanwhile has behind it what the step has that it was made of. */
+  #orderOfChild({ template }: ManifestStep): number {
     this.#children++;
-    return {
-      remaining: this.#remaining.get(template) ?? 0,
-      // After those that are there already, and before the steps that follow.
-      order: (this.#order.get(template) ?? 0) + 1 - 1 / (1 + this.#children),
-    };
+    // After those that are there already, and before the steps that follow.
+    return (this.#order.get(template ?? "") ?? 0) + 1 - 1 / (1 + this.#children);
   }
 
   /** The next step that fits, its amounts taken; nothing if none does. */

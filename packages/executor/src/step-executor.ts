@@ -224,11 +224,14 @@ export class StepExecutor {
   }
 
   /** Loaded when a step is executed: most runs execute none. */
-  async #enclosing(step: ManifestStep, { inputs }: RunDecision): Promise<(folder: string) => Enclosure> {
+  async #enclosing(step: ManifestStep, { inputs, key }: RunDecision): Promise<(folder: string) => Enclosure> {
     const { Enclosure, Surroundings } = await import("./fence/enclosure.ts");
     const around = (this.#around ??= new Surroundings(this.#options));
     const identity = this.#options.planner.identityOf(step.id);
-    return (folder) => new Enclosure(around, { step, identity, inputs, folder });
+    const { checkpoints } = this.#options.store;
+    // Made before it is granted: what is not there cannot be.
+    const checkpoint = step.checkpoints && checkpoints.open(fileName(step.id), key);
+    return (folder) => new Enclosure(around, { step, identity, inputs, folder, checkpoint });
   }
 
   #remark(step: string, remarks: readonly string[]): void {

@@ -4,6 +4,5 @@ export type { StepLanguage } from "./environment/environment.ts";
 export type { StepIdentity } from "./identity.ts";
 export { absoluteSite, upstreamIn, upstreamOf } from "./inputs.ts";
 export type { Decision, Plan, Preimage, Reason, ResolvedInput } from "./plan.ts";
-export { isNamed } from "./named.ts";
 export { type OutputOf, Planner, type PlannerOptions, type Why } from "./planner.ts";
-export type { Expansion, StepGraph } from "./step-graph.ts";
+export { type Expansion, isNamed, type StepGraph } from "./step-graph.ts";

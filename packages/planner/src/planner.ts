@@ -21,7 +21,6 @@ import { CodeMemory } from "./code-memory.ts";
 import { TypeScriptCode } from "./code/typescript.ts";
 import { plumbingOf } from "./environment/environment.ts";
 import { ExpectedKeys } from "./expected-keys.ts";
-import { listOf } from "./fan-out-list.ts";
 import { FileClock } from "./file-clock.ts";
 import { History } from "./history.ts";
 import { Identities, type StepIdentity } from "./identity.ts";
@@ -31,15 +30,15 @@ import {
   checkSources,
   innermost,
   inputDigest,
+  listOf,
   resolveInput,
   sourcePaths,
   upstreamIn,
   upstreamOf,
 } from "./inputs.ts";
-import { isNamed } from "./named.ts";
 import type { Decision, Plan, Preimage, Reason, ResolvedInput } from "./plan.ts";
 import { keyFormat, keyOf } from "./preimage.ts";
-import { type Expansion, StepGraph } from "./step-graph.ts";
+import { type Expansion, isNamed, StepGraph } from "./step-graph.ts";
 
 /** What a planner needs to know. */
 export interface PlannerOptions {

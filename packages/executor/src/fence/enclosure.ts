@@ -53,6 +53,7 @@ export class Enclosure {
   readonly #inputs: readonly string[];
   /** The attempt's folder. */
   readonly #folder: string;
+  readonly #checkpoints: readonly string[];
   #bounds: BoundsBuilder | undefined;
   /** What was made for a deploy's target before the deploy ran. */
   #made: string | undefined;
@@ -64,12 +65,15 @@ export class Enclosure {
       readonly identity: StepIdentity;
       readonly inputs: Readonly<Record<string, ResolvedInput>>;
       readonly folder: string;
+      /** The folder that survives the attempt, if the step has one. */
+      readonly checkpoint: string | undefined;
     },
   ) {
     this.#around = around;
     this.#step = attempt.step;
     this.#identity = attempt.identity;
     this.#folder = attempt.folder;
+    this.#checkpoints = attempt.checkpoint === undefined ? [] : [attempt.checkpoint];
     this.#given = allOf(attempt.inputs);
     this.#inputs = this.#given.flatMap((input) => placeOf(input, around.store) ?? []);
     this.sandbox = around.fence?.sandbox ?? "none";
@@ -176,7 +180,7 @@ export class Enclosure {
     bounds.allow("read", systemPlaces());
     bounds.allow("read", files);
     bounds.allow("read", this.#inputs);
-    bounds.allow("write", [this.#folder, ...devicePlaces(), ...this.#targetPlaces()]);
+    bounds.allow("write", [this.#folder, ...this.#checkpoints, ...devicePlaces(), ...this.#targetPlaces()]);
     const home = childEnv["HOME"];
     for (const program of this.#identity.programs) bounds.allow("read", programs.ofProgram(program, home));
     for (const python of this.#identity.pythons) bounds.allow("read", programs.ofPython(python, childEnv));
@@ -238,7 +242,7 @@ export class Enclosure {
     const bounds = new BoundsBuilder();
     bounds.allow("read", this.#identity.files);
     bounds.allow("read", this.#inputs);
-    bounds.allow("write", [this.#folder, ...this.#targetPlaces()]);
+    bounds.allow("write", [this.#folder, ...this.#checkpoints, ...this.#targetPlaces()]);
     return bounds;
   }
 

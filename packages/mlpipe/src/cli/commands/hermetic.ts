@@ -1,5 +1,5 @@
 /** `--hermetic`: the fence that a run is given, or why there is none. */
-import { type Manifest, MlpipeError } from "@mlpipe/dsl";
+import { anyItem, type Manifest, MlpipeError } from "@mlpipe/dsl";
 import { type Fence, findFence } from "@mlpipe/executor/fence";
 import { say } from "../output.ts";
 
@@ -15,7 +15,7 @@ export function fenceFor(manifest: Manifest, selected: ReadonlySet<string> | und
       ? "Landlock (Linux 5.13) with a python3 on PATH, or bubblewrap (bwrap)"
       : "Linux, with Landlock and a python3, or with bubblewrap";
   const command = manifest.steps.find(
-    ({ id, body }) => body.type === "command" && (selected?.has(id) ?? true),
+    ({ id, body }) => body.type === "command" && (selected === undefined || isAmong(selected, id)),
   );
   if (command !== undefined) {
     throw new MlpipeError(
@@ -31,4 +31,10 @@ export function fenceFor(manifest: Manifest, selected: ReadonlySet<string> | und
     `warning  --hermetic is partial here: Node's permission model alone follows links. The whole of it needs ${needed}.`,
   );
   return fence;
+}
+
+/** A child of a fan-out that has not expanded yet is selected by an id of its own. */
+function isAmong(selected: ReadonlySet<string>, id: string): boolean {
+  const body = id.includes(anyItem) ? id.slice(0, id.indexOf(anyItem) + 1) : undefined;
+  return selected.has(id) || (body !== undefined && [...selected].some((name) => name.startsWith(body)));
 }

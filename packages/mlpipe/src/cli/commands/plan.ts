@@ -2,8 +2,8 @@ import { Planner } from "@mlpipe/planner";
 import { columns, print, printJson, say } from "../output.ts";
 import { styleFor } from "../style.ts";
 import { count } from "../format.ts";
-import { forced, openSession, type PipelineOptions } from "./session.ts";
-import { type Selection, selectedSteps } from "./step-words.ts";
+import { openSession, type PipelineOptions } from "./session.ts";
+import { forced, type Selection, selectedSteps } from "./step-words.ts";
 
 /** `mlpipe plan`: what would run, and why. */
 export async function plan(named: string | undefined, options: PipelineOptions & Selection): Promise<number> {

@@ -11,8 +11,8 @@ import type { Reporter } from "../../report/reporter.ts";
 import { summary } from "../../report/summary.ts";
 import { print, printJson } from "../output.ts";
 import { styleFor } from "../style.ts";
-import { forced, openSession, type PipelineOptions, type Session } from "./session.ts";
-import { type Selection, selectedSteps, stepsNamed } from "./step-words.ts";
+import { openSession, type PipelineOptions, type Session } from "./session.ts";
+import type { Selection } from "./step-words.ts";
 import { StopRequests } from "./stop-requests.ts";
 
 export interface RunOptions extends PipelineOptions, Selection {
@@ -46,7 +46,11 @@ export async function run(named: string | undefined, options: RunOptions): Promi
   const reporter = await reporterFor(options);
   try {
     const id = uuid7();
-    const selected = selectedSteps(manifest, options);
+    const { only, from, force, check } = options;
+    // Most runs name no steps.
+    const isAny = [only, from, force, check].some((given) => given !== undefined);
+    const words = isAny ? await import("./step-words.ts") : undefined;
+    const selected = words?.selectedSteps(manifest, options);
     const planner = new Planner({
       manifest,
       keyFunctions,
@@ -54,7 +58,7 @@ export async function run(named: string | undefined, options: RunOptions): Promi
       root: project.root,
       env: process.env,
       // With --only or --from, to force all means all of those.
-      force: options.force === true ? (selected ?? "all") : forced(manifest, options.force),
+      force: force === true ? (selected ?? "all") : (words?.forced(manifest, force) ?? new Set()),
     });
     planner.checkSources();
     const fence =
@@ -69,7 +73,7 @@ export async function run(named: string | undefined, options: RunOptions): Promi
       planner,
       recorder: recorderFor(session, id),
       selected,
-      check: checkedSteps(manifest, options.check),
+      check: words?.checkedSteps(manifest, check),
       keepGoing: options.keepGoing === true,
       fence,
       signal: stop.gently,
@@ -153,20 +157,4 @@ async function reporterFor(options: RunOptions): Promise<Reporter> {
 
 function isCi({ CI: ci }: NodeJS.ProcessEnv): boolean {
   return ci !== undefined && ci !== "" && ci !== "false" && ci !== "0";
-}
-
-/** The steps that `--check` compares with what is kept of them; nothing if it was not given. */
-function checkedSteps(manifest: Manifest, check: RunOptions["check"]): ReadonlySet<string> | undefined {
-  if (check === undefined) return undefined;
-  // A step that says how long its result holds may well make another one.
-  const lasting = manifest.steps.filter(({ kind, cache }) => kind !== "deploy" && cache.mode === "keyed");
-  const ids = lasting.map(({ id }) => id);
-  if (check === true) return new Set(ids);
-  const [share] = check;
-  const percent = /^(\d+(?:\.\d+)?)%$/.exec(share ?? "")?.[1];
-  if (percent === undefined) return stepsNamed(manifest, check);
-  // Another sample each time: over the runs every step has its turn. At least one, or nothing would be proved.
-  const shuffled = ids.map((id) => ({ id, at: Math.random() })).toSorted((a, b) => a.at - b.at);
-  const amount = Math.max(1, Math.ceil((ids.length * Math.min(100, Number(percent))) / 100));
-  return new Set(shuffled.slice(0, amount).map(({ id }) => id));
 }

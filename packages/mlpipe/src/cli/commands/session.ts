@@ -5,7 +5,6 @@ import { openStore, type Store } from "@mlpipe/store";
 import { loadManifest } from "../../project/load.ts";
 import { selectPipeline } from "../../project/pipelines.ts";
 import { findProject, type Project } from "../../project/project.ts";
-import { stepsNamed } from "./step-words.ts";
 
 /** Options that say which pipeline with which params. */
 export interface PipelineOptions {
@@ -64,12 +63,6 @@ export async function openSession(
 export function openRecords(): { readonly project: Project; readonly store: Store } {
   const project = findProject(process.cwd());
   return { project, store: openStore(project.storeRoot, { readonly: true }) };
-}
-
-/** The steps to be forced, as the planner takes them. */
-export function forced(manifest: Manifest, force: PipelineOptions["force"]): ReadonlySet<string> | "all" {
-  if (force === undefined) return new Set();
-  return force === true ? "all" : stepsNamed(manifest, force);
 }
 
 /** What modules print while they are imported is no data: it goes to stderr. */

@@ -60,6 +60,34 @@ export function selectedSteps(
   return selected.union(reached);
 }
 
+/** The steps to be forced, as the planner takes them. */
+export function forced(
+  manifest: Manifest,
+  force: true | readonly string[] | undefined,
+): ReadonlySet<string> | "all" {
+  if (force === undefined) return new Set();
+  return force === true ? "all" : stepsNamed(manifest, force);
+}
+
+/** The steps that `--check` compares with what is kept of them; nothing if it was not given. */
+export function checkedSteps(
+  manifest: Manifest,
+  check: true | readonly string[] | undefined,
+): ReadonlySet<string> | undefined {
+  if (check === undefined) return undefined;
+  // A step that says how long its result holds may well make another one.
+  const lasting = manifest.steps.filter(({ kind, cache }) => kind !== "deploy" && cache.mode === "keyed");
+  const ids = lasting.map(({ id }) => id);
+  if (check === true) return new Set(ids);
+  const [share] = check;
+  const percent = /^(\d+(?:\.\d+)?)%$/.exec(share ?? "")?.[1];
+  if (percent === undefined) return stepsNamed(manifest, check);
+  // Another sample each time: over the runs every step has its turn. At least one, or nothing would be proved.
+  const shuffled = ids.map((id) => ({ id, at: Math.random() })).toSorted((a, b) => a.at - b.at);
+  const amount = Math.max(1, Math.ceil((ids.length * Math.min(100, Number(percent))) / 100));
+  return new Set(shuffled.slice(0, amount).map(({ id }) => id));
+}
+
 /** Whether a step that stands for all items may turn out to have this id, or stand in a child that has it. */
 function mayBecome({ id, each }: ManifestStep, word: string): boolean {
   if (each === undefined) return false;
