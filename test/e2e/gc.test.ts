@@ -1,5 +1,5 @@
 /** What `mlpipe gc` takes and what it leaves, alone and beside runs. */
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -246,4 +246,24 @@ syncBuiltinESMExports();
     const verified = await project.mlpipe("verify");
     expect(verified.exit, verified.stdout).toBe(0);
   });
+});
+
+it("checkpoints go when nobody has gone on from them for long", async () => {
+  using project = new Project(rounds);
+  await project.mlpipe("run", "-s", "round=1");
+  const checkpoints = join(project.root, ".mlpipe/checkpoints");
+  const touched = (name: string, days: number): void => {
+    project.write({ [`.mlpipe/checkpoints/${name}/epoch`]: "3" });
+    const at = new Date(Date.now() - days * 86_400_000);
+    for (const path of [join(name, "epoch"), name]) utimesSync(join(checkpoints, path), at, at);
+  };
+  touched("fit-0123456789abcdef", 40);
+  touched("fit-fedcba9876543210", 10);
+  const dry = await project.mlpipe("gc", "--dry-run");
+  expect(dry.stdout).toContain("Would remove 1 checkpoint (1 B).");
+  expect(readdirSync(checkpoints)).toHaveLength(2);
+  expect((await project.mlpipe("gc")).stdout).toContain("Removed 1 checkpoint (1 B).");
+  expect(readdirSync(checkpoints)).toEqual(["fit-fedcba9876543210"]);
+  await project.mlpipe("gc", "--older-than", "5d");
+  expect(readdirSync(checkpoints)).toEqual([]);
 });

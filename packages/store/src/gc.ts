@@ -1,9 +1,10 @@
 import { lstatSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { type Checkpoint, StoredCheckpoints } from "./checkpoints.ts";
 import { Database, text, textOrNull, type Row } from "./database.ts";
 import type { Content } from "./digest.ts";
 import { layoutOf, removeAll, runFolder, runsOnDisk, type Layout } from "./layout.ts";
-import { beginOf, removeLeftovers, leftovers } from "./leftovers.ts";
+import { beginOf, claimedKeys, removeLeftovers, leftovers } from "./leftovers.ts";
 import { News } from "./news.ts";
 import { StoredObjects } from "./objects.ts";
 import { objectsOnDisk, type ObjectOnDisk } from "./objects-on-disk.ts";
@@ -32,6 +33,8 @@ export interface Collected {
     readonly because: readonly string[];
   };
   readonly leftovers: number;
+  /** Checkpoints that nobody has gone on from for a long time. */
+  readonly checkpoints: { readonly count: number; readonly bytes: number };
   /** What the objects that stay take. */
   readonly kept: { readonly runs: number; readonly objects: number; readonly bytes: number };
 }
@@ -71,6 +74,7 @@ const nothing: Collected = {
   objects: { count: 0, bytes: 0 },
   deferred: { count: 0, bytes: 0, because: [] },
   leftovers: 0,
+  checkpoints: { count: 0, bytes: 0 },
   kept: { runs: 0, objects: 0, bytes: 0 },
 };
 
@@ -81,6 +85,9 @@ interface Verdict {
   readonly entries: readonly string[];
   readonly parts: readonly string[];
 }
+
+/** How long a checkpoint waits for somebody to go on from it, where nobody says otherwise. */
+const checkpointsKeptMs = 30 * 86_400_000;
 
 /** How many objects are deleted in one transaction: a few milliseconds, for which others wait. */
 const together = 100;
@@ -103,7 +110,13 @@ class Collection {
       const unreached = disk.filter(({ digest }) => !verdict.reached.digests.has(digest));
       const busy = this.#busyWith(verdict);
       const [gone, deferred] = busy.length > 0 ? [[], unreached] : [unreached, []];
-      return this.#report(verdict, disk, { gone, deferred, busy, leftovers: leftovers(this.#layout).length });
+      return this.#report(verdict, disk, {
+        gone,
+        deferred,
+        busy,
+        leftovers: leftovers(this.#layout).length,
+        checkpoints: this.#staleCheckpoints(),
+      });
     } finally {
       this.#database.close();
     }
@@ -126,7 +139,8 @@ class Collection {
       const gone = busy.length > 0 ? [] : this.#sweep(unreached, verdict.reached, news);
       const deferred = busy.length > 0 ? unreached : [];
       const left = removeLeftovers(this.#layout).length + this.#removeDamaged();
-      return this.#report(verdict, disk, { gone, deferred, busy, leftovers: left });
+      const checkpoints = this.#removeCheckpoints();
+      return this.#report(verdict, disk, { gone, deferred, busy, leftovers: left, checkpoints });
     } finally {
       this.#database.close();
     }
@@ -268,6 +282,34 @@ class Collection {
     return aside.length;
   }
 
+  /**
+   * No record says what a checkpoint is good for: a training that was killed has left none, and its code may be edited
+   * and reverted before it goes on. So it is a matter of time alone.
+   */
+  #staleCheckpoints(): readonly Checkpoint[] {
+    const { olderThanMs = checkpointsKeptMs } = this.#options;
+    const claimed = claimedKeys(this.#layout, runsAlive(this.#layout));
+    return new StoredCheckpoints(this.#layout)
+      .list()
+      .filter(
+        ({ key, modifiedAt }) =>
+          modifiedAt < Date.now() - olderThanMs && !claimed.some((other) => other.startsWith(key)),
+      );
+  }
+
+  /** Meanwhile nobody can claim a key, so nobody begins to go on from one. */
+  #removeCheckpoints(): readonly Checkpoint[] {
+    return this.#database.transaction(
+      () => {
+        const stale = this.#staleCheckpoints();
+        const checkpoints = new StoredCheckpoints(this.#layout);
+        for (const checkpoint of stale) checkpoints.discard(checkpoint);
+        return stale;
+      },
+      { durable: false },
+    );
+  }
+
   #report(
     { reached, runs, entries, parts }: Verdict,
     disk: readonly ObjectOnDisk[],
@@ -276,6 +318,7 @@ class Collection {
       readonly deferred: readonly ObjectOnDisk[];
       readonly busy: readonly string[];
       readonly leftovers: number;
+      readonly checkpoints: readonly Checkpoint[];
     },
   ): Collected {
     const gone = new Set(went.gone);
@@ -287,6 +330,10 @@ class Collection {
       objects: sumOf(went.gone),
       deferred: { ...sumOf(went.deferred), because: went.busy },
       leftovers: went.leftovers,
+      checkpoints: {
+        count: went.checkpoints.length,
+        bytes: went.checkpoints.reduce((sum, { size }) => sum + size, 0),
+      },
       kept: { runs: reached.runs.size, objects: stays.length, bytes: sumOf(stays).bytes },
     };
   }

@@ -58,7 +58,8 @@ export function beginOf(layout: Layout, run: string): number {
   return lstatSync(join(runFolder(layout, run), "alive.db"), { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
 }
 
-function claimedKeys(layout: Layout, alive: readonly string[]): readonly string[] {
+/** The keys that living runs are at work on. */
+export function claimedKeys(layout: Layout, alive: readonly string[]): readonly string[] {
   const database = new Database(layout.database, { readonly: true });
   try {
     return database

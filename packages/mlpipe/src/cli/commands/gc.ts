@@ -61,12 +61,15 @@ function size(given: string): number {
 }
 
 function linesOf(collected: Collected, dryRun: boolean): readonly string[] {
-  const { runs, entries, parts, objects, deferred, leftovers, kept } = collected;
+  const { runs, entries, parts, objects, deferred, leftovers, checkpoints, kept } = collected;
   const rows = [
     ...(runs.length > 0 ? [count(runs.length, "run")] : []),
     ...(entries > 0 ? [count(entries, "kept result")] : []),
     ...(objects.count > 0 ? [`${count(objects.count, "object")} (${bytes(objects.bytes)})`] : []),
     ...(parts > 0 ? [count(parts, "document")] : []),
+    ...(checkpoints.count > 0
+      ? [`${count(checkpoints.count, "checkpoint")} (${bytes(checkpoints.bytes)})`]
+      : []),
     ...(leftovers > 0 ? [count(leftovers, "leftover")] : []),
   ];
   const verb = dryRun ? "Would remove" : "Removed";
