@@ -8,4 +8,10 @@ export const provenanceErrors = {
     title: "A record that cannot be read",
     explain: "A record of a run does not have the shape of any version that this mlpipe knows.",
   },
+  MLP5003: {
+    title: "Nothing that records know",
+    explain:
+      "`mlpipe trace` and `mlpipe impact` know files and folders by their bytes. No step run that is recorded in this " +
+      "store made, took or deployed these; or what was given names nothing.",
+  },
 } as const;

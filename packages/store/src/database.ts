@@ -2,6 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { StoreError, shown } from "./errors.ts";
+import { lineageTables } from "./lineage-tables.ts";
 
 /** One row, by column name. */
 export type Row = Readonly<Record<string, SQLOutputValue>>;
@@ -38,6 +39,7 @@ const migrations: readonly string[] = [
      entries INTEGER NOT NULL, seal INTEGER NOT NULL, stamps BLOB NOT NULL, names TEXT NOT NULL, digests BLOB NOT NULL
    );`,
   "CREATE TABLE facts (key TEXT PRIMARY KEY, document TEXT NOT NULL, seal INTEGER NOT NULL)",
+  lineageTables,
 ];
 
 /** The version that databases are brought to. */

@@ -10,6 +10,7 @@ import { schemaVersion } from "./database.ts";
 import { temporaryFolder } from "./fixtures/project.ts";
 import { collectGarbage } from "./gc.ts";
 import { healDatabase } from "./heal.ts";
+import { openLineage } from "./lineage.ts";
 import { openStore, type Store } from "./store.ts";
 import { isWhole, verifyStore } from "./verify.ts";
 
@@ -70,6 +71,20 @@ describe("a store of schema version 2", () => {
   test("opens, has its runs, and its results are hit", () => {
     using store = openStore(copyOf(2));
     expect(found(store)).toEqual(all);
+  });
+
+  test("has the lineage of its step runs", () => {
+    const root = copyOf(2);
+    using store = openStore(root);
+    store.runs.list();
+    using index = openLineage(root);
+    const ids = store.runs.stepRuns(store.runs.list().at(-1)?.id ?? "").map(({ id }) => id);
+    const links = index.linksOf(ids, "all");
+    const said = (id: string | undefined): readonly string[] =>
+      links
+        .filter(({ stepRun }) => stepRun === id)
+        .map(({ role, port, artifact }) => `${role} ${port} ${artifact.maker}`);
+    expect(said(ids[1])).toEqual(["in points split", "out model fit"]);
   });
 
   test("opens for reading alone", () => {

@@ -108,6 +108,16 @@ export function createProgram(finish: (exit: number) => void): Command {
     .action(async (run: string | undefined, step: string | undefined, options: LogsOptions) => {
       finish(await (await import("./commands/logs.ts")).logs(run, step, options));
     });
+  command("trace <WHAT>", "what made a file, a digest or an output, back to the sources").action(
+    async (what: string, options: { json?: true }) => {
+      finish((await import("./commands/trace.ts")).trace(what, options));
+    },
+  );
+  command("impact <WHAT>", "what a file, a digest or an output reached: steps, models, deployments").action(
+    async (what: string, options: { json?: true }) => {
+      finish((await import("./commands/impact.ts")).impact(what, options));
+    },
+  );
   command("get <STEP.PORT>", "take an output out of the store")
     .requiredOption("-o, --output <PATH>", "where to put it; - prints it")
     .option("-r, --run <RUN>", "of this run, not of the last that has it")
@@ -152,6 +162,7 @@ const argumentTexts: Readonly<Record<string, string>> = {
   "[STEP]": "one step alone",
   "<RUN>": "the id of a run, its beginning, or last",
   "[RUN]": "the id of a run, its beginning, or last; default: last",
+  "<WHAT>": "a file or folder, known by its bytes; a digest or its beginning; RUN/STEP.PORT",
   "<STEP.PORT>": "an output: the id of a step, a dot, a port",
   "[FOLDER]": "where; default: here",
   "[TOPIC]": "a command or a code",
