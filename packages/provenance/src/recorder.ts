@@ -41,7 +41,7 @@ export interface RunEnd {
 export class RunRecorder {
   readonly #options: RunRecorderOptions;
   readonly #secrets: readonly string[];
-  #beginning: Pick<Run, "pipeline" | "trigger" | "by"> | undefined;
+  #beginning: Pick<Run, "pipeline" | "trigger" | "by" | "prev"> | undefined;
   #facts: Promise<{ readonly git: Run["git"]; readonly env: Digest }> | undefined;
   #begun = false;
 
@@ -112,7 +112,7 @@ export class RunRecorder {
   #document(
     end: Partial<Omit<RunEnd, "status">> & { status: Run["status"]; git?: Run["git"]; env?: string | null },
   ): Run {
-    const { manifest, run, startedAt, argv, toolVersion, env, root } = this.#options;
+    const { store, manifest, run, startedAt, argv, toolVersion, env, root } = this.#options;
     // Once: the pipeline is that of the beginning, and the digest of a large graph takes its time.
     this.#beginning ??= {
       pipeline: {
@@ -123,8 +123,10 @@ export class RunRecorder {
       },
       trigger: triggerOf(env),
       by: whoAndWhere(root),
+      // So that a run that is taken away as a whole is missed.
+      prev: store.runs.lastEnded() ?? null,
     };
-    const { pipeline, trigger, by } = this.#beginning;
+    const { pipeline, trigger, by, prev } = this.#beginning;
     const document: Run = {
       schema: "mlpipe/run/v1",
       id: run,
@@ -143,6 +145,7 @@ export class RunRecorder {
       steps: end.steps ?? [],
       outputs: end.outputs ?? {},
       warnings: end.warnings ?? [],
+      ...(prev !== undefined && { prev }),
     };
     return redactDocument(document, this.#secrets);
   }

@@ -227,6 +227,8 @@ export const RunSchema = z
     ),
     outputs: z.record(z.string(), z.object({ digest: Digest, size: z.int(), path: z.string().nullable() })),
     warnings: z.array(z.string()),
+    /** The newest run that had ended when this one began, and the digest of its last record; null for the first. */
+    prev: z.object({ run: Id, head: Digest }).nullable().optional(),
   })
   .meta({ id: "Run", title: "mlpipe run" });
 

@@ -36,6 +36,9 @@ const rowsOf = (all: string): string => `
 const fill = (all = ""): string =>
   `INSERT OR REPLACE INTO lineage SELECT * FROM (${rowsOf(all)}) WHERE typeof(digest) = 'text'`;
 
+/** All step runs that can be read. */
+const known = "(SELECT * FROM step_runs WHERE json_valid(document)) AS new";
+
 /** The migration that makes the index, and fills it from what is there. */
 export const lineageTables = `
   CREATE TABLE lineage (
@@ -48,4 +51,15 @@ export const lineageTables = `
   CREATE TRIGGER lineage_removed AFTER DELETE ON step_runs BEGIN
     DELETE FROM lineage WHERE step_run = old.id;
   END;
-  ${fill("(SELECT * FROM step_runs WHERE json_valid(document)) AS new")};`;
+  ${fill(known)};`;
+
+const links = "step_run, role, port, item, digest";
+const told = `SELECT ${links} FROM (${rowsOf(known)}) WHERE typeof(digest) = 'text'`;
+
+/** A step run whose lineage is not what its document says. Which step made an input may be known no longer: see `gc`. */
+export const lineageDamage = `
+  SELECT step_run FROM (SELECT * FROM (${told}) EXCEPT SELECT ${links} FROM lineage)
+  UNION ALL SELECT step_run FROM (SELECT ${links} FROM lineage EXCEPT SELECT * FROM (${told})) LIMIT 1`;
+
+/** Makes the lineage anew. */
+export const lineageAnew: readonly string[] = ["DELETE FROM lineage", fill(known)];

@@ -60,6 +60,8 @@ export interface RunIndex {
   get(idOrPrefix: string): RunRow | undefined;
   /** Newest first. */
   list(filter?: { readonly pipeline?: string; readonly limit?: number }): readonly RunRow[];
+  /** The newest run that has ended, and the digest of its last record: the next one names it. */
+  lastEnded(): { readonly run: string; readonly head: Digest } | undefined;
   /** In the order they were made. */
   stepRuns(run: string): readonly StepRunRow[];
   stepRun(id: string): StepRunRow | undefined;
@@ -208,6 +210,13 @@ export class StoredRuns implements RunIndex, Participant {
             limit,
           );
     return rows.map((row) => this.#runOf(row));
+  }
+
+  lastEnded(): { readonly run: string; readonly head: Digest } | undefined {
+    const row = this.#database.get(
+      "SELECT id, head FROM runs WHERE ended_at IS NOT NULL AND head IS NOT NULL ORDER BY id DESC LIMIT 1",
+    );
+    return row === undefined ? undefined : { run: text(row, "id"), head: asDigest(text(row, "head")) };
   }
 
   stepRuns(run: string): readonly StepRunRow[] {

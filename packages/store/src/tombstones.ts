@@ -19,7 +19,7 @@ export interface Tombstone {
 /** Adds tombstones, durable when it returns. They lie in a file and not in the database, which may have to be rebuilt. */
 export function addTombstones(layout: Layout, tombstones: readonly Tombstone[]): void {
   if (tombstones.length === 0) return;
-  const log = new RecordLog(pathOf(layout));
+  const log = new RecordLog(tombstonesPath(layout));
   try {
     for (const tombstone of tombstones) log.append({ type: "tombstone", ...tombstone });
     log.settle();
@@ -30,7 +30,7 @@ export function addTombstones(layout: Layout, tombstones: readonly Tombstone[]):
 
 /** The runs that were collected, in the order in which they were. */
 export function tombstones(layout: Layout): readonly Tombstone[] {
-  return readChain(pathOf(layout)).records.flatMap((record) =>
+  return readChain(tombstonesPath(layout)).records.flatMap((record) =>
     // Written by `addTombstones` alone, and the chain holds.
     record["type"] === "tombstone" ? [record as unknown as Tombstone] : [],
   );
@@ -41,6 +41,7 @@ export function tombstoneOf(root: string, idOrPrefix: string): Tombstone | undef
   return tombstones(layoutOf(root)).findLast(({ run }) => run.startsWith(idOrPrefix));
 }
 
-function pathOf(layout: Layout): string {
+/** Where they lie. */
+export function tombstonesPath(layout: Layout): string {
   return join(layout.runs, "tombstones.jsonl");
 }

@@ -14,6 +14,7 @@ import { readChain, readRecords } from "./record-log.ts";
 import { rowsOf } from "./record-rows.ts";
 import { sealOf } from "./seal.ts";
 import { runsAlive } from "./tending.ts";
+import { damagedLineage, missingRuns, repairLineage, tombstoneDamage } from "./verify-history.ts";
 
 /** One thing that is not as it should be. */
 export interface Finding {
@@ -209,6 +210,7 @@ class Verification {
     const database = new Database(this.#layout.database, { readonly: !this.#repair });
     try {
       this.#verifyRuns(database);
+      this.#verifyHistory(database);
       for (const row of database.all("SELECT key, entry, seal FROM cache_entries")) {
         this.#checked.entries++;
         const key = text(row, "key");
@@ -292,6 +294,28 @@ class Verification {
     }
   }
 
+  #verifyHistory(database: Database): void {
+    const damage = tombstoneDamage(this.#layout);
+    if (damage !== undefined) {
+      if (!(damage.error instanceof StoreError)) throw damage.error;
+      this.#found("records", damage.path, damage.error.message.replace(/^.* is damaged: /, ""), {
+        isDamage: true,
+      });
+    }
+    for (const { run, namedBy, isThere } of missingRuns(database, this.#layout)) {
+      const what = isThere ? "has another end than it had:" : "is gone, and gc did not take it:";
+      this.#found("records", recordsPath(this.#layout, run), `run ${run} ${what} run ${namedBy} names it`, {
+        isDamage: true,
+      });
+    }
+    const damaged = damagedLineage(database);
+    if (damaged === undefined) return;
+    this.#found("row", this.#layout.database, `the lineage of ${damaged} is not what its record says`, {
+      isDamage: true,
+      repair: () => repairLineage(database),
+    });
+  }
+
   /** The rows of a run against its records, whose chain holds. */
   #compareRows(database: Database, run: string): void {
     const rows = rowsOf(readChain(recordsPath(this.#layout, run)));
@@ -308,11 +332,17 @@ class Verification {
       const line = recorded.get(text(row, "id"));
       return line !== undefined && line !== text(row, "document");
     });
-    if (altered === undefined) return;
+    // Of a run that was killed, the last line may have come without its row.
+    const ids = new Set(kept.map((row) => text(row, "id")));
+    const missing = ids.has(run) ? rows.stepRuns.find(({ id }) => !ids.has(id)) : undefined;
+    const id = altered === undefined ? missing?.id : text(altered, "id");
+    if (id === undefined) return;
     this.#found(
       "row",
       this.#layout.database,
-      `what it says of ${text(altered, "id")} is not what the records say`,
+      altered === undefined
+        ? `it knows nothing of ${id}`
+        : `what it says of ${id} is not what the records say`,
       {
         isDamage: true,
         repair: () => database.transaction(() => addRows(database, rows)),

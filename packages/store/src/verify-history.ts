@@ -1,0 +1,60 @@
+/** Whether the runs that are kept are all that there were, and the index over them says what they say. */
+import { lstatSync } from "node:fs";
+import { text, type Database } from "./database.ts";
+import type { Layout } from "./layout.ts";
+import { lineageAnew, lineageDamage } from "./lineage-tables.ts";
+import { readRecords } from "./record-log.ts";
+import { tombstones, tombstonesPath } from "./tombstones.ts";
+
+/** A run that a later one names, and that is neither there nor was collected, or is there with another end. */
+export interface MissingRun {
+  readonly run: string;
+  readonly namedBy: string;
+  readonly isThere: boolean;
+}
+
+/** Each run names the one before it and the digest of its last record. Runs of earlier versions name none. */
+export function missingRuns(database: Database, layout: Layout): readonly MissingRun[] {
+  const buried = new Map(tombstones(layout).map(({ run, head }) => [run, head]));
+  return database
+    .all(
+      `SELECT later.id AS id, later.document ->> '$.prev.run' AS run, later.document ->> '$.prev.head' AS head,
+              earlier.id IS NOT NULL AS is_there
+         FROM runs AS later LEFT JOIN runs AS earlier ON earlier.id = later.document ->> '$.prev.run'
+        WHERE json_valid(later.document) AND later.document ->> '$.prev.run' IS NOT NULL
+          AND earlier.head IS NOT later.document ->> '$.prev.head'`,
+    )
+    .flatMap((row) => {
+      const run = text(row, "run");
+      return buried.get(run) === row["head"]
+        ? []
+        : [{ run, namedBy: text(row, "id"), isThere: row["is_there"] === 1 }];
+    });
+}
+
+/** What is wrong with the list of runs that were collected, in words. */
+export function tombstoneDamage(
+  layout: Layout,
+): { readonly path: string; readonly error: unknown } | undefined {
+  const path = tombstonesPath(layout);
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+  try {
+    readRecords(path, null);
+    return undefined;
+  } catch (error) {
+    return { path, error };
+  }
+}
+
+/** A step run of which the index of lineage does not say what its document says. */
+export function damagedLineage(database: Database): string | undefined {
+  const row = database.get(lineageDamage);
+  return row === undefined ? undefined : text(row, "step_run");
+}
+
+/** Makes the index anew, of the documents. */
+export function repairLineage(database: Database): void {
+  database.transaction(() => {
+    for (const statement of lineageAnew) database.run(statement);
+  });
+}
