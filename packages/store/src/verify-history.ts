@@ -1,6 +1,8 @@
 /** Whether the runs that are kept are all that there were, and the index over them says what they say. */
 import { lstatSync } from "node:fs";
+import { annotationsPath } from "./annotations.ts";
 import { text, type Database } from "./database.ts";
+import { StoreError } from "./errors.ts";
 import type { Layout } from "./layout.ts";
 import { lineageAnew, lineageDamage } from "./lineage-tables.ts";
 import { readRecords } from "./record-log.ts";
@@ -32,18 +34,20 @@ export function missingRuns(database: Database, layout: Layout): readonly Missin
     });
 }
 
-/** What is wrong with the list of runs that were collected, in words. */
-export function tombstoneDamage(
+/** What is wrong with the files that stand beside the records of runs: what was collected, and what was said of runs. */
+export function brokenChains(
   layout: Layout,
-): { readonly path: string; readonly error: unknown } | undefined {
-  const path = tombstonesPath(layout);
-  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
-  try {
-    readRecords(path, null);
-    return undefined;
-  } catch (error) {
-    return { path, error };
-  }
+): readonly { readonly path: string; readonly error: StoreError }[] {
+  return [tombstonesPath(layout), annotationsPath(layout)].flatMap((path) => {
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return [];
+    try {
+      readRecords(path, null);
+      return [];
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      return [{ path, error }];
+    }
+  });
 }
 
 /** A step run of which the index of lineage does not say what its document says. */

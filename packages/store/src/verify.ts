@@ -14,7 +14,7 @@ import { readChain, readRecords } from "./record-log.ts";
 import { rowsOf } from "./record-rows.ts";
 import { sealOf } from "./seal.ts";
 import { runsAlive } from "./tending.ts";
-import { damagedLineage, missingRuns, repairLineage, tombstoneDamage } from "./verify-history.ts";
+import { brokenChains, damagedLineage, missingRuns, repairLineage } from "./verify-history.ts";
 
 /** One thing that is not as it should be. */
 export interface Finding {
@@ -295,12 +295,8 @@ class Verification {
   }
 
   #verifyHistory(database: Database): void {
-    const damage = tombstoneDamage(this.#layout);
-    if (damage !== undefined) {
-      if (!(damage.error instanceof StoreError)) throw damage.error;
-      this.#found("records", damage.path, damage.error.message.replace(/^.* is damaged: /, ""), {
-        isDamage: true,
-      });
+    for (const { path, error } of brokenChains(this.#layout)) {
+      this.#found("records", path, error.message.replace(/^.* is damaged: /, ""), { isDamage: true });
     }
     for (const { run, namedBy, isThere } of missingRuns(database, this.#layout)) {
       const what = isThere ? "has another end than it had:" : "is gone, and gc did not take it:";

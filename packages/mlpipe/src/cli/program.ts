@@ -8,6 +8,7 @@ import type { GraphOptions } from "./commands/graph.ts";
 import type { InitOptions } from "./commands/init.ts";
 import type { LogsOptions } from "./commands/logs.ts";
 import type { PipelineOptions } from "./commands/session.ts";
+import type { RunsOptions } from "./commands/runs.ts";
 import type { RunOptions } from "./commands/run.ts";
 import type { WhyOptions } from "./commands/why.ts";
 
@@ -92,9 +93,28 @@ export function createProgram(finish: (exit: number) => void): Command {
   command("runs", "the runs, newest first")
     .option("-n, --limit <N>", "how many", "20")
     .option("-p, --pipeline <PIPELINE>", "those of one pipeline")
-    .action(async (options: { limit: string; pipeline?: string; json?: true }) => {
+    .option("--where <CONDITION>", "those like that: 'metrics.mae<50', branch=main; may be repeated", gather)
+    .option("--step <STEP>", "those that executed this step")
+    .option("--status <STATUS>", "those that ended so: succeeded, failed, rejected, cancelled, crashed")
+    .option("--since <TIME>", "those begun since then: 7d, 12h, 2026-11-01")
+    .option("--tag <TAG>", "those with this tag; may be repeated", gather)
+    .option("--sort <FIELD>", "by a field, metrics best first: metrics.mae, params.trees, duration")
+    .option("--reverse", "the other way round")
+    .option("--columns <FIELDS>", "show these: metrics.mae,params.trees,commit")
+    .addOption(new Option("--csv", "as CSV, with all params and metrics").conflicts("json"))
+    .action(async (options: RunsOptions) => {
       finish((await import("./commands/runs.ts")).runs(options));
     });
+  command("tag <RUN> <TAG...>", "give tags to a run")
+    .option("--remove", "take them off")
+    .action(async (run: string, tags: readonly string[], options: { remove?: true; json?: true }) => {
+      finish((await import("./commands/annotate.ts")).tag(run, tags, options));
+    });
+  command("note <RUN> <TEXT>", "say something of a run").action(
+    async (run: string, text: string, options: { json?: true }) => {
+      finish((await import("./commands/annotate.ts")).note(run, text, options));
+    },
+  );
   command("show <RUN>", "everything about a run").action(async (run: string, options: { json?: true }) => {
     finish((await import("./commands/show.ts")).show(run, options));
   });
@@ -161,6 +181,8 @@ const argumentTexts: Readonly<Record<string, string>> = {
   "<STEP>": "the id of a step",
   "[STEP]": "one step alone",
   "<RUN>": "the id of a run, its beginning, or last",
+  "<TAG...>": "words: production, ablation/3",
+  "<TEXT>": "what there is to say",
   "[RUN]": "the id of a run, its beginning, or last; default: last",
   "<WHAT>": "a file or folder, known by its bytes; a digest or its beginning; RUN/STEP.PORT",
   "<STEP.PORT>": "an output: the id of a step, a dot, a port",

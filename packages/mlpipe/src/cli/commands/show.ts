@@ -1,6 +1,7 @@
 import type { RecordedRun, Run, StepRun } from "@mlpipe/provenance";
 import { stepRunOf } from "@mlpipe/provenance";
 import { isDigest, type Store } from "@mlpipe/store";
+import { type Annotations, annotationsIn } from "@mlpipe/store/maintenance";
 import { bytes, duration, localTime, metric, shortId } from "../format.ts";
 import { columns, print, printJson } from "../output.ts";
 import { styleFor, type Style } from "../style.ts";
@@ -17,11 +18,20 @@ export function show(id: string, options: { readonly json?: true }): number {
   const { store } = openRecords();
   try {
     const { run, stepRuns } = withReused(store, recordedRun(store, id));
+    const said = annotationsIn(store.root).get(run.id);
     if (options.json === true) {
-      printJson({ schemaVersion: 1, run, stepRuns, documents: documentsOf(store, run, stepRuns) });
+      const { tags = [], notes = [] } = said ?? {};
+      printJson({
+        schemaVersion: 1,
+        run,
+        stepRuns,
+        documents: documentsOf(store, run, stepRuns),
+        tags,
+        notes,
+      });
       return 0;
     }
-    for (const line of runLines(run, stepRuns, styleFor(process.stdout))) print(line);
+    for (const line of runLines(run, stepRuns, said, styleFor(process.stdout))) print(line);
     return 0;
   } finally {
     store.close();
@@ -50,7 +60,12 @@ function documentsOf(store: Store, run: Run, stepRuns: readonly StepRun[]): Reco
   return documents;
 }
 
-function runLines(run: Run, stepRuns: readonly StepRun[], style: Style): readonly string[] {
+function runLines(
+  run: Run,
+  stepRuns: readonly StepRun[],
+  said: Annotations | undefined,
+  style: Style,
+): readonly string[] {
   const made = new Map(stepRuns.map((stepRun) => [stepRun.id, stepRun]));
   const facts = [
     ["run", run.id],
@@ -64,6 +79,8 @@ function runLines(run: Run, stepRuns: readonly StepRun[], style: Style): readonl
     ["command", run.argv.join(" ")],
     ["git", gitText(run)],
     ["params", JSON.stringify(run.params)],
+    ...(said === undefined || said.tags.length === 0 ? [] : [["tags", said.tags.join(" ")]]),
+    ...(said?.notes ?? []).map(({ text, at, by }) => ["note", `${text} (${by}, ${localTime(at)})`]),
   ];
   const steps = run.steps.map((step) => {
     const stepRun = step.stepRun === null ? undefined : made.get(step.stepRun);
