@@ -6,3 +6,4 @@ export { absoluteSite, upstreamIn, upstreamOf } from "./inputs.ts";
 export type { Decision, Plan, Preimage, Reason, ResolvedInput } from "./plan.ts";
 export { type OutputOf, Planner, type PlannerOptions, type Why } from "./planner.ts";
 export { type Expansion, isNamed, type StepGraph } from "./step-graph.ts";
+export { describeChange, describeRows, type InputDetail } from "./input-detail.ts";

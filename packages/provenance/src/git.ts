@@ -8,8 +8,15 @@ import { join } from "node:path";
 import { digestOf, type Store } from "@mlpipe/store";
 import type { Ref, Run } from "./records.ts";
 
-// Nothing of the user's configuration is executed, and nothing is written.
-const flags = ["--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false", "-c", "diff.external="];
+/** Nothing of the user's configuration is executed, and nothing is written. */
+export const gitFlags: readonly string[] = [
+  "--no-optional-locks",
+  "--no-pager",
+  "-c",
+  "core.fsmonitor=false",
+  "-c",
+  "diff.external=",
+];
 
 /** More and larger untracked files than these are counted and not looked at. */
 const mostUntracked = 1_000;
@@ -47,7 +54,7 @@ function run(cwd: string, args: readonly string[]): Promise<Buffer | undefined> 
   return new Promise((resolve) => {
     execFile(
       "git",
-      [...flags, ...args],
+      [...gitFlags, ...args],
       { cwd, env, encoding: "buffer", maxBuffer: 256 * 1024 * 1024, timeout: 20_000 },
       (error, stdout) => {
         resolve(error === null ? stdout : undefined);

@@ -118,6 +118,11 @@ export function createProgram(finish: (exit: number) => void): Command {
   command("show <RUN>", "everything about a run").action(async (run: string, options: { json?: true }) => {
     finish((await import("./commands/show.ts")).show(run, options));
   });
+  command("diff <A> <B>", "what differs between two runs").action(
+    async (a: string, b: string, options: { json?: true }) => {
+      finish((await import("./commands/diff.ts")).diff(a, b, options));
+    },
+  );
   command("logs [RUN] [STEP]", "what the steps of a run said")
     .option("-f, --follow", "go on while the run does")
     .addOption(
@@ -181,6 +186,8 @@ const argumentTexts: Readonly<Record<string, string>> = {
   "<STEP>": "the id of a step",
   "[STEP]": "one step alone",
   "<RUN>": "the id of a run, its beginning, or last",
+  "<A>": "the run before: its id, its beginning, or last",
+  "<B>": "the run after",
   "<TAG...>": "words: production, ablation/3",
   "<TEXT>": "what there is to say",
   "[RUN]": "the id of a run, its beginning, or last; default: last",
