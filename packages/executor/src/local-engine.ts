@@ -3,9 +3,19 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { MlpipeError } from "@mlpipe/dsl";
-import type { Ended, Engine, ProcessOrder, StartedProcess } from "./engine.ts";
+import {
+  attemptVariable,
+  type Ended,
+  type Engine,
+  type ProcessOrder,
+  type StartedProcess,
+} from "./engine.ts";
 import { channels, type Frame, FrameReader, writeMessage } from "./supervisor/frames.ts";
 import type { Report, Request } from "./supervisor/messages.ts";
+import { endMarked } from "./supervisor/strays.ts";
+
+/** Longer than it takes a process to become the program that it was started for. */
+const startingMs = 50;
 
 /** The processes of one run. */
 export class LocalEngine implements Engine {
@@ -60,7 +70,7 @@ export class LocalEngine implements Engine {
   start(order: ProcessOrder): StartedProcess {
     const id = ++this.#last;
     const { promise, resolve } = Promise.withResolvers<Ended>();
-    this.#running.set(id, { onOutput: order.onOutput, resolve });
+    this.#running.set(id, { onOutput: order.onOutput, mark: order.env[attemptVariable], resolve });
     const { argv, cwd, env, timeoutMs } = order;
     this.#ask(id, { type: "start", argv, cwd, env, timeoutMs });
     if (this.#socket.destroyed) this.#lost("it has gone");
@@ -104,19 +114,30 @@ export class LocalEngine implements Engine {
     }
   }
 
-  /** Without the supervisor nobody knows what becomes of its processes. It ends what it started when it can. */
+  /** Without the supervisor nobody knows how its processes end: they are ended from here. */
   #lost(why: string): void {
     if (!this.#closed) this.#settleReady?.reject(supervisorFailure(why));
     const failure = { code: "MLP3036", message: supervisorFailure(why).message };
-    for (const { resolve } of this.#running.values()) {
-      resolve({ code: null, signal: null, timedOut: false, stopped: this.#closed, failure, usage: null });
-    }
+    const lost = [...this.#running.values()];
     this.#running.clear();
+    if (lost.length === 0) return;
+    const endAll = (): void => {
+      for (const { mark } of lost) if (mark !== undefined) endMarked(mark);
+    };
+    endAll();
+    // One that was being started when the supervisor went shows whose it is only now.
+    setTimeout(() => {
+      endAll();
+      for (const { resolve } of lost) {
+        resolve({ code: null, signal: null, timedOut: false, stopped: this.#closed, failure, usage: null });
+      }
+    }, startingMs);
   }
 }
 
 interface Running {
   readonly onOutput: ProcessOrder["onOutput"];
+  readonly mark: string | undefined;
   readonly resolve: (ended: Ended) => void;
 }
 
