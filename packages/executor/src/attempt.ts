@@ -123,6 +123,21 @@ export class Attempt {
 
   async run(): Promise<AttemptResult> {
     const startedAt = new Date();
+    try {
+      return await this.#run(startedAt);
+    } catch (error) {
+      if (!(error instanceof Error && "syscall" in error)) throw error;
+      // A full disk, say, while its folder was made: no fault of the step's, and none of mlpipe's.
+      const refused = this.#error(
+        "MLP4005",
+        `The system refused what "${this.#step.id}" needs to run: ${error.message}.`,
+        "Nothing of the step was kept. Run again when the cause is gone.",
+      );
+      return notStarted(startedAt, refused, this.#log("stdout"), this.#log("stderr"));
+    }
+  }
+
+  async #run(startedAt: Date): Promise<AttemptResult> {
     const obstacle = this.#enclosure.obstacle() ?? this.#damagedInput();
     if (obstacle !== undefined)
       return notStarted(startedAt, obstacle, this.#log("stdout"), this.#log("stderr"));

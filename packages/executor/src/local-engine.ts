@@ -19,8 +19,8 @@ const startingMs = 50;
 
 /** The processes of one run. */
 export class LocalEngine implements Engine {
-  readonly #supervisor: ChildProcess;
-  readonly #socket: Duplex;
+  /** None if the supervisor could not be started. */
+  readonly #socket: Duplex | undefined;
   readonly #running = new Map<number, Running>();
   readonly #ready: Promise<void>;
   readonly #gone: Promise<void>;
@@ -35,28 +35,43 @@ export class LocalEngine implements Engine {
     // Whoever starts a process waits for it; if nobody does, nobody need know.
     promise.catch(() => {});
     this.#settleReady = { resolve, reject };
-    this.#supervisor = spawn(process.execPath, [...supervisorArguments(), lock], {
-      stdio: ["ignore", "ignore", "ignore", "pipe"],
-      // A session of its own: a Ctrl-C at the terminal is for mlpipe, which asks the steps to stop.
-      detached: true,
-      env: {},
-    });
-    // The fourth descriptor was asked to be a pipe, which in Node is a socket.
-    this.#socket = this.#supervisor.stdio[3] as Duplex;
+    const supervisor = this.#startSupervisor(lock);
+    // The fourth descriptor was asked to be a pipe, which in Node is a socket. Without a process there is none at all.
+    const socket = supervisor?.pid === undefined ? undefined : (supervisor.stdio[3] as Duplex);
+    this.#socket = socket;
+    if (socket === undefined) {
+      this.#gone = Promise.resolve();
+      return;
+    }
     const reader = new FrameReader();
-    this.#socket.on("data", (bytes: Buffer) => {
+    socket.on("data", (bytes: Buffer) => {
       for (const frame of reader.read(bytes)) this.#take(frame);
     });
-    this.#socket.on("error", () => {});
-    this.#supervisor.once("error", (error) => {
-      this.#lost(`it could not be started: ${error.message}`);
-    });
+    socket.on("error", () => {});
     this.#gone = new Promise((gone) => {
-      this.#socket.once("close", () => {
+      socket.once("close", () => {
         this.#lost("it has gone");
         gone();
       });
     });
+  }
+
+  #startSupervisor(lock: string): ChildProcess | undefined {
+    const failed = (error: unknown): void => {
+      this.#lost(`it could not be started: ${error instanceof Error ? error.message : String(error)}`);
+    };
+    try {
+      const supervisor = spawn(process.execPath, [...supervisorArguments(), lock], {
+        stdio: ["ignore", "ignore", "ignore", "pipe"],
+        // A session of its own: a Ctrl-C at the terminal is for mlpipe, which asks the steps to stop.
+        detached: true,
+        env: {},
+      });
+      return supervisor.once("error", failed);
+    } catch (error) {
+      failed(error);
+      return undefined;
+    }
   }
 
   /**
@@ -73,7 +88,7 @@ export class LocalEngine implements Engine {
     this.#running.set(id, { onOutput: order.onOutput, mark: order.env[attemptVariable], resolve });
     const { argv, cwd, env, timeoutMs } = order;
     this.#ask(id, { type: "start", argv, cwd, env, timeoutMs });
-    if (this.#socket.destroyed) this.#lost("it has gone");
+    if (this.#socket?.destroyed !== false) this.#lost("it has gone");
     return {
       ended: promise,
       stop: (how) => {
@@ -89,7 +104,7 @@ export class LocalEngine implements Engine {
   }
 
   #ask(id: number, request: Request): void {
-    if (!this.#socket.destroyed) writeMessage(this.#socket, id, request);
+    if (this.#socket?.destroyed === false) writeMessage(this.#socket, id, request);
   }
 
   #take({ channel, process: id, payload }: Frame): void {
