@@ -26,6 +26,7 @@ async function stateAfterRun(project: Project): Promise<unknown> {
         .map((name) => [name, project.read(`artifacts/three/folder/${name}`)]),
     ],
     problems: problemsOf(join(project.root, ".mlpipe")),
+    verify: (await project.mlpipe("verify")).exit,
     last,
     // One that was killed when all was done has succeeded.
     earlier: earlier.filter((each) => each !== "crashed" && each !== "succeeded" && each !== "failed"),

@@ -1,5 +1,5 @@
 /** Whether a store is whole. In one place, because what says so is to be `mlpipe verify`. */
-import { readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { asDigest, type CacheEntry, type Content, openStore } from "@mlpipe/store";
@@ -7,6 +7,9 @@ import { asDigest, type CacheEntry, type Content, openStore } from "@mlpipe/stor
 /** What is wrong with a store: nothing, if every object is what its name says and every entry has its objects. */
 export function problemsOf(root: string): readonly string[] {
   const problems: string[] = [];
+  // One that has lost even its database is empty, and has no object either.
+  if (!existsSync(join(root, "state.db")))
+    return objectsOf(root).map(({ name }) => `${name} without a database`);
   const database = new DatabaseSync(join(root, "state.db"), { readOnly: true });
   const check = database.prepare("PRAGMA integrity_check").get();
   if (check?.["integrity_check"] !== "ok") problems.push(`state.db: ${JSON.stringify(check)}`);
@@ -52,6 +55,7 @@ export function runsOf(root: string): readonly string[] {
 /** Every object that lies in a store under a valid name. */
 function objectsOf(root: string): readonly { readonly content: Content; readonly name: string }[] {
   const objects = join(root, "objects");
+  if (!existsSync(objects)) return [];
   return readdirSync(objects).flatMap((folder) =>
     readdirSync(join(objects, folder)).flatMap((file) => {
       if (file.endsWith(".json")) return [];

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { FailureKind, ManifestStep } from "@mlpipe/dsl";
 import type { Decision } from "@mlpipe/planner";
 import { redactDocument, secretValues, type Usage } from "@mlpipe/provenance";
-import { type Content, hashPath, type Store } from "@mlpipe/store";
+import { type Content, hashPath, lastChangeOf, type Store } from "@mlpipe/store";
 import { AttemptFolder, type PreparedInput } from "./attempt-folder.ts";
 import { commandLine } from "./command-line.ts";
 import { attemptVariable, type Ended, type Engine, type StartedProcess } from "./engine.ts";
@@ -214,7 +214,7 @@ export class Attempt {
     ended: Ended,
     result: TaskResult | undefined,
     places: Readonly<Record<string, string>>,
-    before: ReadonlyMap<string, string>,
+    before: ReadonlyMap<string, string | undefined>,
     logs: readonly TextLog[],
   ): AttemptResult["outcome"] {
     if (ended.stopped) return { type: "cancelled" };
@@ -445,10 +445,19 @@ export class Attempt {
   }
 
   /** How the files behind the inputs look: enough to see that one was written to. */
-  #inputStamps(): ReadonlyMap<string, string> {
-    const stamps = new Map<string, string>();
+  #inputStamps(): ReadonlyMap<string, string | undefined> {
+    const stamps = new Map<string, string | undefined>();
     for (const path of this.#inputFiles()) stamps.set(path, stampOf(path));
+    for (const path of this.#sources()) stamps.set(path, changeOf(path));
     return stamps;
+  }
+
+  *#sources(): Generator<string> {
+    const waiting = Object.values(this.#decision.inputs);
+    for (const input of waiting) {
+      if (input.type === "source") yield input.absolute;
+      else if (input.type === "many") waiting.push(...input.items.map((item) => item.input));
+    }
   }
 
   *#inputFiles(): Generator<string> {
@@ -459,14 +468,17 @@ export class Attempt {
     }
   }
 
-  #changedInput(before: ReadonlyMap<string, string>): StepError | undefined {
+  #changedInput(before: ReadonlyMap<string, string | undefined>): StepError | undefined {
     const { store } = this.#place;
     for (const [port, given] of Object.entries(this.#decision.inputs)) {
       const inputs = [given];
       for (const input of inputs) {
         if (input.type === "many") inputs.push(...input.items.map((item) => item.input));
         else if (input.type === "source") {
-          if (store.index.contentOf(input.absolute).digest === input.content.digest) continue;
+          // The time too: a change that was taken back may still be what the step has read.
+          const lastChange = changeOf(input.absolute);
+          const isUntouched = lastChange !== undefined && before.get(input.absolute) === lastChange;
+          if (isUntouched && store.index.contentOf(input.absolute).digest === input.content.digest) continue;
           return this.#error(
             "MLP3007",
             `The input ${port} (${input.path}) of "${this.#step.id}" changed while the step ran.`,
@@ -546,6 +558,15 @@ function taskInput(input: PreparedInput): TaskInput {
     type: "many",
     items: input.items.map(({ key, input: item }) => ({ key, input: taskInput(item) })),
   };
+}
+
+/** When a source was last changed; nothing where that cannot be told, because it is not there, say. */
+function changeOf(path: string): string | undefined {
+  try {
+    return String(lastChangeOf(path));
+  } catch {
+    return undefined;
+  }
 }
 
 function stampOf(path: string): string {
