@@ -1,6 +1,6 @@
 /** `mlpipe export` as its user meets it: where exports go, which model is meant, and what cannot be exported. */
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync, chmodSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync, chmodSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -139,6 +139,16 @@ describe("a crate", () => {
     expect(project.read("crate/ro-crate-metadata.json")).toContain(
       `"file://${project.root}/data/points.csv"`,
     );
+  });
+
+  it("says how many outputs it could not have", async () => {
+    const { project } = broken;
+    rmSync(join(project.root, ".mlpipe/objects"), { recursive: true });
+    const done = await project.mlpipe("export", "last", "--format", "rocrate", "-o", "empty");
+    expect(done.exit, done.stderr).toBe(0);
+    expect(done.stderr).toContain("3 outputs of the run left the store");
+    expect(existsSync(join(project.root, "empty/artifacts"))).toBe(false);
+    expect(project.read("empty/ro-crate-metadata.json")).toContain('"urn:sha256:');
   });
 
   it("in the project is no second pipeline of it", async () => {

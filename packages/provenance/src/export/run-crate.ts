@@ -25,6 +25,8 @@ export interface CrateContext {
 /** A crate: every file of it with its path. */
 export interface Crate {
   readonly files: readonly CrateFile[];
+  /** How many outputs it names and does not have, since the store has them no more. */
+  readonly missing: number;
 }
 
 /** A file of a crate: a text, or what the store has under a digest. */
@@ -121,7 +123,10 @@ class CrateBuilder {
     });
     this.#root(agent, workflow, [whole, organized, ...actions, ...controls], [readme, records]);
     const metadata = `${JSON.stringify(this.#graph.document(), null, 2)}\n`;
-    return { files: [{ path: "ro-crate-metadata.json", text: metadata }, ...this.#files] };
+    return {
+      files: [{ path: "ro-crate-metadata.json", text: metadata }, ...this.#files],
+      missing: steps.flatMap(outputsOf).filter((artifact) => !this.#context.has(artifact)).length,
+    };
   }
 
   #root(

@@ -155,6 +155,11 @@ async function crate({ exports, store, root, exported, options }: Job): Promise<
   const { writeCrate } = await import("./write-crate.ts");
   await writeCrate(made, { store, path, time: new Date(run.endedAt ?? run.startedAt) });
   done(path, exported, options);
+  if (made.missing > 0) {
+    say(
+      `${count(made.missing, "output")} of the run left the store: the crate has the digests, not the files.`,
+    );
+  }
   return 0;
 }
 
