@@ -90,6 +90,7 @@ describe("lineage", () => {
       impact.models.map(({ name, digest }) => [name, digest]),
     );
     expect(later.stepRuns.map(({ step }) => step)).toContain("fit");
+    expect(later.models).toEqual([expect.objectContaining({ earlier: true })]);
   });
 
   it("says the same of a digest, of a path and of an output of a run", async () => {

@@ -18,7 +18,7 @@ export function impact(word: string, options: { readonly json?: true }): number 
     const takers = takersFor(index, subject);
     if (takers.length === 0 && index.linksToBytes([subject.digest]).length === 0) throw unknown(subject.name);
     const lineage = impactFrom(index, takers);
-    const reached = reachedBy(lineage, subject, { store, index, root: project.root });
+    const reached = reachedBy(lineage, subject, takers, { store, index, root: project.root });
     if (options.json === true) printJson(asJson(lineage, subject, takers, reached));
     else for (const line of linesOf(lineage, subject, reached, styleFor(process.stdout))) print(line);
     return 0;
@@ -51,6 +51,8 @@ interface Deployment {
 }
 
 interface Reached {
+  /** When the bytes were first taken. What was made before is tied to them by bytes between that came out the same. */
+  readonly since: string;
   readonly models: readonly Model[];
   readonly deployments: readonly Deployment[];
 }
@@ -58,6 +60,7 @@ interface Reached {
 function reachedBy(
   { steps, links }: Lineage,
   { digest }: Subject,
+  takers: readonly string[],
   { store, index, root }: { readonly store: Store; readonly index: LineageIndex; readonly root: string },
 ): Reached {
   const models = new Map<string, Model>();
@@ -90,7 +93,8 @@ function reachedBy(
   }
   const byAge = (a: { readonly by: LineageStep }, b: { readonly by: LineageStep }): number =>
     a.by.id < b.by.id ? -1 : 1;
-  return { models: [...models.values()].toSorted(byAge), deployments: deployments.toSorted(byAge) };
+  const since = takers.map((id) => steps.get(id)?.startedAt ?? "").toSorted()[0] ?? "";
+  return { since, models: [...models.values()].toSorted(byAge), deployments: deployments.toSorted(byAge) };
 }
 
 /** Which outputs of training steps are models, as the contract of one execution of each says. */
@@ -134,7 +138,7 @@ function asJson(
   { steps, links }: Lineage,
   subject: Subject,
   takers: readonly string[],
-  { models, deployments }: Reached,
+  { since, models, deployments }: Reached,
 ): Record<string, unknown> {
   return {
     schemaVersion: 1,
@@ -156,6 +160,7 @@ function asJson(
       run: by.run,
       pipeline: by.pipeline,
       at: by.endedAt,
+      earlier: by.startedAt < since,
     })),
     deployments: deployments.map(({ by, target, digest, isCurrent }) => ({
       target,
@@ -165,6 +170,7 @@ function asJson(
       run: by.run,
       pipeline: by.pipeline,
       at: by.endedAt,
+      earlier: by.startedAt < since,
     })),
   };
 }
@@ -179,7 +185,7 @@ const mostRows = 30;
 function linesOf(
   { steps }: Lineage,
   { name, digest }: Subject,
-  { models, deployments }: Reached,
+  { since, models, deployments }: Reached,
   style: Style,
 ): readonly string[] {
   const head = `${style("strong", name)}  ${style("quiet", digest.slice(0, 12))}`;
@@ -188,6 +194,8 @@ function linesOf(
     const key = `${step.pipeline}\n${step.step}`;
     groups.set(key, [...(groups.get(key) ?? []), step]);
   }
+  const earlier = ({ startedAt }: LineageStep): string =>
+    startedAt < since ? style("quiet", "older than this: what lies between came out the same") : "";
   if (steps.size === 0) return [head, "It reached nothing: no step run that is recorded here took it."];
   const stepRows = [...groups.values()].map((group) => {
     const last = group.at(-1);
@@ -205,6 +213,7 @@ function linesOf(
     style("quiet", of.slice(0, 12)),
     localTime(by.endedAt),
     style("quiet", `run ${shortId(by.run)}`),
+    earlier(by),
   ]);
   const deploymentRows = deployments.map(({ by, target, isCurrent }) => [
     `  ${target}`,
@@ -212,6 +221,7 @@ function linesOf(
     localTime(by.endedAt),
     style("quiet", `run ${shortId(by.run)}`),
     isCurrent ? style("warning", "there now") : style("quiet", "replaced since"),
+    earlier(by),
   ]);
   return [
     head,
