@@ -16,6 +16,22 @@ const lockfiles = [
   "environment.yml",
 ];
 
+/** Variables that change what a numeric step computes, or on what; none of them ever holds a secret. */
+const telling = [
+  "CUBLAS_WORKSPACE_CONFIG",
+  "CUDA_VISIBLE_DEVICES",
+  "CONDA_DEFAULT_ENV",
+  "MKL_NUM_THREADS",
+  "NUMEXPR_NUM_THREADS",
+  "NVIDIA_VISIBLE_DEVICES",
+  "OMP_NUM_THREADS",
+  "OPENBLAS_NUM_THREADS",
+  "PYTHONHASHSEED",
+  "SLURM_JOB_ID",
+  "TF_DETERMINISTIC_OPS",
+  "UV_THREADPOOL_SIZE",
+];
+
 /** What is recorded of a host. */
 export interface HostDocument {
   readonly os: {
@@ -32,6 +48,8 @@ export interface HostDocument {
   readonly locale: string;
   readonly timezone: string;
   readonly umask: string;
+  /** Those of a fixed list that are set, whether or not steps see them. Records of earlier versions have none. */
+  readonly variables?: Readonly<Record<string, string>>;
   readonly lockfiles: Readonly<Record<string, string>>;
 }
 
@@ -49,6 +67,12 @@ export async function hostFacts(root: string, env: NodeJS.ProcessEnv): Promise<H
     locale,
     timezone: timeZone,
     umask: process.umask().toString(8).padStart(3, "0"),
+    variables: Object.fromEntries(
+      telling.flatMap((name) => {
+        const value = env[name];
+        return value === undefined ? [] : [[name, value]];
+      }),
+    ),
     lockfiles: Object.fromEntries(
       lockfiles.flatMap((name) => {
         const path = join(root, name);
