@@ -54,6 +54,14 @@ export function createProgram(finish: (exit: number) => void): Command {
       gather,
     )
     .option("--keep-going", "after a failure, go on with what does not depend on it")
+    .option("--frozen", "fail with exit 3 if mlpipe.lock would change")
+    .option("--strict-env", "with --frozen: also if the environment is not the one of the lock")
+    .addOption(
+      new Option(
+        "--from-lock [any]",
+        "take what mlpipe.lock names where only the environment differs: of steps proven deterministic, or of any",
+      ).choices(["any"]),
+    )
     .option("--dry-run", "print the plan and run nothing")
     .addOption(new Option("--ndjson", "print every event as a line of JSON").conflicts("json"))
     .action(async (pipeline: string | undefined, options: RunOptions) => {
