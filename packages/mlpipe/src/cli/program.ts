@@ -8,6 +8,7 @@ import type { GraphOptions } from "./commands/graph.ts";
 import type { InitOptions } from "./commands/init.ts";
 import type { LogsOptions } from "./commands/logs.ts";
 import type { PipelineOptions } from "./commands/session.ts";
+import type { ReproduceCommandOptions } from "./commands/reproduce.ts";
 import type { RunOptions } from "./commands/run.ts";
 import type { WhyOptions } from "./commands/why.ts";
 
@@ -125,6 +126,15 @@ export function createProgram(finish: (exit: number) => void): Command {
         finish((await import("./commands/get.ts")).get(port, options));
       },
     );
+  command("reproduce <RUN|STEP>", "execute recorded steps again from what is recorded, and say what differs")
+    .option("--cascade", "give steps what was made again of those before them, not what is recorded")
+    .option("--repeat <N>", "how often each step is executed", "2")
+    .option("--tolerance <SHARE>", "by how much of their size numbers that are not whole may differ", "0")
+    .option("--vary <WHAT>", "vary some of tz,locale,cpus,hashseed,umask between the executions")
+    .option("--strict-env", "execute nothing whose environment is not the recorded one: exit 3")
+    .action(async (named: string, options: ReproduceCommandOptions) => {
+      finish(await (await import("./commands/reproduce.ts")).reproduce(named, options));
+    });
   command("gc", "remove what no kept run reaches; without options only what is left over")
     .option("--dry-run", "say what would go, and change nothing")
     .option("--keep-last <N>", "keep of each pipeline the last N runs that succeeded, and everything since")
@@ -159,6 +169,7 @@ const argumentTexts: Readonly<Record<string, string>> = {
   "<STEP>": "the id of a step",
   "[STEP]": "one step alone",
   "<RUN>": "the id of a run, its beginning, or last",
+  "<RUN|STEP>": "a run, RUN/STEP, the id of a step run, or a step of the latest run that has it",
   "[RUN]": "the id of a run, its beginning, or last; default: last",
   "<STEP.PORT>": "an output: the id of a step, a dot, a port",
   "[FOLDER]": "where; default: here",
