@@ -5,17 +5,16 @@ import { fileURLToPath } from "node:url";
 import type { FailureKind, ManifestStep } from "@mlpipe/dsl";
 import type { Decision } from "@mlpipe/planner";
 import { redactDocument, secretValues, type Usage } from "@mlpipe/provenance";
-import { type Content, hashPath, type Store } from "@mlpipe/store";
+import { type Content, hashPath, lastChangeOf, type Store } from "@mlpipe/store";
 import { AttemptFolder, type PreparedInput } from "./attempt-folder.ts";
 import { commandLine } from "./command-line.ts";
-import type { Ended, Engine, StartedProcess } from "./engine.ts";
+import { attemptVariable, type Ended, type Engine, type StartedProcess } from "./engine.ts";
 import type { StepError } from "./events.ts";
 import { type FailureKindFound, failureKindOf, memoryFailure, type MemoryWatch } from "./failure-kind.ts";
 import type { Enclosure } from "./fence/enclosure.ts";
 import type { Sandbox } from "./fence/fence.ts";
 import { logSlot } from "./log-slot.ts";
 import { gatherOutputs, type MadeOutput } from "./outputs.ts";
-import { attemptVariable } from "./supervisor/strays.ts";
 import { type Task, type TaskInput, type TaskResult, taskVersion } from "./task.ts";
 import { TextLog } from "./text-log.ts";
 import type { WorkFolders } from "./work-folders.ts";
@@ -124,6 +123,21 @@ export class Attempt {
 
   async run(): Promise<AttemptResult> {
     const startedAt = new Date();
+    try {
+      return await this.#run(startedAt);
+    } catch (error) {
+      if (!(error instanceof Error && "syscall" in error)) throw error;
+      // A full disk, say, while its folder was made: no fault of the step's, and none of mlpipe's.
+      const refused = this.#error(
+        "MLP4005",
+        `The system refused what "${this.#step.id}" needs to run: ${error.message}.`,
+        "Nothing of the step was kept. Run again when the cause is gone.",
+      );
+      return notStarted(startedAt, refused, this.#log("stdout"), this.#log("stderr"));
+    }
+  }
+
+  async #run(startedAt: Date): Promise<AttemptResult> {
     const obstacle = this.#enclosure.obstacle() ?? this.#damagedInput();
     if (obstacle !== undefined)
       return notStarted(startedAt, obstacle, this.#log("stdout"), this.#log("stderr"));
@@ -200,7 +214,7 @@ export class Attempt {
     ended: Ended,
     result: TaskResult | undefined,
     places: Readonly<Record<string, string>>,
-    before: ReadonlyMap<string, string>,
+    before: ReadonlyMap<string, string | undefined>,
     logs: readonly TextLog[],
   ): AttemptResult["outcome"] {
     if (ended.stopped) return { type: "cancelled" };
@@ -431,10 +445,19 @@ export class Attempt {
   }
 
   /** How the files behind the inputs look: enough to see that one was written to. */
-  #inputStamps(): ReadonlyMap<string, string> {
-    const stamps = new Map<string, string>();
+  #inputStamps(): ReadonlyMap<string, string | undefined> {
+    const stamps = new Map<string, string | undefined>();
     for (const path of this.#inputFiles()) stamps.set(path, stampOf(path));
+    for (const path of this.#sources()) stamps.set(path, changeOf(path));
     return stamps;
+  }
+
+  *#sources(): Generator<string> {
+    const waiting = Object.values(this.#decision.inputs);
+    for (const input of waiting) {
+      if (input.type === "source") yield input.absolute;
+      else if (input.type === "many") waiting.push(...input.items.map((item) => item.input));
+    }
   }
 
   *#inputFiles(): Generator<string> {
@@ -445,14 +468,17 @@ export class Attempt {
     }
   }
 
-  #changedInput(before: ReadonlyMap<string, string>): StepError | undefined {
+  #changedInput(before: ReadonlyMap<string, string | undefined>): StepError | undefined {
     const { store } = this.#place;
     for (const [port, given] of Object.entries(this.#decision.inputs)) {
       const inputs = [given];
       for (const input of inputs) {
         if (input.type === "many") inputs.push(...input.items.map((item) => item.input));
         else if (input.type === "source") {
-          if (store.index.contentOf(input.absolute).digest === input.content.digest) continue;
+          // The time too: a change that was taken back may still be what the step has read.
+          const lastChange = changeOf(input.absolute);
+          const isUntouched = lastChange !== undefined && before.get(input.absolute) === lastChange;
+          if (isUntouched && store.index.contentOf(input.absolute).digest === input.content.digest) continue;
           return this.#error(
             "MLP3007",
             `The input ${port} (${input.path}) of "${this.#step.id}" changed while the step ran.`,
@@ -532,6 +558,15 @@ function taskInput(input: PreparedInput): TaskInput {
     type: "many",
     items: input.items.map(({ key, input: item }) => ({ key, input: taskInput(item) })),
   };
+}
+
+/** When a source was last changed; nothing where that cannot be told, because it is not there, say. */
+function changeOf(path: string): string | undefined {
+  try {
+    return String(lastChangeOf(path));
+  } catch {
+    return undefined;
+  }
 }
 
 function stampOf(path: string): string {

@@ -1,13 +1,19 @@
 /** What runs the processes of attempts: today those of this machine, one day those of a cluster. */
 import type { Usage } from "@mlpipe/provenance";
 
+/**
+ * The variable by which every process of an attempt tells which one it belongs to, also after it has left the session
+ * and the parent that it was started with.
+ */
+export const attemptVariable = "MLPIPE_ATTEMPT";
+
 /** A process to run, complete in itself: nothing else of the step is needed to start it. */
 export interface ProcessOrder {
   /** The program and its arguments. No shell reads them. */
   readonly argv: readonly string[];
   /** Absolute. */
   readonly cwd: string;
-  /** The whole environment. */
+  /** The whole environment, {@link attemptVariable} among it. */
   readonly env: Readonly<Record<string, string>>;
   /** After this long it is stopped. @default never */
   readonly timeoutMs?: number | undefined;

@@ -3,14 +3,24 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { MlpipeError } from "@mlpipe/dsl";
-import type { Ended, Engine, ProcessOrder, StartedProcess } from "./engine.ts";
+import {
+  attemptVariable,
+  type Ended,
+  type Engine,
+  type ProcessOrder,
+  type StartedProcess,
+} from "./engine.ts";
 import { channels, type Frame, FrameReader, writeMessage } from "./supervisor/frames.ts";
 import type { Report, Request } from "./supervisor/messages.ts";
+import { endMarked } from "./supervisor/strays.ts";
+
+/** Longer than it takes a process to become the program that it was started for. */
+const startingMs = 50;
 
 /** The processes of one run. */
 export class LocalEngine implements Engine {
-  readonly #supervisor: ChildProcess;
-  readonly #socket: Duplex;
+  /** None if the supervisor could not be started. */
+  readonly #socket: Duplex | undefined;
   readonly #running = new Map<number, Running>();
   readonly #ready: Promise<void>;
   readonly #gone: Promise<void>;
@@ -25,28 +35,43 @@ export class LocalEngine implements Engine {
     // Whoever starts a process waits for it; if nobody does, nobody need know.
     promise.catch(() => {});
     this.#settleReady = { resolve, reject };
-    this.#supervisor = spawn(process.execPath, [...supervisorArguments(), lock], {
-      stdio: ["ignore", "ignore", "ignore", "pipe"],
-      // A session of its own: a Ctrl-C at the terminal is for mlpipe, which asks the steps to stop.
-      detached: true,
-      env: {},
-    });
-    // The fourth descriptor was asked to be a pipe, which in Node is a socket.
-    this.#socket = this.#supervisor.stdio[3] as Duplex;
+    const supervisor = this.#startSupervisor(lock);
+    // The fourth descriptor was asked to be a pipe, which in Node is a socket. Without a process there is none at all.
+    const socket = supervisor?.pid === undefined ? undefined : (supervisor.stdio[3] as Duplex);
+    this.#socket = socket;
+    if (socket === undefined) {
+      this.#gone = Promise.resolve();
+      return;
+    }
     const reader = new FrameReader();
-    this.#socket.on("data", (bytes: Buffer) => {
+    socket.on("data", (bytes: Buffer) => {
       for (const frame of reader.read(bytes)) this.#take(frame);
     });
-    this.#socket.on("error", () => {});
-    this.#supervisor.once("error", (error) => {
-      this.#lost(`it could not be started: ${error.message}`);
-    });
+    socket.on("error", () => {});
     this.#gone = new Promise((gone) => {
-      this.#socket.once("close", () => {
+      socket.once("close", () => {
         this.#lost("it has gone");
         gone();
       });
     });
+  }
+
+  #startSupervisor(lock: string): ChildProcess | undefined {
+    const failed = (error: unknown): void => {
+      this.#lost(`it could not be started: ${error instanceof Error ? error.message : String(error)}`);
+    };
+    try {
+      const supervisor = spawn(process.execPath, [...supervisorArguments(), lock], {
+        stdio: ["ignore", "ignore", "ignore", "pipe"],
+        // A session of its own: a Ctrl-C at the terminal is for mlpipe, which asks the steps to stop.
+        detached: true,
+        env: {},
+      });
+      return supervisor.once("error", failed);
+    } catch (error) {
+      failed(error);
+      return undefined;
+    }
   }
 
   /**
@@ -60,10 +85,10 @@ export class LocalEngine implements Engine {
   start(order: ProcessOrder): StartedProcess {
     const id = ++this.#last;
     const { promise, resolve } = Promise.withResolvers<Ended>();
-    this.#running.set(id, { onOutput: order.onOutput, resolve });
+    this.#running.set(id, { onOutput: order.onOutput, mark: order.env[attemptVariable], resolve });
     const { argv, cwd, env, timeoutMs } = order;
     this.#ask(id, { type: "start", argv, cwd, env, timeoutMs });
-    if (this.#socket.destroyed) this.#lost("it has gone");
+    if (this.#socket?.destroyed !== false) this.#lost("it has gone");
     return {
       ended: promise,
       stop: (how) => {
@@ -79,7 +104,7 @@ export class LocalEngine implements Engine {
   }
 
   #ask(id: number, request: Request): void {
-    if (!this.#socket.destroyed) writeMessage(this.#socket, id, request);
+    if (this.#socket?.destroyed === false) writeMessage(this.#socket, id, request);
   }
 
   #take({ channel, process: id, payload }: Frame): void {
@@ -104,19 +129,30 @@ export class LocalEngine implements Engine {
     }
   }
 
-  /** Without the supervisor nobody knows what becomes of its processes. It ends what it started when it can. */
+  /** Without the supervisor nobody knows how its processes end: they are ended from here. */
   #lost(why: string): void {
     if (!this.#closed) this.#settleReady?.reject(supervisorFailure(why));
     const failure = { code: "MLP3036", message: supervisorFailure(why).message };
-    for (const { resolve } of this.#running.values()) {
-      resolve({ code: null, signal: null, timedOut: false, stopped: this.#closed, failure, usage: null });
-    }
+    const lost = [...this.#running.values()];
     this.#running.clear();
+    if (lost.length === 0) return;
+    const endAll = (): void => {
+      for (const { mark } of lost) if (mark !== undefined) endMarked(mark);
+    };
+    endAll();
+    // One that was being started when the supervisor went shows whose it is only now.
+    setTimeout(() => {
+      endAll();
+      for (const { resolve } of lost) {
+        resolve({ code: null, signal: null, timedOut: false, stopped: this.#closed, failure, usage: null });
+      }
+    }, startingMs);
   }
 }
 
 interface Running {
   readonly onOutput: ProcessOrder["onOutput"];
+  readonly mark: string | undefined;
   readonly resolve: (ended: Ended) => void;
 }
 

@@ -2,7 +2,7 @@
 import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeKind, type KindSpec, type ManifestStep } from "@mlpipe/dsl";
-import { type Content, hashPath } from "@mlpipe/store";
+import { type Content, hashPath, StoreError } from "@mlpipe/store";
 import type { AttemptFolder } from "./attempt-folder.ts";
 import type { StepError } from "./events.ts";
 
@@ -50,7 +50,13 @@ export function gatherOutputs(options: {
       const found = stat.isDirectory() ? "a folder" : "a file";
       return { error: wrong(step, port, `${describeKind(kind)} was promised, and ${place} is ${found}`) };
     }
-    outputs[port] = { content: hashPath(path), path };
+    try {
+      outputs[port] = { content: hashPath(path), path };
+    } catch (error) {
+      // A pipe in a folder, a name that is no text: the step's doing, and of no other step.
+      if (!(error instanceof StoreError)) throw error;
+      return { error: unkeepable(step, port, error) };
+    }
   }
   return { outputs };
 }
@@ -99,6 +105,15 @@ function missing(
     code: "MLP3005",
     message: `"${step.id}" did not make its output ${port} (${describeKind(kind)}): ${problem}.`,
     hint: step.body.type === "command" ? `The command must write ${place}.` : `Write it through out.${port}.`,
+    ...(step.defined !== undefined && { at: [step.defined] }),
+  };
+}
+
+function unkeepable(step: ManifestStep, port: string, { code, message, hint }: StoreError): StepError {
+  return {
+    code,
+    message: `The output ${port} of "${step.id}" cannot be kept: ${message}.`,
+    ...(hint !== undefined && { hint }),
     ...(step.defined !== undefined && { at: [step.defined] }),
   };
 }

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { attemptVariable, endMarked } from "./supervisor/strays.ts";
+import { endMarked } from "./supervisor/strays.ts";
 
 /** The places inside of one. */
 const inside = ["in", "out"] as const;
@@ -23,7 +23,7 @@ export class WorkFolders {
   make(path: string): void {
     if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
       // They may still write here.
-      endMarked(`${attemptVariable}=${path}`);
+      endMarked(path);
       rmSync(path, { recursive: true, force: true });
     }
     const spare = this.#spare.pop();

@@ -8,7 +8,7 @@
  *
  * It imports nothing of mlpipe: the supervisor, which holds the lock of a run, has to be small and quick to start.
  */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, lstatSync, rmSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 
 /** Long enough to outwait those who look whether a run is alive, which takes them microseconds. */
@@ -39,7 +39,8 @@ export class AliveLock {
 
   /** Whether some other process holds it. @throws what SQLite throws */
   static isHeld(path: string): boolean {
-    if (!existsSync(path)) return false;
+    // No run locks anything but a file.
+    if (lstatSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
     let probe: DatabaseSync | undefined;
     try {
       probe = new DatabaseSync(path, { readOnly: true, timeout: 0 });
@@ -50,6 +51,8 @@ export class AliveLock {
       if (code === busy) return true;
       // Removed since we looked, by a run that left.
       if (code === cannotOpen && !existsSync(path)) return false;
+      // It was read, so nobody holds it: what a power cut or somebody else has left in it does not matter.
+      if (code === notADatabase || code === corrupt) return false;
       throw error;
     } finally {
       probe?.close();
@@ -64,7 +67,9 @@ export class AliveLock {
 }
 
 const busy = 5;
+const corrupt = 11;
 const cannotOpen = 14;
+const notADatabase = 26;
 
 function codeOf(error: unknown): number | undefined {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number")

@@ -1,7 +1,8 @@
-import { existsSync, statSync } from "node:fs";
+import { closeSync, existsSync, openSync, statfsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
-import { StoreError, shown } from "./errors.ts";
+import { errnoOf, hintFor, StoreError, shown } from "./errors.ts";
 
 /** One row, by column name. */
 export type Row = Readonly<Record<string, SQLOutputValue>>;
@@ -351,16 +352,16 @@ export class Database {
       case 8: // SQLITE_READONLY
       case 10: // SQLITE_IOERR
       case 13: // SQLITE_FULL
-      case 14: // SQLITE_CANTOPEN
-        return new StoreError("MLP4005", `could not use ${shown(path)}: ${error.message}`, {
+      case 14: {
+        // SQLITE_CANTOPEN
+        const errno = errnoBehind(code, path);
+        return new StoreError("MLP4005", `could not use ${shown(path)}: ${error.message} (${errno})`, {
           path,
-          errno: { 8: "EROFS", 10: "EIO", 13: "ENOSPC", 14: "EACCES" }[code],
-          hint:
-            code === 13
-              ? "The disk is full: free some space and run again."
-              : "Check the disk, and who owns the store and its files.",
+          errno,
+          hint: hintFor(errno),
           cause: error,
         });
+      }
       case 11: // SQLITE_CORRUPT
       case 19: // SQLITE_CONSTRAINT: ids are made once and entries replace each other, so an index does not fit its table
       case 26: // SQLITE_NOTADB
@@ -439,4 +440,24 @@ export function unreadable(column: string): StoreError {
   return new StoreError("MLP4002", `the state database is damaged: a value of ${column} cannot be read`, {
     hint: rebuildHint,
   });
+}
+
+/** What the system has said to SQLite, which tells only the sort of it. */
+function errnoBehind(code: 8 | 10 | 13 | 14, path: string): string {
+  if (code === 8) return "EROFS";
+  if (code === 13) return "ENOSPC";
+  const opened: number[] = [];
+  try {
+    // As many as SQLite needs. Of a database that could not be opened nobody here holds a lock, which closing would drop.
+    if (code === 14) for (let files = 0; files < 4; files++) opened.push(openSync(path, "r"));
+    // Files beside the database are mapped into memory, and what has no room there is an error of reading or writing.
+    const { bavail, files, ffree } = statfsSync(dirname(path));
+    if (bavail === 0 || (files > 0 && ffree === 0)) return "ENOSPC";
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno !== undefined && errno !== "ENOENT") return errno;
+  } finally {
+    for (const file of opened) closeSync(file);
+  }
+  return code === 14 ? "EACCES" : "EIO";
 }

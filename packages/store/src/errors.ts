@@ -160,6 +160,11 @@ const hints: Readonly<Record<string, string>> = {
   EXDEV: "Both paths have to lie on one file system.",
 };
 
+/** What to do about an error of the operating system. */
+export function hintFor(errno: string): string {
+  return hints[errno] ?? "Check the disk, and who owns the store and its files.";
+}
+
 /** The name of the operating system's error, for errors that come from `node:fs`. */
 export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;

@@ -5,10 +5,11 @@
  */
 import { Socket } from "node:net";
 import { AliveLock } from "@mlpipe/store/alive-lock";
+import { attemptVariable } from "../engine.ts";
 import { channels, FrameReader, writeFrame, writeMessage } from "./frames.ts";
 import type { Report, Request } from "./messages.ts";
 import { ProcessTree } from "./process-tree.ts";
-import { attemptVariable, Strays } from "./strays.ts";
+import { Strays } from "./strays.ts";
 
 const socket = new Socket({ fd: 3, readable: true, writable: true });
 const trees = new Map<number, ProcessTree>();
@@ -67,7 +68,8 @@ function handle(id: number, request: Request, held: AliveLock): void {
       const mark = request.env[attemptVariable];
       if (mark !== undefined) marks.add(mark);
       const tree = new ProcessTree(request, strays, {
-        output: (stream, bytes) => writeFrame(socket, channels[stream], id, bytes),
+        // When mlpipe is gone nobody wants it any more, and a full pipe must not look like something still to be said.
+        output: (stream, bytes) => socket.destroyed || writeFrame(socket, channels[stream], id, bytes),
         ended: (ended) => {
           trees.delete(id);
           report(id, { type: "ended", ended });
@@ -101,7 +103,10 @@ function end(held: AliveLock): void {
     // The other side may be stopped, and never take what is still to be said.
     setTimeout(() => process.exit(0), 500);
   };
-  for (const tree of trees.values()) tree.stop("now");
+  for (const tree of trees.values()) {
+    tree.stop("now");
+    if (socket.destroyed) tree.resume();
+  }
   if (trees.size === 0) finish();
   // The lock says that something of the run may still be alive, so it is held until nothing is; a process that hangs
   // in the kernel is not waited for.

@@ -11,6 +11,12 @@ const graceMs = 5_000;
 /** After a process has ended, how long its pipes may stay open: a daemon that holds them must not hang the run. */
 const drainMs = 250;
 
+/** How often a tree that was asked to stop is looked at, once its first process has ended. */
+const graceLookMs = 20;
+
+/** The longest that a timer can be set to: about 25 days. A longer one would go off at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
 /** What becomes of a process tree. */
 export interface TreeListener {
   /** Returns whether more can be taken at once; else `resume` says when. */
@@ -25,6 +31,7 @@ export class ProcessTree {
   #stopped = false;
   #timedOut = false;
   #kill: NodeJS.Timeout | undefined;
+  #killed = false;
 
   constructor(order: Request & { type: "start" }, strays: Strays, listener: TreeListener) {
     this.#listener = listener;
@@ -39,8 +46,9 @@ export class ProcessTree {
         shell: false,
       });
     } catch (error) {
-      // Arguments that are too long, too many open files: thrown, where a missing program is an event.
-      listener.ended(this.#neverStarted(error));
+      // Arguments that are too long, say: thrown, where a missing program is an event. Told like that one, later: whoever
+      // makes this tree must have it before it ends.
+      setImmediate(() => listener.ended(this.#neverStarted(error)));
       return;
     }
     if (child.pid === undefined) {
@@ -78,15 +86,22 @@ export class ProcessTree {
     const timeout =
       order.timeoutMs === undefined
         ? undefined
-        : setTimeout(() => {
-            this.#timedOut = true;
-            this.#terminate();
-          }, order.timeoutMs);
+        : setTimeout(
+            () => {
+              this.#timedOut = true;
+              this.#terminate();
+            },
+            Math.min(order.timeoutMs, longestTimerMs),
+          );
 
     child.once("exit", (code, signal) => {
       clearTimeout(timeout);
-      clearTimeout(this.#kill);
       watch.reaped();
+      this.#afterGrace(() => conclude(code, signal));
+    });
+
+    const conclude = (code: number | null, signal: NodeJS.Signals | null): void => {
+      clearTimeout(this.#kill);
       // Whatever it left behind ends with it, also what has left its session.
       this.#signal("SIGKILL");
       watch.endSurvivors();
@@ -112,7 +127,23 @@ export class ProcessTree {
         for (const pipe of open) if (pipe?.isPaused() === false) pipe.destroy();
       }, drainMs);
       child.once("close", finish);
-    });
+    };
+  }
+
+  /**
+   * Of a tree that was asked to stop, the first process may be a shell that ends at once. The others were asked too, and
+   * have the rest of the grace period.
+   */
+  #afterGrace(then: () => void): void {
+    if (this.#kill === undefined || this.#killed || !this.#isThere()) {
+      then();
+      return;
+    }
+    const look = setInterval(() => {
+      if (!this.#killed && this.#isThere()) return;
+      clearInterval(look);
+      then();
+    }, graceLookMs);
   }
 
   #neverStarted(error: unknown): Ended {
@@ -135,14 +166,22 @@ export class ProcessTree {
     }, graceMs);
   }
 
-  #signal(signal: NodeJS.Signals): void {
+  /** Whether anybody of the group is left. */
+  #isThere(): boolean {
+    return this.#signal(0);
+  }
+
+  #signal(signal: NodeJS.Signals | 0): boolean {
+    if (signal === "SIGKILL") this.#killed = true;
     const pid = this.#child?.pid;
-    if (pid === undefined) return;
+    if (pid === undefined) return false;
     try {
       // The group exists as long as one process of it does, so its number cannot have been given to another.
       process.kill(-pid, signal);
+      return true;
     } catch {
       // Nobody of it is left.
+      return false;
     }
   }
 }

@@ -4,22 +4,21 @@
  * Linux only: elsewhere nobody can be asked for another process's environment, and a daemon is left alone.
  */
 import { readdirSync, readFileSync } from "node:fs";
+import { attemptVariable } from "../engine.ts";
 
-/** The variable by which a process tells which attempt it belongs to. */
-export const attemptVariable = "MLPIPE_ATTEMPT";
+/** How often what is left is looked for again, when something was: it may have started another meanwhile. */
+const mostLooks = 50;
 
 /** Looks after the strays of the steps of one run. */
 export class Strays {
   /** Numbers of the steps' own processes, in the order in which they were given. */
   readonly #own = new Set<number>();
-  /** Processes that are known to be none of ours. */
-  #others: ReadonlySet<string> | undefined;
+  /** Processes that are known to be none of ours: at first all that are there before a step is started. */
+  #others: ReadonlySet<string> = new Set(process.platform === "linux" ? processes() : []);
 
   /** A step's own process was started. */
   began(pid: number): void {
-    if (process.platform !== "linux") return;
-    this.#others ??= new Set(processes());
-    this.#own.add(pid);
+    if (process.platform === "linux") this.#own.add(pid);
   }
 
   /** Ends what a step has left, when its own process has ended. */
@@ -46,18 +45,24 @@ export class Strays {
   }
 
   #endMarked(mark: string, others?: ReadonlySet<string>): void {
-    const foreign = new Set<string>();
-    for (const name of processes()) {
-      // A stranger stays one: what a step starts is marked from its first moment.
-      if (others?.has(name) !== true && hasMark(name, mark)) kill(Number(name));
-      else if (!this.#own.has(Number(name))) foreign.add(name);
+    let strangers = others;
+    for (let looks = 0, found = true; found && looks < mostLooks; looks++) {
+      found = false;
+      // Made anew each time: a number that is free again may be given to one of ours.
+      const still = new Set<string>();
+      for (const name of processes()) {
+        // A stranger stays one: what a step starts is marked from its first moment.
+        const whose = strangers?.has(name) === true ? "nobody" : ownerOf(name, mark);
+        if (whose === "this attempt") found = kill(Number(name)) || found;
+        else if (whose === "nobody" && !this.#own.has(Number(name))) still.add(name);
+      }
+      strangers = still;
     }
-    // A number that is free again may be given to one of ours.
-    if (others !== undefined) this.#others = foreign;
+    if (others !== undefined && strangers !== undefined) this.#others = strangers;
   }
 }
 
-/** Ends every process that an earlier attempt in a folder has left. */
+/** Ends every process of an attempt. @param mark the value of {@link attemptVariable} */
 export function endMarked(mark: string): void {
   new Strays().endAll([mark]);
 }
@@ -66,19 +71,26 @@ function processes(): readonly string[] {
   return readdirSync("/proc").filter((name) => /^\d+$/.test(name));
 }
 
-function hasMark(pid: string, mark: string): boolean {
+/** Which attempt a process belongs to; unknown if it is gone, or becoming another program at this very moment. */
+function ownerOf(pid: string, mark: string): "this attempt" | "another attempt" | "nobody" | "unknown" {
   try {
-    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(mark);
-  } catch {
-    // Gone, or somebody else's.
-    return false;
+    const environment = readFileSync(`/proc/${pid}/environ`, "utf8");
+    if (environment === "") return "unknown";
+    const variables = environment.split("\0");
+    if (variables.includes(mark)) return "this attempt";
+    return variables.some((each) => each.startsWith(`${attemptVariable}=`)) ? "another attempt" : "nobody";
+  } catch (error) {
+    // Somebody else's, or gone.
+    return error instanceof Error && "code" in error && error.code === "EACCES" ? "nobody" : "unknown";
   }
 }
 
-function kill(pid: number): void {
+/** Whether it was there to be ended. */
+function kill(pid: number): boolean {
   try {
-    process.kill(pid, "SIGKILL");
+    return process.kill(pid, "SIGKILL");
   } catch {
     // It ended by itself, or belongs to another user and could not write here anyway.
+    return false;
   }
 }

@@ -74,7 +74,7 @@ async function attempt(argv: readonly string[]): Promise<Attempted> {
     await program.parseAsync(argv, { from: "user" });
     return { exit };
   } catch (error) {
-    return { error: asCoded(error), ...(command !== undefined && { command }) };
+    return { error: asRefused(asCoded(error)), ...(command !== undefined && { command }) };
   }
 }
 
@@ -110,6 +110,19 @@ function asCoded(error: unknown): unknown {
           : `Did you mean ${similar}?`,
     },
   );
+}
+
+/** What the system refuses wherever it is asked: no bug, whoever asked. */
+const refusals = new Set(["ENOSPC", "EDQUOT", "EROFS", "EMFILE", "ENFILE", "EIO", "ENOMEM"]);
+
+function asRefused(error: unknown): unknown {
+  if (!(error instanceof Error) || isCoded(error) || !("code" in error) || !refusals.has(String(error.code)))
+    return error;
+  return new MlpipeError("MLP4005", `The system refused what mlpipe needs: ${error.message}.`, {
+    exit: 4,
+    hint: "Remove the cause and run again: nothing that is unfinished was kept.",
+    cause: error,
+  });
 }
 
 function reported(error: unknown, json: boolean): number {

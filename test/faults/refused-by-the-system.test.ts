@@ -1,0 +1,198 @@
+/**
+ * Promise 4: a full disk, no inodes, a folder that may not be written to, too many open files: one clear error with path
+ * and errno, no partial object, and once the cause is gone the next run is right.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { type Finished, finished, mlpipe, Project } from "../e2e/project.ts";
+import { problemsOf } from "./store-state.ts";
+import { survivorsIn } from "./processes.ts";
+import { scripts, write } from "./scripts.ts";
+import { threeSteps } from "./three-steps.ts";
+
+const isRoot = process.platform === "linux" && process.getuid?.() === 0;
+const canMount = isRoot && spawnSync("unshare", ["-m", "sh", "-c", "mount -t tmpfs none /mnt"]).status === 0;
+
+/** A project whose store is a small file system of its own. */
+class SmallDisk implements Disposable {
+  readonly project: Project;
+  readonly store: string;
+
+  constructor(files: Readonly<Record<string, string>>, options: string) {
+    this.project = new Project(files);
+    this.store = join(this.project.root, ".mlpipe");
+    mkdirSync(this.store, { mode: 0o700 });
+    const { status, stderr } = spawnSync("mount", ["-t", "tmpfs", "-o", options, "none", this.store], {
+      encoding: "utf8",
+    });
+    if (status !== 0) throw new Error(stderr);
+  }
+
+  /** Fills what is left but for so many bytes. */
+  fill(but: number): void {
+    rmSync(join(this.store, "filler"), { force: true });
+    const { stdout } = spawnSync("stat", ["-f", "-c", "%f %S", this.store], { encoding: "utf8" });
+    const [blocks = 0, size = 0] = stdout.trim().split(" ").map(Number);
+    writeFileSync(join(this.store, "filler"), Buffer.alloc(Math.max(0, blocks * size - but)));
+  }
+
+  [Symbol.dispose](): void {
+    spawnSync("umount", ["-l", this.store]);
+    this.project[Symbol.dispose]();
+  }
+}
+
+/** One error, with what is needed to find the cause; and never a stack of mlpipe's own. */
+function expectClear({ exit, stderr, stdout }: Finished, errno: string): void {
+  expect([1, 4], stderr + stdout).toContain(exit);
+  expect(stderr + stdout).toMatch(/MLP\d{4}/);
+  expect(stderr + stdout).toContain(errno);
+  expect(stderr).not.toMatch(/^ {4}at .*\.ts:\d+/m);
+  expect(stderr + stdout).not.toContain("MLP9");
+}
+
+describe.skipIf(!canMount)("a full disk", () => {
+  it("anywhere from the first byte on: one error, nothing half, and right again when there is room", async () => {
+    const wrong: unknown[] = [];
+    // From no room at all to nearly enough, so that it ends in the database, a log, an object, a record.
+    for (const room of [0, 4_096, 20_000, 60_000, 120_000, 200_000, 300_000, 500_000]) {
+      using disk = new SmallDisk(threeSteps, "size=2m");
+      disk.fill(room);
+      const full = await disk.project.mlpipe("run");
+      if (full.exit !== 0) {
+        if (
+          !/MLP\d{4}/.test(full.stderr + full.stdout) ||
+          !/ENOSPC/.test(full.stderr + full.stdout) ||
+          ![1, 4].includes(full.exit ?? -1)
+        )
+          wrong.push({ room, ...full });
+        if (
+          existsSync(join(disk.store, "state.db")) &&
+          statSync(join(disk.store, "state.db")).size > 0 &&
+          room >= 200_000
+        ) {
+          const problems = problemsOf(disk.store);
+          if (problems.length > 0) wrong.push({ room, problems });
+        }
+      }
+      rmSync(join(disk.store, "filler"));
+      const { exit } = await disk.project.run();
+      if (
+        exit !== 0 ||
+        disk.project.read("artifacts/three/text.txt") !== "the source\n" ||
+        problemsOf(disk.store).length > 0
+      )
+        wrong.push({ room, exit, problems: problemsOf(disk.store) });
+      if ((await survivorsIn(disk.project.root)).length > 0)
+        wrong.push({ room, survivors: await survivorsIn(disk.project.root) });
+    }
+    expect(wrong).toEqual([]);
+  }, 180_000);
+
+  it("because of a log: the step is not at fault, its result is not kept", async () => {
+    using disk = new SmallDisk(
+      scripts({
+        loud: {
+          py: `sys.stdout.write("x" * (10_000_000 if not os.path.exists("room.mark") else 10))\n${write}`,
+        },
+      }),
+      "size=3m",
+    );
+    const full = await disk.project.mlpipe("run");
+    // The record has no room either.
+    expectClear(full, "ENOSPC");
+    disk.project.write({ "room.mark": "" });
+    spawnSync("sh", ["-c", `rm -rf ${disk.store}/runs/*/*.log`]);
+    expect(await disk.project.statuses()).toEqual({ ran: ["loud"] });
+  });
+
+  it("that has no inodes left: the same", async () => {
+    for (const inodes of [8, 14, 18, 22]) {
+      using disk = new SmallDisk(threeSteps, `size=20m,nr_inodes=${inodes}`);
+      expectClear(await disk.project.mlpipe("run"), "ENOSPC");
+      spawnSync("mount", ["-o", "remount,nr_inodes=10000", disk.store]);
+      expect((await disk.project.run()).exit).toBe(0);
+      expect(problemsOf(disk.store)).toEqual([]);
+    }
+  });
+
+  it("that is read-only: the same", async () => {
+    using disk = new SmallDisk(threeSteps, "size=20m");
+    spawnSync("mount", ["-o", "remount,ro", disk.store]);
+    expectClear(await disk.project.mlpipe("run"), "EROFS");
+    spawnSync("mount", ["-o", "remount,rw", disk.store]);
+    expect((await disk.project.run()).exit).toBe(0);
+  });
+
+  it("where only what is returned does not fit: it is said, and what ran is kept", async () => {
+    using project = new Project(threeSteps);
+    mkdirSync(join(project.root, "artifacts"));
+    spawnSync("mount", ["-t", "tmpfs", "-o", "size=4k,nr_inodes=3", "none", join(project.root, "artifacts")]);
+    try {
+      expectClear(await project.mlpipe("run"), "ENOSPC");
+    } finally {
+      spawnSync("umount", ["-l", join(project.root, "artifacts")]);
+    }
+    expect(await project.statuses()).toEqual({ cached: ["copy", "spread", "join"] });
+  });
+});
+
+describe("a folder that may not be written to", () => {
+  // To a superuser every folder may be written to.
+  const asUser = async (project: Project): Promise<Finished> => {
+    if (process.getuid?.() !== 0) return await project.mlpipe("run");
+    return await finished(
+      spawn(
+        "setpriv",
+        ["--reuid=65534", "--regid=65534", "--clear-groups", process.execPath, mlpipe, "run"],
+        {
+          cwd: project.root,
+          env: { ...process.env, HOME: project.root, NO_COLOR: "1" },
+          stdio: ["ignore", "pipe", "pipe"],
+        },
+      ),
+    );
+  };
+  const canBecome = process.getuid?.() !== 0 || spawnSync("setpriv", ["--version"]).status === 0;
+
+  it.skipIf(!canBecome)("is named, with what the system said", async () => {
+    using project = new Project(threeSteps);
+    chmodSync(project.root, 0o555);
+    try {
+      expectClear(await asUser(project), "EACCES");
+    } finally {
+      chmodSync(project.root, 0o755);
+    }
+    expect(readdirSync(project.root)).not.toContain("artifacts");
+    expect((await project.run()).exit).toBe(0);
+  });
+});
+
+describe.skipIf(process.platform !== "linux")("too many open files", () => {
+  it("is an error that says so, from the fewest that Node starts with up to enough", async () => {
+    let [failures, successes] = [0, 0];
+    for (const limit of [20, 22, 23, 24, 25, 26, 27, 28, 29, 30, 32, 64]) {
+      using project = new Project(threeSteps);
+      const limited = await finished(
+        spawn("prlimit", [`--nofile=${limit}:${limit}`, process.execPath, mlpipe, "run"], {
+          cwd: project.root,
+          env: { ...process.env, NO_COLOR: "1" },
+          stdio: ["ignore", "pipe", "pipe"],
+        }),
+      );
+      // With so few Node itself does not start.
+      if (limited.signal !== null || limited.stderr.startsWith("node:internal/")) continue;
+      if (limited.exit === 0) successes++;
+      else {
+        failures++;
+        expectClear(limited, "EMFILE");
+      }
+      expect((await project.run()).exit).toBe(0);
+      expect(problemsOf(join(project.root, ".mlpipe"))).toEqual([]);
+    }
+    expect(failures).toBeGreaterThan(0);
+    expect(successes).toBeGreaterThan(0);
+  });
+});
