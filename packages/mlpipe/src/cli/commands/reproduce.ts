@@ -117,6 +117,12 @@ function meant(store: Store, named: string): { readonly run: Run; readonly stepR
   const own = /^[0-9a-f-]{36}$/.test(named) ? store.runs.stepRun(named) : undefined;
   if (own !== undefined) {
     const row = store.runs.get(own.run);
+    if (row?.status === "running") {
+      // The verdict is appended to its records, and those are its own as long as it goes on.
+      throw new MlpipeError("MLP5001", `Run ${shortId(own.run)} is still going on.`, {
+        hint: "Reproduce its steps when it has ended.",
+      });
+    }
     if (row !== undefined) return { run: runOf(row, []), stepRuns: [stepRunOf(own)] };
   }
   for (const row of /^(?:last|[0-9a-f-]{4,36})$/.test(named) ? [] : store.runs.list({ limit: runsBack })) {
