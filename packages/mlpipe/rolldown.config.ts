@@ -138,7 +138,7 @@ export default defineConfig({
         },
         {
           name: "engine",
-          test: /packages\/(?:planner|provenance)\/src\/|packages\/store\/src\/(?!hash-worker)|packages\/executor\/src\/[^/]+\.ts$|packages\/mlpipe\/src\/(?:project|cli\/format)|packages\/mlpipe\/src\/cli\/commands\/(?:session|run|plan)\.ts$|packages\/mlpipe\/src\/report\/(?:plain|summary|ndjson|symbols)\.ts$|fastest-levenshtein/,
+          test: /packages\/(?:planner|provenance)\/src\/(?!export\/)|packages\/store\/src\/(?!hash-worker)|packages\/executor\/src\/[^/]+\.ts$|packages\/mlpipe\/src\/(?:project|cli\/format)|packages\/mlpipe\/src\/cli\/commands\/(?:session|run|plan)\.ts$|packages\/mlpipe\/src\/report\/(?:plain|summary|ndjson|symbols)\.ts$|fastest-levenshtein/,
           priority: 1,
         },
       ],

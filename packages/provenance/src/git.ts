@@ -46,6 +46,11 @@ export async function gitState(root: string, store: Store): Promise<Run["git"]> 
   };
 }
 
+/** A file of a commit; nothing if git, the commit or the file is not there. @param path relative to the folder */
+export async function fileAt(folder: string, commit: string, path: string): Promise<Buffer | undefined> {
+  return run(folder, ["cat-file", "blob", `${commit}:./${path}`]);
+}
+
 function run(cwd: string, args: readonly string[]): Promise<Buffer | undefined> {
   // Variables that a hook of git sets would make it speak of another repository.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_")));

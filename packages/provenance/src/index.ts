@@ -1,6 +1,6 @@
 export { provenanceErrors } from "./errors.ts";
-export { gitState, withoutCredentials } from "./git.ts";
-export { hostFacts, type HostDocument } from "./host.ts";
+export { fileAt, gitState, withoutCredentials } from "./git.ts";
+export { hostFacts, type HostDocument, whoAndWhere } from "./host.ts";
 export { readRun, runOf, stepRunOf, type RecordedRun } from "./questions.ts";
 export type { Attempt, Ref, Run, StepRun, Usage } from "./records.ts";
 export { RunRecorder, type RunEnd, type RunRecorderOptions } from "./recorder.ts";

@@ -4,6 +4,7 @@
  */
 import { type Argument, Command, Option } from "commander";
 import type { GcOptions } from "./commands/gc.ts";
+import type { ExportOptions } from "./commands/export.ts";
 import type { GraphOptions } from "./commands/graph.ts";
 import type { InitOptions } from "./commands/init.ts";
 import type { LogsOptions } from "./commands/logs.ts";
@@ -53,6 +54,10 @@ export function createProgram(finish: (exit: number) => void): Command {
       "--pool <NAME=AMOUNT>",
       "how much there is of a pool: memory=16GB, gpu=2, license=1; may be repeated",
       gather,
+    )
+    .option(
+      "--openlineage <URL>",
+      "post events of OpenLineage there as they happen (default: OPENLINEAGE_URL)",
     )
     .option("--keep-going", "after a failure, go on with what does not depend on it")
     .option("--frozen", "fail with exit 3 if mlpipe.lock would change")
@@ -148,6 +153,35 @@ export function createProgram(finish: (exit: number) => void): Command {
     .action(async (options: { repair?: true; json?: true }) => {
       finish(await (await import("./commands/verify.ts")).verify(options));
     });
+  command("export <RUN>", "the record of a run as other tools read it")
+    .addOption(
+      new Option("--format <FORMAT>", "the format")
+        .choices(["slsa", "openlineage", "rocrate", "cyclonedx", "model-card"])
+        .makeOptionMandatory(),
+    )
+    .option("-o, --output <PATH>", "where to put it; default: print it. A crate is a folder, or a file.zip")
+    .option("-f, --overwrite", "replace what is there")
+    .option("--to <URL>", "openlineage: post the events there")
+    .option("--key <FILE>", "slsa: the private key to sign with; default: MLPIPE_KEY, else your own")
+    .option("--unsigned", "slsa: leave the statement unsigned")
+    .option("--model <STEP.PORT>", "cyclonedx, model-card: which model, if the run made several")
+    .option("--task <TASK>", "cyclonedx, model-card: what the model is for, as tabular-classification")
+    .option("--license <ID>", "rocrate, cyclonedx, model-card: the SPDX id of a licence")
+    .action(async (run: string, options: ExportOptions) => {
+      finish(await (await import("./commands/export.ts")).exportRun(run, options));
+    });
+  command("verify-signature <ENVELOPE> [FILE...]", "whether a signature holds, and speaks of these files")
+    .option("--key <FILE>", "the public key; default: your own")
+    .action(async (envelope: string, files: readonly string[], options: { key?: string; json?: true }) => {
+      finish(
+        await (await import("./commands/verify-signature.ts")).verifySignature(envelope, files, options),
+      );
+    });
+  command("key <ACTION> [PATH]", "make a key to sign with: mlpipe key create").action(
+    async (action: string, path: string | undefined, options: { json?: true }) => {
+      finish(await (await import("./commands/key.ts")).key(action, path, options));
+    },
+  );
   command("init [FOLDER]", "make a new project that runs at once")
     .option("--python", "with steps in Python")
     .action(async (folder: string | undefined, options: InitOptions) => {
@@ -174,4 +208,8 @@ const argumentTexts: Readonly<Record<string, string>> = {
   "<STEP.PORT>": "an output: the id of a step, a dot, a port",
   "[FOLDER]": "where; default: here",
   "[TOPIC]": "a command or a code",
+  "<ENVELOPE>": "a file that mlpipe export --format slsa wrote",
+  "[FILE...]": "files that the signature has to speak of",
+  "<ACTION>": "create",
+  "[PATH]": "where to put the private key; default: your folder of settings. The public one goes beside it",
 };

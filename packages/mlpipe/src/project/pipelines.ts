@@ -13,7 +13,10 @@ export function findPipelines({ root, storeRoot }: Project): readonly string[] {
   const found: string[] = [];
   const folders = [root];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    // An exported run has a copy of the pipeline as it was, which is not to be run.
+    if (entries.some(({ name }) => name === "ro-crate-metadata.json") && folder !== root) continue;
+    for (const entry of entries) {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) {
         // A folder with a package.json of its own is another project, as findProject sees it.

@@ -5,6 +5,7 @@ import { RunRecorder, timestamp } from "@mlpipe/provenance";
 import { uuid7 } from "@mlpipe/store";
 import { version } from "../../package-files.ts";
 import { readConfig } from "../../project/config.ts";
+import type { LineageReporter } from "../../report/lineage.ts";
 import { NdjsonReporter } from "../../report/ndjson.ts";
 import { PlainReporter } from "../../report/plain.ts";
 import type { Reporter } from "../../report/reporter.ts";
@@ -33,6 +34,8 @@ export interface RunOptions extends PipelineOptions, Selection {
   readonly fromLock?: true | "any";
   readonly dryRun?: true;
   readonly ndjson?: true;
+  /** Where events of OpenLineage go. */
+  readonly openlineage?: string;
 }
 
 const exits: Readonly<Record<RunStatus, number>> = {
@@ -53,6 +56,7 @@ export async function run(named: string | undefined, options: RunOptions): Promi
   using stop = new StopRequests();
   const reporter = await reporterFor(options);
   try {
+    const lineage = await lineageFor(options, session, stop);
     const id = uuid7();
     const { only, from, force, check } = options;
     // Most runs name no steps.
@@ -94,8 +98,10 @@ export async function run(named: string | undefined, options: RunOptions): Promi
       kill: stop.now,
       emit: (event) => {
         reporter.event(event);
+        lineage?.event(event);
       },
     });
+    await lineage?.end();
     reporter.close();
     const lock = await lockAfter(session, question, result, options);
     report(result, planner.graph.manifest, project.root, options, lock);
@@ -168,9 +174,53 @@ function recorderFor({ manifest, project, store }: Session, run: string): RunRec
     argv: ["mlpipe", ...process.argv.slice(2)],
     toolVersion: version(),
     env: process.env,
-    redact: manifest.steps.flatMap(({ env }) =>
-      env.flatMap(({ name, secret }) => (secret ? [process.env[name] ?? ""] : [])),
-    ),
+    redact: secretsOf(manifest),
+  });
+}
+
+function secretsOf({ steps }: Manifest): readonly string[] {
+  return steps.flatMap(({ env }) =>
+    env.flatMap(({ name, secret }) => (secret ? [process.env[name] ?? ""] : [])),
+  );
+}
+
+/** Sends events of OpenLineage where somebody listens. Nothing of it is loaded where nobody does. */
+async function lineageFor(
+  { openlineage }: RunOptions,
+  { manifest, project, store }: Session,
+  stop: StopRequests,
+): Promise<LineageReporter | undefined> {
+  const {
+    OPENLINEAGE_URL: url,
+    OPENLINEAGE_DISABLED: disabled,
+    OPENLINEAGE_NAMESPACE: namespace,
+  } = process.env;
+  const to = openlineage ?? (disabled === "true" ? undefined : url);
+  if (!to) return undefined;
+  if (!URL.canParse(to)) {
+    // The variable may be meant for other tools, and never keeps a run from running.
+    if (openlineage === undefined) {
+      say(`OPENLINEAGE_URL is no URL, so no events are sent: ${to}`);
+      return undefined;
+    }
+    throw new MlpipeError("MLP6010", `--openlineage takes a URL, and was given ${to}.`, {
+      hint: "mlpipe run --openlineage http://localhost:5000",
+    });
+  }
+  const [{ LineageReporter: Reporter }, { lineageEndpoint }] = await Promise.all([
+    import("../../report/lineage.ts"),
+    import("@mlpipe/provenance/export"),
+  ]);
+  return new Reporter({
+    endpoint: lineageEndpoint(to, process.env),
+    namespace: namespace || undefined,
+    store,
+    root: project.root,
+    manifest,
+    toolVersion: version(),
+    redact: secretsOf(manifest),
+    warn: say,
+    signal: stop.now,
   });
 }
 

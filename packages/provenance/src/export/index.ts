@@ -1,0 +1,10 @@
+export type { Artifact, MakerOf } from "./artifact.ts";
+export { type Envelope, envelopeIn, isSignedBy, keyId, sealed } from "./dsse.ts";
+export { exportedRun, type ExportedRun, exportedStep } from "./exported-run.ts";
+export { Lineage, type LineageEvent, type LineageRun } from "./openlineage.ts";
+export { lineageEndpoint, type LineageEndpoint, sendLineage } from "./send-lineage.ts";
+export { createKey, signingKey, type SigningKey, userKeyPath, verificationKey } from "./signing-key.ts";
+export { type ProvenanceStatement, slsaProvenance } from "./slsa.ts";
+export { type Crate, type CrateFile, runCrate } from "./run-crate.ts";
+export { modelBom, type ModelStatements } from "./cyclonedx.ts";
+export { modelCard } from "./model-card.ts";
