@@ -199,6 +199,27 @@ ${write}`,
     expect(await project.statuses()).toEqual({ cached: ["first"], ran: ["second", "third"] });
   });
 
+  it("Ctrl-C stops the run as ever when a step has failed before", async () => {
+    using project = new Project(
+      scripts({
+        bad: { py: "sys.exit(1)\n" },
+        slow: {
+          py: `while not os.path.exists("bad.mark"): time.sleep(0.02)
+open("slow.pid", "w").write(f"{os.getpid()}\\n")
+time.sleep(600)`,
+        },
+      }),
+    );
+    const child = project.start(["run", "--keep-going", "--ndjson"]);
+    child.stdout?.on("data", (lines: Buffer) => {
+      if (/"step-finished".*"bad"/.test(lines.toString())) project.write({ "bad.mark": "" });
+    });
+    const ended = finished(child);
+    await untilThere(join(project.root, "slow.pid"));
+    child.kill("SIGINT");
+    expect((await ended).exit).toBe(130);
+  });
+
   it("a step that ignores the request to stop is ended by the second Ctrl-C at once", async () => {
     using project = new Project(
       scripts({

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { FailureKind, ManifestStep } from "@mlpipe/dsl";
 import type { Decision } from "@mlpipe/planner";
 import { redactDocument, secretValues, type Usage } from "@mlpipe/provenance";
-import { type Content, hashPath, lastChangeOf, type Store } from "@mlpipe/store";
+import { type Content, hashPath, lastChangeOf, type Store, StoreError } from "@mlpipe/store";
 import { AttemptFolder, type PreparedInput } from "./attempt-folder.ts";
 import { commandLine } from "./command-line.ts";
 import { attemptVariable, type Ended, type Engine, type StartedProcess } from "./engine.ts";
@@ -475,10 +475,11 @@ export class Attempt {
       for (const input of inputs) {
         if (input.type === "many") inputs.push(...input.items.map((item) => item.input));
         else if (input.type === "source") {
-          // The time too: a change that was taken back may still be what the step has read.
+          // The time too: a change that was taken back may still be what the step has read. And the time last: what was
+          // read here is then what was there all the while.
+          const isSame = contentIs(store, input.absolute, input.content);
           const lastChange = changeOf(input.absolute);
-          const isUntouched = lastChange !== undefined && before.get(input.absolute) === lastChange;
-          if (isUntouched && store.index.contentOf(input.absolute).digest === input.content.digest) continue;
+          if (isSame && lastChange !== undefined && before.get(input.absolute) === lastChange) continue;
           return this.#error(
             "MLP3007",
             `The input ${port} (${input.path}) of "${this.#step.id}" changed while the step ran.`,
@@ -558,6 +559,16 @@ function taskInput(input: PreparedInput): TaskInput {
     type: "many",
     items: input.items.map(({ key, input: item }) => ({ key, input: taskInput(item) })),
   };
+}
+
+/** Whether a source has a content now; one that is gone, or changes while it is read, has not. */
+function contentIs(store: Store, path: string, { digest }: Content): boolean {
+  try {
+    return store.index.contentOf(path).digest === digest;
+  } catch (error) {
+    if (error instanceof StoreError && (error.code === "MLP4006" || error.code === "MLP4008")) return false;
+    throw error;
+  }
 }
 
 /** When a source was last changed; nothing where that cannot be told, because it is not there, say. */

@@ -84,6 +84,9 @@ export async function execute(options: ExecuteOptions): Promise<RunResult> {
 /** Errors of the store that a new run of the same does away with: the database is rebuilt, or results are gone. */
 const anew: ReadonlySet<string> = new Set(["MLP4002", "MLP4015", "MLP4017"]);
 
+/** Why nothing more is started when somebody asked for that. */
+const onRequest = "stopped";
+
 class Execution {
   readonly #options: ExecuteOptions;
   /** Made when the first step must run: a run in which none must needs none. */
@@ -159,11 +162,11 @@ class Execution {
     }
 
     const stop = (): void => {
-      this.#halt("stopped");
+      this.#halt(onRequest);
       this.#executor?.stop("gently");
     };
     const end = (): void => {
-      this.#halt("stopped");
+      this.#halt(onRequest);
       this.#executor?.stop("now");
     };
     signal?.addEventListener("abort", stop);
@@ -614,7 +617,7 @@ class Execution {
   }
 
   #notStarted(): Settled {
-    const because = this.#halted?.because ?? "stopped";
+    const because = this.#halted?.because ?? onRequest;
     return cancelled(because, `not started: ${because}`);
   }
 
@@ -628,6 +631,8 @@ class Execution {
   #status(): RunStatus {
     const outcomes = [...this.#outcomes.values()];
     const statuses = new Set(outcomes.map(({ status }) => status));
+    // Whoever stopped it knows best why it is not done, whatever had failed before.
+    if (this.#halted?.because === onRequest) return "cancelled";
     if (statuses.has("failed")) return "failed";
     if (this.#halted !== undefined) return "cancelled";
     if (statuses.has("rejected") || outcomes.some(({ check }) => check?.same === false)) return "rejected";
