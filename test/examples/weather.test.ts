@@ -99,6 +99,15 @@ it("with another split runs its dependants whose inputs changed, and why names t
   });
 });
 
+it("is made again, byte for byte, and the deployment is left alone", async () => {
+  const before = deployed();
+  const { exit, stdout } = await project.mlpipe("reproduce", "last");
+  expect(exit, stdout).toBe(0);
+  for (const id of all.slice(0, -1)) expect(stdout).toMatch(new RegExp(`^${id} +IDENTICAL$`, "m"));
+  expect(stdout).toContain("publish         NOT_RERUN  a deploy is never executed again");
+  expect(deployed()).toBe(before);
+}, 120_000);
+
 it("is put to use", () => {
   const said = execFileSync(process.execPath, ["predict.ts", "days.json"], {
     cwd: project.root,

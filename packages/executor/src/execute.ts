@@ -1,5 +1,12 @@
 import { type Manifest, type ManifestStep, MlpipeError } from "@mlpipe/dsl";
-import { absoluteSite, type Expansion, isNamed, type Planner, type Reason } from "@mlpipe/planner";
+import {
+  absoluteSite,
+  type Expansion,
+  isNamed,
+  type OutputOf,
+  type Planner,
+  type Reason,
+} from "@mlpipe/planner";
 import { type RunRecorder, timestamp } from "@mlpipe/provenance";
 import { type CacheEntry, type Content, isDigest, type Store, StoreError } from "@mlpipe/store";
 import { copyArtifacts, type ReturnedOutput } from "./artifacts-folder.ts";
@@ -34,6 +41,8 @@ export interface ExecuteOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Steps to run again beside their kept results, to compare; a deploy never is. @default none */
   readonly check?: ReadonlySet<string> | undefined;
+  /** Gives a step that would run a result from elsewhere. @default none */
+  readonly instead?: Instead | undefined;
   /** Go on with everything that does not depend on a step that failed. */
   readonly keepGoing: boolean;
   /** Keeps steps to what they declare. @default none: they are only watched */
@@ -44,6 +53,13 @@ export interface ExecuteOptions {
   readonly kill?: AbortSignal | undefined;
   readonly emit: (event: ExecutorEvent) => void;
 }
+
+/** A result from elsewhere for a step that would run, if there is one. */
+export type Instead = (
+  step: ManifestStep,
+  decision: RunDecision,
+  outputOf: OutputOf,
+) => (Pick<StepOutcome, "stepRun" | "metrics" | "reasons"> & Pick<CacheEntry, "outputs">) | undefined;
 
 /** What became of a run. */
 export interface RunResult {
@@ -323,6 +339,12 @@ class Execution {
     }
     if (this.#halted !== undefined) {
       this.#settle(step, this.#notStarted());
+      return;
+    }
+    const given = this.#options.instead?.(step, decision, (from, port) => this.#outputs.get(from)?.[port]);
+    if (given !== undefined) {
+      this.#outputs.set(step.id, given.outputs);
+      this.#settle(step, { status: "cached", key: decision.key, ...given });
       return;
     }
     this.#decisions.set(step.id, decision);

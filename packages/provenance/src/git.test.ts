@@ -54,6 +54,21 @@ describe("the state of a repository", () => {
     });
   });
 
+  it("has the bytes of untracked code, and only the digest of untracked data", async () => {
+    committed();
+    writeFileSync(join(root, "features.py"), "lag = 3\n");
+    writeFileSync(join(root, "days.csv"), "a,b\n1,2\n");
+    const state = await gitState(root, store);
+    const kept = state?.dirty?.untracked.map(({ name, digest, size }) => {
+      if (!isDigest(digest)) throw new Error("no digest");
+      return [name, store.objects.has({ type: "file", digest, size })];
+    });
+    expect(kept).toEqual([
+      ["days.csv", false],
+      ["features.py", true],
+    ]);
+  });
+
   it("has the diff, applicable as it is, binary files and odd names included", async () => {
     committed();
     writeFileSync(join(root, "train.py"), "print(2)\n");

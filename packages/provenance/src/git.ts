@@ -22,6 +22,11 @@ export const gitFlags: readonly string[] = [
 const mostUntracked = 1_000;
 const largestUntracked = 10 * 1024 * 1024;
 
+/** Untracked files whose bytes are kept: what code is made of, or a command may be told. Data is an input of a step. */
+const kept = /\.(?:[cm]?[jt]sx?|json|ya?ml|toml|py|pyi|r|jl|sh|sql|cfg|ini|txt|md)$/i;
+const mostKept = 200;
+const largestKept = 256 * 1024;
+
 /** Git's facts; null outside a repository, or where git is not installed. */
 export async function gitState(root: string, store: Store): Promise<Run["git"]> {
   const git = (...args: readonly string[]): Promise<Buffer | undefined> => run(root, args);
@@ -44,7 +49,7 @@ export async function gitState(root: string, store: Store): Promise<Run["git"]> 
     remote: remote === null ? null : withoutCredentials(remote),
     commit,
     ref,
-    dirty: isDirty ? { diff: diffRef(diff, store), ...untrackedRefs(root, names) } : null,
+    dirty: isDirty ? { diff: diffRef(diff, store), ...untrackedRefs(root, names, store) } : null,
   };
 }
 
@@ -79,9 +84,14 @@ function diffRef(diff: Buffer | undefined, store: Store): Ref | null {
   return { name: "HEAD.diff", type: "file", digest, size, mediaType: "text/x-diff" };
 }
 
-function untrackedRefs(root: string, names: readonly string[]): { untracked: Ref[]; note?: string } {
+function untrackedRefs(
+  root: string,
+  names: readonly string[],
+  store: Store,
+): { untracked: Ref[]; note?: string } {
   const refs: Ref[] = [];
   let left = 0;
+  let keptSoFar = 0;
   for (const name of names) {
     const path = join(root, name);
     const stat = statSync(path, { throwIfNoEntry: false });
@@ -90,7 +100,10 @@ function untrackedRefs(root: string, names: readonly string[]): { untracked: Ref
       continue;
     }
     try {
-      refs.push({ name, type: "file", digest: digestOf(readFileSync(path)), size: stat.size });
+      const bytes = readFileSync(path);
+      const isKept = kept.test(name) && stat.size <= largestKept && keptSoFar++ < mostKept;
+      const { digest } = isKept ? store.objects.putBytes(bytes) : { digest: digestOf(bytes) };
+      refs.push({ name, type: "file", digest, size: bytes.length });
     } catch {
       left++;
     }

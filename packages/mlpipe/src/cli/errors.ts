@@ -33,6 +33,21 @@ export const commandLineErrors = {
     title: "No such error code",
     explain: "`docs/errors.md` lists every code.",
   },
+  MLP6018: {
+    title: "A lock that would change",
+    explain:
+      "`mlpipe run --frozen` found that code, packages, inputs or proven results are not what `mlpipe.lock` says. " +
+      "Run without `--frozen`, look at what changed, and commit the lock with it.",
+  },
+  MLP6019: {
+    title: "No lock to go by",
+    explain:
+      "`mlpipe run --from-lock` takes results that `mlpipe.lock` names, and there is none that can be read.",
+  },
+  MLP6020: {
+    title: "A lock that could not be written",
+    explain: "The run succeeded and is kept, but `mlpipe.lock` beside the pipeline could not be replaced.",
+  },
   MLP7000: {
     title: "A bug in mlpipe",
     explain:

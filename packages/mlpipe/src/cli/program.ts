@@ -10,6 +10,7 @@ import type { InitOptions } from "./commands/init.ts";
 import type { LogsOptions } from "./commands/logs.ts";
 import type { PipelineOptions } from "./commands/session.ts";
 import type { RunsOptions } from "./commands/runs.ts";
+import type { ReproduceCommandOptions } from "./commands/reproduce.ts";
 import type { RunOptions } from "./commands/run.ts";
 import type { WhyOptions } from "./commands/why.ts";
 
@@ -60,6 +61,14 @@ export function createProgram(finish: (exit: number) => void): Command {
       "post events of OpenLineage there as they happen (default: OPENLINEAGE_URL)",
     )
     .option("--keep-going", "after a failure, go on with what does not depend on it")
+    .option("--frozen", "fail with exit 3 if mlpipe.lock would change")
+    .option("--strict-env", "with --frozen: also if the environment is not the one of the lock")
+    .addOption(
+      new Option(
+        "--from-lock [any]",
+        "take what mlpipe.lock names where only the environment differs: of steps proven deterministic, or of any",
+      ).choices(["any"]),
+    )
     .option("--dry-run", "print the plan and run nothing")
     .addOption(new Option("--ndjson", "print every event as a line of JSON").conflicts("json"))
     .action(async (pipeline: string | undefined, options: RunOptions) => {
@@ -157,6 +166,15 @@ export function createProgram(finish: (exit: number) => void): Command {
         finish((await import("./commands/get.ts")).get(port, options));
       },
     );
+  command("reproduce <RUN|STEP>", "execute recorded steps again from what is recorded, and say what differs")
+    .option("--cascade", "give steps what was made again of those before them, not what is recorded")
+    .option("--repeat <N>", "how often each step is executed", "2")
+    .option("--tolerance <SHARE>", "by how much of their size numbers that are not whole may differ", "0")
+    .option("--vary <WHAT>", "vary some of tz,locale,cpus,hashseed,umask between the executions")
+    .option("--strict-env", "execute nothing whose environment is not the recorded one: exit 3")
+    .action(async (named: string, options: ReproduceCommandOptions) => {
+      finish(await (await import("./commands/reproduce.ts")).reproduce(named, options));
+    });
   command("gc", "remove what no kept run reaches; without options only what is left over")
     .option("--dry-run", "say what would go, and change nothing")
     .option("--keep-last <N>", "keep of each pipeline the last N runs that succeeded, and everything since")
@@ -224,6 +242,7 @@ const argumentTexts: Readonly<Record<string, string>> = {
   "<B>": "the run after",
   "<TAG...>": "words: production, ablation/3",
   "<TEXT>": "what there is to say",
+  "<RUN|STEP>": "a run, RUN/STEP, the id of a step run, or a step of the latest run that has it",
   "[RUN]": "the id of a run, its beginning, or last; default: last",
   "<WHAT>": "a file or folder, known by its bytes; a digest or its beginning; RUN/STEP.PORT",
   "<STEP.PORT>": "an output: the id of a step, a dot, a port",

@@ -10,7 +10,11 @@ import { NdjsonReporter } from "../../report/ndjson.ts";
 import { PlainReporter } from "../../report/plain.ts";
 import type { Reporter } from "../../report/reporter.ts";
 import { summary } from "../../report/summary.ts";
+import type { LockOutcome, LockQuestion } from "../../lock/lock.ts";
+import { isKnownToLock } from "../../lock/lock-memory.ts";
+import { lockPath } from "../../lock/lock-path.ts";
 import { print, printJson, say } from "../output.ts";
+import { renderError } from "../render-error.ts";
 import { styleFor } from "../style.ts";
 import { openSession, type PipelineOptions, type Session } from "./session.ts";
 import type { Selection } from "./step-words.ts";
@@ -24,6 +28,10 @@ export interface RunOptions extends PipelineOptions, Selection {
   readonly pool?: readonly string[];
   readonly keepGoing?: true;
   readonly hermetic?: true;
+  readonly frozen?: true;
+  readonly strictEnv?: true;
+  /** `any`: also of steps that were not proven deterministic. */
+  readonly fromLock?: true | "any";
   readonly dryRun?: true;
   readonly ndjson?: true;
   /** Where events of OpenLineage go. */
@@ -65,6 +73,11 @@ export async function run(named: string | undefined, options: RunOptions): Promi
       force: force === true ? (selected ?? "all") : (words?.forced(manifest, force) ?? new Set()),
     });
     planner.checkSources();
+    const question = { root: project.root, manifest, planner, store };
+    const isLocked = [options.frozen, options.strictEnv, options.fromLock].some((said) => said !== undefined);
+    const instead = isLocked
+      ? await (await import("./run-lock.ts")).beforeRun(session, question, options)
+      : undefined;
     const fence =
       options.hermetic === true ? (await import("./hermetic.ts")).fenceFor(manifest, selected) : undefined;
     const result = await execute({
@@ -78,6 +91,7 @@ export async function run(named: string | undefined, options: RunOptions): Promi
       recorder: recorderFor(session, id),
       selected,
       check: words?.checkedSteps(manifest, check),
+      instead,
       keepGoing: options.keepGoing === true,
       fence,
       signal: stop.gently,
@@ -89,7 +103,14 @@ export async function run(named: string | undefined, options: RunOptions): Promi
     });
     await lineage?.end();
     reporter.close();
-    report(result, planner.graph.manifest, project.root, options);
+    const lock = await lockAfter(session, question, result, options);
+    report(result, planner.graph.manifest, project.root, options, lock);
+    if (lock !== undefined && options.frozen === true && lock.changes.length > 0) {
+      const { messagesOf, wouldChange } = await import("../../lock/lock.ts");
+      const error = wouldChange(lock.path, messagesOf(lock.changes));
+      for (const line of renderError(error, project.root, styleFor(process.stderr))) say(line);
+      return error.exit;
+    }
     return result.status === "cancelled" ? stop.exit : exits[result.status];
   } finally {
     reporter.close();
@@ -97,14 +118,50 @@ export async function run(named: string | undefined, options: RunOptions): Promi
   }
 }
 
-function report(result: RunResult, manifest: Manifest, root: string, options: RunOptions): void {
+function report(
+  result: RunResult,
+  manifest: Manifest,
+  root: string,
+  options: RunOptions,
+  lock: LockOutcome | undefined,
+): void {
+  for (const remark of lock?.remarks ?? [])
+    say(`${styleFor(process.stderr)("warning", "warning")}  ${remark}`);
   if (options.json === true) {
     const { run: id, status, steps, outputs, durationMs } = result;
-    printJson({ schemaVersion: 1, run: id, pipeline: manifest.pipeline, status, durationMs, steps, outputs });
+    const { pipeline } = manifest;
+    printJson({
+      schemaVersion: 1,
+      run: id,
+      pipeline,
+      status,
+      durationMs,
+      steps,
+      outputs,
+      ...(lock && { lock }),
+    });
     return;
   }
   if (options.ndjson === true) return;
-  for (const line of summary(result, manifest, root, styleFor(process.stdout))) print(line);
+  const style = styleFor(process.stdout);
+  for (const line of summary(result, manifest, root, style)) print(line);
+  if (lock?.written === true) print(style("quiet", `\n${lock.path} was updated`));
+}
+
+/** Has the lock follow a run that succeeded; nothing where there can be nothing to do. */
+async function lockAfter(
+  session: Session,
+  question: LockQuestion,
+  result: RunResult,
+  options: RunOptions,
+): Promise<LockOutcome | undefined> {
+  const { manifest, store } = session;
+  if (result.status !== "succeeded") return undefined;
+  const path = lockPath(question.root, manifest.file);
+  // With --frozen everything was compared before the run already, and what was made is compared whatever is known.
+  if (options.strictEnv !== true && isKnownToLock(store, path, manifest.pipeline, result.steps))
+    return undefined;
+  return (await import("./run-lock.ts")).afterRun(session, question, result, options);
 }
 
 function recorderFor({ manifest, project, store }: Session, run: string): RunRecorder {
