@@ -127,7 +127,7 @@ export default defineConfig({
         // Nor does the supervisor, which has to be small.
         {
           name: "supervision",
-          test: /packages\/executor\/src\/supervisor\/(?:frames|strays)\.ts$|packages\/store\/src\/alive-lock\.ts$/,
+          test: /packages\/executor\/src\/supervisor\/(?:frames|orphans|strays)\.ts$|packages\/store\/src\/alive-lock\.ts$/,
           priority: 4,
         },
         { name: "language", test: /packages\/dsl\/src\//, priority: 3 },

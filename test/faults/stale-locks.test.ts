@@ -86,7 +86,7 @@ describe.skipIf(process.platform !== "linux")("after a crash", () => {
       bystander("python3 step.py", {}),
       bystander("sleep", { MLPIPE_ATTEMPT: "" }),
       bystander("sleep", { MLPIPE_ATTEMPT: attempts }),
-      bystander("sleep", { MLPIPE_ATTEMPT: join(attempts, "step-0123456789abcdef") }),
+      bystander("sleep", { MLPIPE_ATTEMPT: join(attempts, "no-attempt") }),
       bystander("sleep", { OTHER: `MLPIPE_ATTEMPT=${join(attempts, "step-0123456789abcdef")}` }),
       bystander("sleep", { MLPIPE_ATTEMPT: `${project.root}-other/.mlpipe/attempts/step-0123456789abcdef` }),
     ];

@@ -4,3 +4,4 @@ export { executorErrors } from "./errors.ts";
 export { runnerErrors } from "./runner/errors.ts";
 export { logSlot, type LogSlot, slotOfFile, stepSlot } from "./log-slot.ts";
 export { SafeLines } from "./safe-lines.ts";
+export { endOrphans } from "./supervisor/orphans.ts";

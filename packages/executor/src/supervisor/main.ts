@@ -4,10 +4,12 @@
  * behind. Small on purpose: to start a process takes the longer the more memory its parent holds.
  */
 import { Socket } from "node:net";
+import { dirname } from "node:path";
 import { AliveLock } from "@mlpipe/store/alive-lock";
 import { attemptVariable } from "../engine.ts";
 import { channels, FrameReader, writeFrame, writeMessage } from "./frames.ts";
 import type { Report, Request } from "./messages.ts";
+import { endOrphans } from "./orphans.ts";
 import { ProcessTree } from "./process-tree.ts";
 import { Strays } from "./strays.ts";
 
@@ -25,6 +27,8 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 const lock = takeLock();
 if (lock !== undefined) {
   listen(lock);
+  // Before a folder is made that they would write to. The lock lies in the folder of the run, in that of all runs.
+  endOrphans(dirname(dirname(dirname(process.argv[2] ?? ""))));
   report(0, { type: "ready" });
 }
 

@@ -67,6 +67,26 @@ export function endMarked(mark: string): void {
   new Strays().endAll([mark]);
 }
 
+/** Ends every process whose attempt is one of those, and what they start meanwhile. */
+export function killMarked(isOne: (mark: string) => boolean): void {
+  const start = `${attemptVariable}=`;
+  for (let looks = 0, found = true; found && looks < mostLooks; looks++) {
+    found = false;
+    for (const name of processes()) {
+      const mark = variablesOf(name)?.find((each) => each.startsWith(start));
+      if (mark !== undefined && isOne(mark.slice(start.length))) found = kill(Number(name)) || found;
+    }
+  }
+}
+
+function variablesOf(pid: string): readonly string[] | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+  } catch {
+    return undefined;
+  }
+}
+
 function processes(): readonly string[] {
   return readdirSync("/proc").filter((name) => /^\d+$/.test(name));
 }

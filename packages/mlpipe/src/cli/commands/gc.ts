@@ -1,4 +1,5 @@
 import { MlpipeError, parseDuration } from "@mlpipe/dsl";
+import { endOrphans } from "@mlpipe/executor";
 import { collectGarbage, type Collected, type CollectOptions } from "@mlpipe/store/maintenance";
 import { findProject } from "../../project/project.ts";
 import { bytes, count, shortId } from "../format.ts";
@@ -16,6 +17,8 @@ export interface GcOptions {
 export function gc(options: GcOptions): number {
   const { storeRoot } = findProject(process.cwd());
   const dryRun = options.dryRun === true;
+  // They would go on writing to folders that are removed here, and made again by the next run.
+  if (!dryRun) endOrphans(storeRoot);
   const collected = collectGarbage(storeRoot, { ...limitsOf(options), dryRun });
   if (options.json === true) printJson({ schemaVersion: 1, store: storeRoot, dryRun, ...collected });
   else for (const line of linesOf(collected, dryRun)) print(line);

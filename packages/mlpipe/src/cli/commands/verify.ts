@@ -8,6 +8,8 @@ import { styleFor } from "../style.ts";
 /** `mlpipe verify`: whether everything that is kept is what it should be. Executes no code of the project. */
 export async function verify(options: { readonly repair?: true; readonly json?: true }): Promise<number> {
   const { storeRoot } = findProject(process.cwd());
+  // They would go on writing to what is repaired here.
+  if (options.repair === true) (await import("@mlpipe/executor")).endOrphans(storeRoot);
   const verified = await verifyStore(storeRoot, { repair: options.repair === true });
   const whole = isWhole(verified);
   if (options.json === true) {
