@@ -53,6 +53,23 @@ function lateObject(it: string): string {
   return `new Proxy({}, { get: (_, name) => ${it}[name] })`;
 }
 
+/** What every run loads, also one in which nothing has to run. All else is loaded by the first that needs it. */
+const onTheWay = new RegExp(
+  [
+    "planner/src/.*",
+    "provenance/src/(?:errors|git|graph-digest|host|index|questions|recorder|redact|time|trigger)",
+    "store/src/(?:cache-entries|canonical|checkpoints|claims|copy-out|database|digest|durability|errors|facts|hash-pool)",
+    "store/src/(?:index|last-change|layout|lineage-tables|objects|parts|publish|reading|receipts|record-log|runs|seal)",
+    "store/src/(?:stat-index|store|tree|uuid7|walk)",
+    "executor/src/(?:artifacts-folder|attempt-folder|attempts-as-shown|engine|errors|execute|index|inherited)",
+    "executor/src/(?:local-engine|log-slot|outcome-record|place|readiness|runner/errors|safe-lines)",
+    "mlpipe/src/(?:project/.*|cli/format|cli/commands/(?:session|step-words|run|plan)|lock/lock-(?:memory|path))",
+    "mlpipe/src/report/(?:line-batch|plain|summary|ndjson|symbols)",
+  ]
+    .map((places) => `packages/${places}\\.ts$`)
+    .join("|") + "|fastest-levenshtein",
+);
+
 const licences: Plugin = {
   name: "licences",
   generateBundle() {
@@ -118,12 +135,6 @@ export default defineConfig({
       groups: [
         // The threads that hash load no more than this.
         { name: "hashing", test: /packages\/store\/src\/hash-job\.ts$/, priority: 4 },
-        // Whoever executes a step loads this, and a run in which nothing has to run does not.
-        {
-          name: "execution",
-          test: /packages\/executor\/src\/(?:attempt|command-line|devices|differences|failure-kind|machine-limits|order|outputs|pools|priority-queue|publisher|retry|safe-lines|schedule|step-executor|step-record|task|text-log|work-folders)\.ts$/,
-          priority: 2,
-        },
         // Nor does the supervisor, which has to be small.
         {
           name: "supervision",
@@ -138,7 +149,7 @@ export default defineConfig({
         },
         {
           name: "engine",
-          test: /packages\/(?:planner|provenance)\/src\/(?!export\/)|packages\/store\/src\/(?!hash-worker)|packages\/executor\/src\/[^/]+\.ts$|packages\/mlpipe\/src\/(?:project|cli\/format)|packages\/mlpipe\/src\/cli\/commands\/(?:session|run|plan)\.ts$|packages\/mlpipe\/src\/report\/(?:plain|summary|ndjson|symbols)\.ts$|fastest-levenshtein/,
+          test: onTheWay,
           priority: 1,
         },
       ],
