@@ -119,7 +119,10 @@ describe.skipIf(!canMount)("a full disk", () => {
   it("is what gc and verify --repair are for: what they remove makes the room they need", async () => {
     const wrong: unknown[] = [];
     for (const how of [["gc"], ["verify", "--repair"]] as const) {
-      for (const [room, isFolded] of [0, 20_000, 60_000].flatMap((each) => [[each, true] as const, [each, false] as const])) {
+      for (const [room, isFolded] of [0, 20_000, 60_000].flatMap((each) => [
+        [each, true] as const,
+        [each, false] as const,
+      ])) {
         using disk = new SmallDisk(threeSteps, "size=3m");
         await disk.project.mlpipe("run");
         if (isFolded) foldLog(disk.store);
@@ -130,7 +133,8 @@ describe.skipIf(!canMount)("a full disk", () => {
         const left = readdirSync(join(disk.store, "attempts"));
         if (exit !== 0 || left.length > 0) wrong.push({ how, room, isFolded, exit, stdout, stderr, left });
         rmSync(join(disk.store, "filler"));
-        if (problemsOf(disk.store).length > 0) wrong.push({ how, room, isFolded, problems: problemsOf(disk.store) });
+        if (problemsOf(disk.store).length > 0)
+          wrong.push({ how, room, isFolded, problems: problemsOf(disk.store) });
       }
     }
     expect(wrong).toEqual([]);
