@@ -279,6 +279,58 @@ describe.skipIf(fences.length === 0).each(fences.length === 0 ? ["no fence on th
       });
     });
 
+    it.each([
+      [
+        "typescript",
+        "its own input",
+        `(writeFileSync(text.path, "mine"), "")`,
+        "MLP3051",
+        "(a link to in.txt), which is none of its outputs",
+      ],
+      [
+        "typescript",
+        "the project's folder",
+        `readdirSync(${"process.cwd()"}).join()`,
+        "MLP3050",
+        " ., the folder of the project",
+      ],
+      [
+        "python",
+        "a hard link",
+        `str(os.link("data/extra.csv", os.environ["TMPDIR"] + "/l"))`,
+        "MLP3050",
+        "data/extra.csv",
+      ],
+      ["python", "a mode", `str(os.chmod(text, 0o777))`, "MLP3051", "tried to write"],
+      ["python", "times", `str(os.utime("data/extra.csv", (1, 1)))`, "MLP3051", "data/extra.csv"],
+      ["python", "an owner", `str(os.chown("data/extra.csv", os.getuid(), -1))`, "MLP3051", "data/extra.csv"],
+      [
+        "python",
+        "an attribute",
+        `str(os.setxattr("data/extra.csv", "user.a", b"1"))`,
+        "MLP3051",
+        "data/extra.csv",
+      ],
+      [
+        "python",
+        "the mode of an open file",
+        `str(os.fchmod(os.open(text, os.O_RDONLY), 0o777))`,
+        "MLP3051",
+        "tried to write",
+      ],
+    ] as const)(
+      "of a %s step, %s: what was meant is said",
+      async (language, _what, code, expected, words) => {
+        using project = new SlyProject(language, { ...innocent, [language]: code });
+        if (language === "typescript")
+          project.edit("steps.ts", "{ readFileSync,", "{ readdirSync, readFileSync,");
+        rmSync(join(project.root, "folder/leak.csv"));
+        const run = await hermetic(project, which);
+        expect(run.steps[0]?.error?.code, run.stderr).toContain(expected);
+        expect(run.steps[0]?.error?.message, run.stderr).toContain(words);
+      },
+    );
+
     it("any other command is refused in its own words, and the error names the file", async () => {
       using project = new Project({
         ...common,

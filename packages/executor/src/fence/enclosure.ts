@@ -14,7 +14,7 @@ import { permissionFlags } from "./node-permissions.ts";
 import { PackagePlaces, packageAround, scopesOf } from "./package-places.ts";
 import { ProgramPlaces } from "./program-places.ts";
 import { pythonFile } from "./python-folder.ts";
-import { refusalError, refusalIn, reported, shown } from "./refusals.ts";
+import { accessMeant, refusalError, refusalIn, reported, shown } from "./refusals.ts";
 import { devicePlaces, systemPlaces } from "./system-places.ts";
 
 /** Longer than this the watch of a Python step is not told what is declared, and does not watch. */
@@ -145,7 +145,8 @@ export class Enclosure {
     const cause = refused ?? (isTold ? told : refusalIn(lines, { bounds: this.#bounds, root, hidden }));
     if (cause === undefined) return error;
     const { logTail, stack, at = [] } = error;
-    const explained = refusalError(this.#step, cause, { root, attempt: this.#folder });
+    const meant = accessMeant(cause, this.#bounds);
+    const explained = refusalError(this.#step, meant, { root, attempt: this.#folder });
     return {
       ...explained,
       ...(stack !== undefined && { stack }),
