@@ -2,6 +2,7 @@
  * What a step opens and does not declare: refused by name under `--hermetic`, for TypeScript and
  * Python, and a word about it without.
  */
+import { spawnSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -15,7 +16,7 @@ import {
 import { basename, join } from "node:path";
 import { findFence } from "@mlpipe/executor/fence";
 import { describe, expect, it } from "vitest";
-import { finished, Project, type RunJson } from "../e2e/project.ts";
+import { finished, mlpipe, Project, type RunJson } from "../e2e/project.ts";
 import { smallPipeline, smallSteps } from "../e2e/small-pipeline.ts";
 
 /** What a step tries, in both languages, and what the error must name. */
@@ -290,7 +291,7 @@ describe.skipIf(fences.length === 0).each(fences.length === 0 ? ["no fence on th
       [
         "typescript",
         "the project's folder",
-        `readdirSync(${"process.cwd()"}).join()`,
+        "readdirSync(process.cwd()).join()",
         "MLP3050",
         " ., the folder of the project",
       ],
@@ -356,6 +357,47 @@ export const sly = data("sly", {
       expect(statusesOf(await hermetic(project, which))).toEqual(["sly ran"]);
       expect(project.read("artifacts/sly/text.txt")).toBe("extra\n");
     });
+
+    // Only a superuser can become somebody to whom another's folder is closed.
+    it.skipIf(process.getuid?.() !== 0)(
+      "what is closed to mlpipe as well is named, and loses no exit code",
+      async () => {
+        using project = new SlyProject("python", innocent);
+        const closed = project.root + ".closed";
+        mkdirSync(closed, { mode: 0o700 });
+        project.edit(
+          "steps.ts",
+          "cmd`python3 sly.py ${i.text} ${i.folder} ${o.text}`",
+          `cmd\`cat ${closed}/secret \${i.text} \${i.folder} \${o.text}\``,
+        );
+        spawnSync("chown", ["-R", "65534:65534", project.root]);
+        const { stdout, stderr } = spawnSync(
+          "setpriv",
+          [
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            process.execPath,
+            mlpipe,
+            "run",
+            "--json",
+            "--hermetic",
+          ],
+          {
+            cwd: project.root,
+            encoding: "utf8",
+            env: { ...process.env, HOME: project.root, MLPIPE_FENCE: which },
+          },
+        );
+        rmSync(closed, { recursive: true });
+        const { steps } = JSON.parse(stdout) as RunJson;
+        expect(steps[0]?.error, stderr).toMatchObject({
+          code: "MLP3050",
+          message: expect.stringContaining("closed/secret"),
+          logTail: expect.arrayContaining([expect.stringContaining("closed/secret")]),
+        });
+      },
+    );
 
     it("a program that is not there is an error of its own", async () => {
       using project = new Project({

@@ -10,6 +10,7 @@ import type { StepError } from "../events.ts";
 import type { Undeclared } from "../task.ts";
 import { BoundsBuilder } from "./bounds.ts";
 import { type Fence, isThere, type Sandbox } from "./fence.ts";
+import { look } from "./look.ts";
 import { permissionFlags } from "./node-permissions.ts";
 import { PackagePlaces, packageAround, scopesOf } from "./package-places.ts";
 import { ProgramPlaces } from "./program-places.ts";
@@ -281,7 +282,7 @@ function watchText(lists: Readonly<Record<string, readonly string[]>>): string {
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  return look(path)?.isFile() === true;
 }
 
 /** Inputs, and those that are in a `many`. */
