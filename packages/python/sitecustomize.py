@@ -119,6 +119,34 @@ def watch():
         if path is not None:
             written(path, join(realpath(dirname(path)), basename(path)))
 
+    def marked(name, folder=-1):
+        """Metadata that is changed: of a link, that of what it leads to."""
+        if isinstance(name, int):
+            try:
+                path = os.readlink("/proc/self/fd/%d" % name)
+            except OSError:
+                return
+            if not path.startswith(os.sep) or path.startswith("/memfd:"):
+                return
+        else:
+            path = absolute(fsdecode(fspath(name)), folder)
+        if path is not None:
+            written(path, realpath(path))
+
+    def stamped(name, folder=-1):
+        """Whether a link itself is meant, as in copies of folders, is not told: then it is taken to be."""
+        if not isinstance(name, int) and os.path.islink(absolute(fsdecode(fspath(name)), folder) or ""):
+            changed(name, folder)
+        else:
+            marked(name, folder)
+
+    def linked(args):
+        # Landlock says of it that the places lie on two disks.
+        source = absolute(fsdecode(fspath(args[0])), optional(args, 2))
+        if source is not None:
+            read_from(source)
+        changed(args[1], optional(args, 3))
+
     def hook(event, args):
         # Most events are none of these: they are passed by with one look.
         what = events.get(event)
@@ -167,7 +195,12 @@ def watch():
             "os.remove": lambda args: changed(args[0], optional(args, 1)),
             "os.rmdir": lambda args: changed(args[0], optional(args, 1)),
             "os.mkdir": lambda args: changed(args[0], optional(args, 2)),
-            "os.link": lambda args: changed(args[1], optional(args, 3)),
+            "os.link": linked,
+            "os.chmod": lambda args: marked(args[0], optional(args, 2)),
+            "os.chown": lambda args: marked(args[0], optional(args, 3)),
+            "os.utime": lambda args: stamped(args[0], optional(args, 3)),
+            "os.setxattr": lambda args: stamped(args[0]),
+            "os.removexattr": lambda args: stamped(args[0]),
             "os.symlink": lambda args: changed(args[1], optional(args, 2)),
             "os.truncate": lambda args: changed(args[0]),
         })

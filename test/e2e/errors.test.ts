@@ -2,8 +2,9 @@
  * What a user reads when something is wrong: a stable code, the file and line, what to do, the
  * right exit code; and nothing of it is ever cached.
  */
+import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { type Finished, Project } from "./project.ts";
+import { type Finished, mlpipe, Project } from "./project.ts";
 import { smallPipeline } from "./small-pipeline.ts";
 
 /** A pipeline of one step, and the rest of its file. */
@@ -480,5 +481,18 @@ export const loaded = () => load({});`,
         → Did you mean run?
       "
     `);
+  });
+
+  it("a folder that was removed under the shell", () => {
+    using project = new Project({});
+    const { status, stderr } = spawnSync(
+      "sh",
+      ["-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$0" "$1" status', process.execPath, mlpipe],
+      { cwd: project.root, encoding: "utf8" },
+    );
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^MLP6010 {2}The folder that mlpipe was started in/),
+    ]);
   });
 });

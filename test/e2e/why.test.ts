@@ -188,7 +188,7 @@ const edits: Readonly<Record<string, Edit>> = {
     },
     step: "tally",
     says: [
-      "never ran under this name; nearest is count, of which differs:",
+      "never ran under this name; the nearest is count, and this differs from it",
       "code: count in steps.ts changed",
     ],
   },

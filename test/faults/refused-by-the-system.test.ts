@@ -5,6 +5,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { type Finished, finished, mlpipe, Project } from "../e2e/project.ts";
 import { problemsOf } from "./store-state.ts";
@@ -42,6 +43,13 @@ class SmallDisk implements Disposable {
     spawnSync("umount", ["-l", this.store]);
     this.project[Symbol.dispose]();
   }
+}
+
+/** The last to close a database folds its log into it, and removes both the log and its index. */
+function foldLog(store: string): void {
+  const database = new DatabaseSync(join(store, "state.db"));
+  database.prepare("SELECT count(*) FROM runs").get();
+  database.close();
 }
 
 /** One error, with what is needed to find the cause; and never a stack of mlpipe's own. */
@@ -107,6 +115,46 @@ describe.skipIf(!canMount)("a full disk", () => {
     spawnSync("sh", ["-c", `rm -rf ${disk.store}/runs/*/*.log`]);
     expect(await disk.project.statuses()).toEqual({ ran: ["loud"] });
   });
+
+  it("is what gc and verify --repair are for: what they remove makes the room they need", async () => {
+    const wrong: unknown[] = [];
+    for (const how of [["gc"], ["verify", "--repair"]] as const) {
+      for (const [room, isFolded] of [0, 20_000, 60_000].flatMap((each) => [
+        [each, true] as const,
+        [each, false] as const,
+      ])) {
+        using disk = new SmallDisk(threeSteps, "size=3m");
+        await disk.project.mlpipe("run");
+        if (isFolded) foldLog(disk.store);
+        // Of a step that was killed.
+        disk.project.write({ ".mlpipe/attempts/copy-0123456789abcdef/out.bin": "x".repeat(500_000) });
+        disk.fill(room);
+        const { exit, stdout, stderr } = await disk.project.mlpipe(...how);
+        const left = readdirSync(join(disk.store, "attempts"));
+        if (exit !== 0 || left.length > 0) wrong.push({ how, room, isFolded, exit, stdout, stderr, left });
+        rmSync(join(disk.store, "filler"));
+        if (problemsOf(disk.store).length > 0)
+          wrong.push({ how, room, isFolded, problems: problemsOf(disk.store) });
+      }
+    }
+    expect(wrong).toEqual([]);
+  }, 60_000);
+
+  it("where there is nothing that gc can begin with: one error, from it and from verify --repair", async () => {
+    for (const how of [["gc"], ["verify", "--repair"]] as const) {
+      using disk = new SmallDisk(threeSteps, "size=2m");
+      await disk.project.mlpipe("run");
+      foldLog(disk.store);
+      disk.fill(0);
+      const full = await disk.project.mlpipe(...how);
+      expectClear(full, "ENOSPC");
+      expect(full.stderr).toContain("MLP4005");
+      expect(full.stderr).toContain(".mlpipe/");
+      rmSync(join(disk.store, "filler"));
+      expect((await disk.project.mlpipe(...how)).exit).toBe(0);
+      expect(problemsOf(disk.store)).toEqual([]);
+    }
+  }, 60_000);
 
   it("that has no inodes left: the same", async () => {
     for (const inodes of [8, 14, 18, 22]) {

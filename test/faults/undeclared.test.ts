@@ -2,6 +2,7 @@
  * What a step opens and does not declare: refused by name under `--hermetic`, for TypeScript and
  * Python, and a word about it without.
  */
+import { spawnSync } from "node:child_process";
 import {
   cpSync,
   existsSync,
@@ -15,7 +16,7 @@ import {
 import { basename, join } from "node:path";
 import { findFence } from "@mlpipe/executor/fence";
 import { describe, expect, it } from "vitest";
-import { finished, Project, type RunJson } from "../e2e/project.ts";
+import { finished, mlpipe, Project, type RunJson } from "../e2e/project.ts";
 import { smallPipeline, smallSteps } from "../e2e/small-pipeline.ts";
 
 /** What a step tries, in both languages, and what the error must name. */
@@ -279,6 +280,58 @@ describe.skipIf(fences.length === 0).each(fences.length === 0 ? ["no fence on th
       });
     });
 
+    it.each([
+      [
+        "typescript",
+        "its own input",
+        `(writeFileSync(text.path, "mine"), "")`,
+        "MLP3051",
+        "(a link to in.txt), which is none of its outputs",
+      ],
+      [
+        "typescript",
+        "the project's folder",
+        "readdirSync(process.cwd()).join()",
+        "MLP3050",
+        " ., the folder of the project",
+      ],
+      [
+        "python",
+        "a hard link",
+        `str(os.link("data/extra.csv", os.environ["TMPDIR"] + "/l"))`,
+        "MLP3050",
+        "data/extra.csv",
+      ],
+      ["python", "a mode", `str(os.chmod(text, 0o777))`, "MLP3051", "tried to write"],
+      ["python", "times", `str(os.utime("data/extra.csv", (1, 1)))`, "MLP3051", "data/extra.csv"],
+      ["python", "an owner", `str(os.chown("data/extra.csv", os.getuid(), -1))`, "MLP3051", "data/extra.csv"],
+      [
+        "python",
+        "an attribute",
+        `str(os.setxattr("data/extra.csv", "user.a", b"1"))`,
+        "MLP3051",
+        "data/extra.csv",
+      ],
+      [
+        "python",
+        "the mode of an open file",
+        `str(os.fchmod(os.open(text, os.O_RDONLY), 0o777))`,
+        "MLP3051",
+        "tried to write",
+      ],
+    ] as const)(
+      "of a %s step, %s: what was meant is said",
+      async (language, _what, code, expected, words) => {
+        using project = new SlyProject(language, { ...innocent, [language]: code });
+        if (language === "typescript")
+          project.edit("steps.ts", "{ readFileSync,", "{ readdirSync, readFileSync,");
+        rmSync(join(project.root, "folder/leak.csv"));
+        const run = await hermetic(project, which);
+        expect(run.steps[0]?.error?.code, run.stderr).toContain(expected);
+        expect(run.steps[0]?.error?.message, run.stderr).toContain(words);
+      },
+    );
+
     it("any other command is refused in its own words, and the error names the file", async () => {
       using project = new Project({
         ...common,
@@ -304,6 +357,47 @@ export const sly = data("sly", {
       expect(statusesOf(await hermetic(project, which))).toEqual(["sly ran"]);
       expect(project.read("artifacts/sly/text.txt")).toBe("extra\n");
     });
+
+    // Only a superuser can become somebody to whom another's folder is closed.
+    it.skipIf(process.getuid?.() !== 0)(
+      "what is closed to mlpipe as well is named, and loses no exit code",
+      async () => {
+        using project = new SlyProject("python", innocent);
+        const closed = project.root + ".closed";
+        mkdirSync(closed, { mode: 0o700 });
+        project.edit(
+          "steps.ts",
+          "cmd`python3 sly.py ${i.text} ${i.folder} ${o.text}`",
+          `cmd\`cat ${closed}/secret \${i.text} \${i.folder} \${o.text}\``,
+        );
+        spawnSync("chown", ["-R", "65534:65534", project.root]);
+        const { stdout, stderr } = spawnSync(
+          "setpriv",
+          [
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            process.execPath,
+            mlpipe,
+            "run",
+            "--json",
+            "--hermetic",
+          ],
+          {
+            cwd: project.root,
+            encoding: "utf8",
+            env: { ...process.env, HOME: project.root, MLPIPE_FENCE: which },
+          },
+        );
+        rmSync(closed, { recursive: true });
+        const { steps } = JSON.parse(stdout) as RunJson;
+        expect(steps[0]?.error, stderr).toMatchObject({
+          code: "MLP3050",
+          message: expect.stringContaining("closed/secret"),
+          logTail: expect.arrayContaining([expect.stringContaining("closed/secret")]),
+        });
+      },
+    );
 
     it("a program that is not there is an error of its own", async () => {
       using project = new Project({

@@ -153,7 +153,7 @@ export class History {
     const found = nearest && this.#store.runs.stepRun(nearest.id);
     if (found === undefined) return [never];
     const { step } = found;
-    const message = `never ran under this name; nearest is ${step}, of which differs:`;
+    const message = `never ran under this name; the nearest is ${step}, and this differs from it`;
     return [{ ...never, before: step, message }, ...(this.against(found, now) ?? [])];
   }
 

@@ -351,19 +351,6 @@ export class Database {
             cause: error,
           },
         );
-      case 8: // SQLITE_READONLY
-      case 10: // SQLITE_IOERR
-      case 13: // SQLITE_FULL
-      case 14: {
-        // SQLITE_CANTOPEN
-        const errno = errnoBehind(code, path);
-        return new StoreError("MLP4005", `could not use ${shown(path)}: ${error.message} (${errno})`, {
-          path,
-          errno,
-          hint: hintFor(errno),
-          cause: error,
-        });
-      }
       case 11: // SQLITE_CORRUPT
       case 19: // SQLITE_CONSTRAINT: ids are made once and entries replace each other, so an index does not fit its table
       case 26: // SQLITE_NOTADB
@@ -373,7 +360,7 @@ export class Database {
         // Or that it is not there yet.
         return /^no such (table|column)|already exists$/.test(error.message)
           ? this.#damaged(error.message, error)
-          : error;
+          : (refusedBySystem(path, error) ?? error);
     }
   }
 
@@ -441,6 +428,21 @@ export function json(row: Row, column: string): unknown {
 export function unreadable(column: string): StoreError {
   return new StoreError("MLP4002", `the state database is damaged: a value of ${column} cannot be read`, {
     hint: rebuildHint,
+  });
+}
+
+/** What the system refuses to SQLite, as an error with path and errno; nothing if it was something else. */
+export function refusedBySystem(path: string, error: unknown): StoreError | undefined {
+  const code = primaryCode(error);
+  if (!(error instanceof Error)) return undefined;
+  // SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
+  if (code !== 8 && code !== 10 && code !== 13 && code !== 14) return undefined;
+  const errno = errnoBehind(code, path);
+  return new StoreError("MLP4005", `could not use ${shown(path)}: ${error.message} (${errno})`, {
+    path,
+    errno,
+    hint: hintFor(errno),
+    cause: error,
   });
 }
 

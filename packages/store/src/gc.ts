@@ -5,6 +5,7 @@ import { Database, text, textOrNull, type Row } from "./database.ts";
 import type { Content } from "./digest.ts";
 import { layoutOf, removeAll, runFolder, runsOnDisk, type Layout } from "./layout.ts";
 import { beginOf, claimedKeys, removeLeftovers, leftovers } from "./leftovers.ts";
+import { makeRoomAfter } from "./make-room.ts";
 import { News } from "./news.ts";
 import { StoredObjects } from "./objects.ts";
 import { objectsOnDisk, type ObjectOnDisk } from "./objects-on-disk.ts";
@@ -64,7 +65,13 @@ export function collectGarbage(root: string, options: CollectOptions = {}): Coll
   if (lstatSync(layout.database, { throwIfNoEntry: false }) === undefined) return nothing;
   if (options.dryRun === true) return new Collection(layout, options).look();
   using _ = Tending.begin(layout);
-  return new Collection(layout, options).collect();
+  try {
+    return new Collection(layout, options).collect();
+  } catch (error) {
+    const removed = makeRoomAfter(error, layout).length;
+    const collected = new Collection(layout, options).collect();
+    return { ...collected, leftovers: collected.leftovers + removed };
+  }
 }
 
 const nothing: Collected = {

@@ -1,6 +1,6 @@
 import { existsSync, renameSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { primaryCode, schemaVersion } from "./database.ts";
+import { primaryCode, refusedBySystem, schemaVersion } from "./database.ts";
 import { withPath } from "./errors.ts";
 import { hasRecords, layoutOf, makeLayout, type Layout } from "./layout.ts";
 import { rebuildDatabase, type Rebuilt } from "./rebuild.ts";
@@ -113,7 +113,7 @@ export function databaseDamage(layout: Layout): string | undefined {
     }
     return undefined;
   } catch (error) {
-    if (ofTheMachine.has(primaryCode(error) ?? 0)) throw error;
+    if (ofTheMachine.has(primaryCode(error) ?? 0)) throw refusedBySystem(layout.database, error) ?? error;
     return error instanceof Error ? error.message : String(error);
   } finally {
     database?.close();

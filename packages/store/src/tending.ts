@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as pause } from "node:timers/promises";
 import { StoredClaims } from "./claims.ts";
-import { Database, primaryCode } from "./database.ts";
+import { Database, primaryCode, refusedBySystem } from "./database.ts";
 import { StoreError, shown } from "./errors.ts";
 import { runsOnDisk, type Layout } from "./layout.ts";
 
@@ -24,13 +24,15 @@ export class Tending implements Disposable {
   /** @throws StoreError `MLP4016` if another process keeps it for longer than the patience */
   static begin(layout: Layout, patienceMs = usualPatienceMs): Tending {
     const path = join(layout.root, "tending.db");
-    const lock = new DatabaseSync(path, { timeout: patienceMs });
+    let lock: DatabaseSync | undefined;
     try {
-      lock.exec("BEGIN EXCLUSIVE");
+      lock = new DatabaseSync(path, { timeout: patienceMs });
+      // The lock is one of the kernel. A journal on the disk would need room that a full one has not.
+      lock.exec("PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE");
       return new Tending(lock);
     } catch (error) {
-      lock.close();
-      if (primaryCode(error) !== 5) throw error;
+      lock?.close();
+      if (primaryCode(error) !== 5) throw refusedBySystem(path, error) ?? error;
       throw new StoreError("MLP4016", `another process is tending ${shown(layout.root)}`, {
         path,
         hint: "Wait for the other gc or repair to end.",

@@ -7,6 +7,7 @@ import { StoreError, errnoOf } from "./errors.ts";
 import { databaseDamage, healDatabase } from "./heal.ts";
 import { discard, layoutOf, recordsPath, runsOnDisk, type Layout } from "./layout.ts";
 import { leftovers, removeLeftovers } from "./leftovers.ts";
+import { makeRoomAfter } from "./make-room.ts";
 import { StoredObjects } from "./objects.ts";
 import { readContents } from "./reading.ts";
 import { addResults, addRows } from "./rebuild.ts";
@@ -80,10 +81,26 @@ class Verification {
 
   async run(): Promise<Verified> {
     if (lstatSync(this.#layout.root, { throwIfNoEntry: false }) === undefined) return this.#result();
-    const isReadable = await this.#verifyDatabase();
+    const isReadable = await this.#withRoom(() => this.#verifyDatabase());
     this.#verifyObjects();
     if (isReadable) this.#verifyRows();
-    for (const path of this.#repair ? removeLeftovers(this.#layout) : leftovers(this.#layout)) {
+    this.#noteLeftovers(this.#repair ? removeLeftovers(this.#layout) : leftovers(this.#layout));
+    return this.#result();
+  }
+
+  /** What comes first meets a disk that is full: what may be removed makes the room for it. */
+  async #withRoom<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!this.#repair) throw error;
+      this.#noteLeftovers(makeRoomAfter(error, this.#layout));
+      return await work();
+    }
+  }
+
+  #noteLeftovers(paths: readonly string[]): void {
+    for (const path of paths) {
       this.#note({
         about: "leftover",
         path: this.#inner(path),
@@ -92,7 +109,6 @@ class Verification {
         isRepaired: this.#repair,
       });
     }
-    return this.#result();
   }
 
   #result(): Verified {

@@ -1,6 +1,7 @@
 /** What a step may open: the places that it declares, and those that any program needs. */
-import { lstatSync, readlinkSync } from "node:fs";
+import { readlinkSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
+import { lookAtLink } from "./look.ts";
 
 /** The bounds of a step. All paths are absolute and real; a folder stands for all below it. */
 export interface Bounds {
@@ -39,7 +40,7 @@ export class BoundsBuilder implements Bounds {
         continue;
       }
       const next = join(at, name);
-      const stat = lstatSync(next, { throwIfNoEntry: false });
+      const stat = lookAtLink(next);
       if (stat === undefined) return undefined;
       if (!stat.isSymbolicLink()) {
         at = next;

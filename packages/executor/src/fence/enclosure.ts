@@ -10,11 +10,12 @@ import type { StepError } from "../events.ts";
 import type { Undeclared } from "../task.ts";
 import { BoundsBuilder } from "./bounds.ts";
 import { type Fence, isThere, type Sandbox } from "./fence.ts";
+import { look } from "./look.ts";
 import { permissionFlags } from "./node-permissions.ts";
 import { PackagePlaces, packageAround, scopesOf } from "./package-places.ts";
 import { ProgramPlaces } from "./program-places.ts";
 import { pythonFile } from "./python-folder.ts";
-import { refusalError, refusalIn, reported, shown } from "./refusals.ts";
+import { accessMeant, refusalError, refusalIn, reported, shown } from "./refusals.ts";
 import { devicePlaces, systemPlaces } from "./system-places.ts";
 
 /** Longer than this the watch of a Python step is not told what is declared, and does not watch. */
@@ -145,7 +146,8 @@ export class Enclosure {
     const cause = refused ?? (isTold ? told : refusalIn(lines, { bounds: this.#bounds, root, hidden }));
     if (cause === undefined) return error;
     const { logTail, stack, at = [] } = error;
-    const explained = refusalError(this.#step, cause, { root, attempt: this.#folder });
+    const meant = accessMeant(cause, this.#bounds);
+    const explained = refusalError(this.#step, meant, { root, attempt: this.#folder });
     return {
       ...explained,
       ...(stack !== undefined && { stack }),
@@ -280,7 +282,7 @@ function watchText(lists: Readonly<Record<string, readonly string[]>>): string {
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  return look(path)?.isFile() === true;
 }
 
 /** Inputs, and those that are in a `many`. */

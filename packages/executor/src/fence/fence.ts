@@ -1,8 +1,9 @@
 /** The fence of this machine: what keeps a step, and all it starts, to what it declares. */
 import { spawnSync } from "node:child_process";
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { basename, delimiter, dirname, join } from "node:path";
 import type { Bounds } from "./bounds.ts";
+import { look } from "./look.ts";
 import { pythonFile } from "./python-folder.ts";
 
 /**
@@ -123,5 +124,5 @@ export function isThere(program: string, path: string | undefined, cwd: string):
   const places = program.includes("/")
     ? [join(program.startsWith("/") ? "" : cwd, program)]
     : (path ?? "/bin:/usr/bin").split(delimiter).map((folder) => join(folder, program));
-  return places.some((place) => statSync(place, { throwIfNoEntry: false })?.isFile() === true);
+  return places.some((place) => look(place)?.isFile() === true);
 }

@@ -1,5 +1,13 @@
 /** What a step tried to open and did not declare, as an error that names it. */
-import { existsSync, lstatSync, readFileSync, realpathSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  lstatSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+} from "node:fs";
 import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import type { ManifestStep } from "@mlpipe/dsl";
 import type { StepError } from "../events.ts";
@@ -38,6 +46,14 @@ export function refusalError(
   const place = path.startsWith(attempt + sep) ? (realOf(path) ?? path) : path;
   const inside = relative(root, place);
   const isInside = !inside.startsWith("..") && !isAbsolute(inside);
+  if (inside === "") {
+    return {
+      code: "MLP3050",
+      message: `"${step.id}" tried to ${access === "list" ? "list" : "read"} ${name}, the folder of the project, which no step may see whole.`,
+      hint: 'Name the folder in it that is meant: give the step a port dir(), and the pipeline source("data", dir()) for it.',
+      ...at,
+    };
+  }
   const files = isInside
     ? `, or, if it belongs to the code, name it in the step's files: [${JSON.stringify(inside)}]`
     : "";
@@ -57,12 +73,19 @@ function named(path: string, root: string): string {
 
 /** Where a link leads in the end; nothing for what is no link. */
 function linkTarget(path: string): string | undefined {
-  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true ? realOf(path) : undefined;
+  try {
+    readlinkSync(path);
+  } catch {
+    // No link, or one that may not even be looked at.
+    return undefined;
+  }
+  return realOf(path);
 }
 
 /** Relative to the project, unless that would lead far away. */
 export function shown(path: string, root: string): string {
   const near = relative(root, path).split(sep).join("/");
+  if (near === "") return ".";
   return near.startsWith("../../..") ? path : near;
 }
 
@@ -103,20 +126,42 @@ export function refusalIn(
     for (const word of candidates(line)) {
       const path = resolve(root, word);
       const real = realOf(path);
-      const stat = lstatSync(path, { throwIfNoEntry: false });
-      if (stat !== undefined && (real === undefined || !isGranted(real, bounds))) {
+      const isThere = mayBeThere(path);
+      if (isThere && (real === undefined || !isGranted(real, bounds))) {
         // What exists can be written over as well as read: a program that says which is believed.
         const isWrite = /creat|writ|remov|renam|unlink|mkdir|delet|EROFS|read-only/i.test(
           line.replace(word, ""),
         );
         return { path, access: isWrite ? "write" : "read" };
       }
-      const isMade = stat === undefined && isRefused && word.includes("/") && existsSync(dirname(path));
+      const isMade = !isThere && isRefused && word.includes("/") && existsSync(dirname(path));
       if (isMade && !isWithin(realOf(dirname(path)) ?? dirname(path), bounds.write))
         return { path, access: "write" };
     }
   }
   return undefined;
+}
+
+/** Whether a path exists; also if the system keeps that from mlpipe as well: then it has refused the step. */
+function mayBeThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    // Anything else says that the word is no path: too long, below a file.
+    return error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "EPERM");
+  }
+}
+
+/** What was refused of a place that may be read, and can be: to write there. Calls of the system do not tell. */
+export function accessMeant({ path, access }: Undeclared, bounds: Bounds): Undeclared {
+  const real = realOf(path);
+  if (access !== "read" || real === undefined || !isWithin(real, bounds.read)) return { path, access };
+  try {
+    accessSync(real, constants.R_OK);
+    return { path, access: "write" };
+  } catch {
+    return { path, access };
+  }
 }
 
 function isGranted(real: string, { read, write }: Bounds): boolean {

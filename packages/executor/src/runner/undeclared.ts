@@ -55,7 +55,9 @@ const refusedUses: Readonly<Record<string, string>> = {
 
 /** Calls of the system that change a folder or a file. */
 const writing = new Set(
-  "mkdir rmdir rename unlink link symlink copyfile truncate ftruncate mkdtemp".split(" "),
+  "mkdir rmdir rename unlink link symlink copyfile truncate ftruncate mkdtemp chmod fchmod chown fchown lchown utime futime lutime".split(
+    " ",
+  ),
 );
 
 function refusalOf(error: Error): Undeclared | undefined {

@@ -74,8 +74,28 @@ async function attempt(argv: readonly string[]): Promise<Attempted> {
     await program.parseAsync(argv, { from: "user" });
     return { exit };
   } catch (error) {
-    return { error: asRefused(asCoded(error)), ...(command !== undefined && { command }) };
+    return {
+      error: isFolderGone() ? folderGone(error) : asRefused(asCoded(error)),
+      ...(command !== undefined && { command }),
+    };
   }
+}
+
+/** The folder that a command is given in may have been removed under the shell: then it has no path. */
+function isFolderGone(): boolean {
+  try {
+    process.cwd();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+function folderGone(cause: unknown): MlpipeError {
+  return new MlpipeError("MLP6010", "The folder that mlpipe was started in does not exist any more.", {
+    hint: "Change to a folder that exists.",
+    cause,
+  });
 }
 
 function enter(folder: string): void {
@@ -127,7 +147,8 @@ function asRefused(error: unknown): unknown {
 
 function reported(error: unknown, json: boolean): number {
   if (error === undefined) return 0;
-  const { root } = findProject(process.cwd());
+  // What cannot be found is not shortened.
+  const root = isFolderGone() ? "/" : findProject(process.cwd()).root;
   if (isCoded(error)) {
     if (json) printJson({ schemaVersion: 1, error: errorJson(error, root) });
     for (const line of renderError(error, root, styleFor(process.stderr))) say(line);

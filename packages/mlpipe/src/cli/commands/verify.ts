@@ -31,8 +31,13 @@ function linesOf(verified: Verified, repaired: boolean): readonly string[] {
   });
   const looked = `${count(checked.objects, "object")} (${bytes(checked.bytes)}), ${count(checked.entries, "kept result")}, ${count(checked.runs, "run")}`;
   if (isWhole(verified)) return [...lines, `The store is whole: ${looked}.`];
-  const hint = repaired
-    ? "What could not be repaired is left as it is; kept results do not depend on it."
-    : "mlpipe verify --repair drops what is damaged; the next run makes it anew.";
+  const isOfRecords = findings.every(
+    ({ about, isDamage, isRepaired }) => !isDamage || isRepaired || about === "records",
+  );
+  const hint = isOfRecords
+    ? "Records are written once, and nothing can mend them: put them back from a copy. Kept results do not depend on them."
+    : repaired
+      ? "What could not be repaired is left as it is; kept results do not depend on it."
+      : "mlpipe verify --repair drops what is damaged; the next run makes it anew.";
   return [...lines, `The store is damaged; looked at ${looked}.`, hint];
 }
