@@ -281,7 +281,7 @@ ${write}`,
     child.kill("SIGINT");
     const { exit, stdout } = await ended;
     expect(performance.now() - since).toBeLessThan(5_000);
-    expect(exit).toBe(1);
+    expect(exit).toBe(130);
     const { steps } = JSON.parse(stdout) as { steps: { id: string; status: string }[] };
     expect(steps.map(({ id, status }) => `${id} ${status}`)).toEqual(["shaky failed", "other ran"]);
   });

@@ -154,3 +154,9 @@ function broken(path: string, reason: string): StoreError {
     hint: "Restore the file from a backup, or leave the run alone: cached results do not depend on it.",
   });
 }
+
+/** The digest of the last record of a file; `null` without one. */
+export function lastRecord(path: string): Digest | null {
+  const last = existsSync(path) ? readLines(path).at(-1) : undefined;
+  return last === undefined ? null : digestOf(last);
+}

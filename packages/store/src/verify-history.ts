@@ -3,9 +3,9 @@ import { lstatSync } from "node:fs";
 import { annotationsPath } from "./annotations.ts";
 import { text, type Database } from "./database.ts";
 import { StoreError } from "./errors.ts";
-import type { Layout } from "./layout.ts";
+import { recordsPath, type Layout } from "./layout.ts";
 import { lineageAnew, lineageDamage } from "./lineage-tables.ts";
-import { readRecords } from "./record-log.ts";
+import { lastRecord, readRecords } from "./record-log.ts";
 import { tombstones, tombstonesPath } from "./tombstones.ts";
 
 /** A run that a later one names, and that is neither there nor was collected, or is there with another end. */
@@ -28,9 +28,10 @@ export function missingRuns(database: Database, layout: Layout): readonly Missin
     )
     .flatMap((row) => {
       const run = text(row, "run");
-      return buried.get(run) === row["head"]
-        ? []
-        : [{ run, namedBy: text(row, "id"), isThere: row["is_there"] === 1 }];
+      const isThere = row["is_there"] === 1;
+      // A database that has lost its last transactions knows an earlier end than the records have.
+      const isAsNamed = isThere && lastRecord(recordsPath(layout, run)) === row["head"];
+      return isAsNamed || buried.get(run) === row["head"] ? [] : [{ run, namedBy: text(row, "id"), isThere }];
     });
 }
 
