@@ -65,6 +65,7 @@ export function page(results: Results, cores: number): string {
     "## Again",
     "```sh\npnpm bench\npnpm bench --only mlpipe,floors,ninja --sizes 10,100 --workloads fan --repeat 3 --minutes 5\n```",
     "Raw results: [results.json](results.json).",
+    ...(file.complete ? [] : ["[An earlier run with every tool](all-tools/README.md)."]),
     ...notes.lines(),
   ].join("\n\n")}\n`;
 }
