@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync, statSync } from "node:fs";
 import { basename, isAbsolute, join, resolve } from "node:path";
 import { MlpipeError } from "@mlpipe/dsl";
 import { readConfig } from "./config.ts";
@@ -13,7 +13,7 @@ export function findPipelines({ root, storeRoot }: Project): readonly string[] {
   const found: string[] = [];
   const folders = [root];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    const entries = readdirSync(folder, { withFileTypes: true });
+    const entries = entriesOf(folder);
     // An exported run has a copy of the pipeline as it was, which is not to be run.
     if (entries.some(({ name }) => name === "ro-crate-metadata.json") && folder !== root) continue;
     for (const entry of entries) {
@@ -28,6 +28,17 @@ export function findPipelines({ root, storeRoot }: Project): readonly string[] {
     }
   }
   return found.toSorted();
+}
+
+/** What is in a folder. One that nobody lets us into has no pipeline that we could run. */
+function entriesOf(folder: string): readonly Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "ENOENT"))
+      return [];
+    throw error;
+  }
 }
 
 /** A pipeline file's short name: `weather` for `weather.pipeline.ts`. */
