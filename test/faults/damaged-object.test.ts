@@ -150,7 +150,7 @@ describe("verify", () => {
     const broken = await project.mlpipe("verify", "--repair");
     expect(broken.exit).toBe(4);
     expect(broken.stdout).toContain(`damaged   runs/${run}/records.jsonl: `);
-    expect(broken.stdout).toContain("kept results do not depend on it");
+    expect(broken.stdout).toContain("Kept results do not depend on them.");
     expect(await project.statuses()).toEqual({ cached: ["parts", "join"] });
   });
 
