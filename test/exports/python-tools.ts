@@ -1,4 +1,4 @@
-/** Validators written in Python, in an environment with exactly the packages of `test/python/requirements.lock`. */
+/** Tools written in Python, in environments with exactly the packages of the locks in `test/python`. */
 import { execFile, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
@@ -7,7 +7,9 @@ import versions from "../bench/versions.json" with { type: "json" };
 
 const scripts = join(import.meta.dirname, "../python");
 const cache = join(import.meta.dirname, "../.cache/python");
-const lock = join(scripts, "requirements.lock");
+
+/** What a lock is for: validators of exports, or a server of MLflow with its client. */
+type PythonLock = "requirements" | "mlflow-requirements";
 
 /** What a script said. */
 export interface Checked {
@@ -15,11 +17,13 @@ export interface Checked {
   readonly said: string;
 }
 
-let made: string | undefined;
+const made = new Map<PythonLock, string>();
 
 /** Makes the environment, unless it is there from an earlier run. Takes half a minute the first time. */
-export function pythonTools(): string {
-  if (made !== undefined) return made;
+export function pythonTools(name: PythonLock = "requirements"): string {
+  const known = made.get(name);
+  if (known !== undefined) return known;
+  const lock = join(scripts, `${name}.lock`);
   const digest = createHash("sha256").update(readFileSync(lock)).digest("hex").slice(0, 16);
   const folder = join(cache, digest);
   if (!existsSync(folder)) {
@@ -41,7 +45,9 @@ export function pythonTools(): string {
       rmSync(temporary, { recursive: true, force: true });
     }
   }
-  return (made = join(folder, "bin/python"));
+  const python = join(folder, "bin/python");
+  made.set(name, python);
+  return python;
 }
 
 /** Runs a script of `test/python`. */

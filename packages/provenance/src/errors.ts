@@ -41,7 +41,8 @@ export const provenanceErrors = {
     title: "An endpoint that did not take what was sent",
     explain:
       "Events of OpenLineage are posted to a URL; one without a path is completed with `api/v1/lineage`, or with what the " +
-      "variable `OPENLINEAGE_ENDPOINT` says. `OPENLINEAGE_API_KEY` is sent as a bearer token.",
+      "variable `OPENLINEAGE_ENDPOINT` says. `OPENLINEAGE_API_KEY` is sent as a bearer token. A run for MLflow is sent to the " +
+      "URL of its server, with `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`, or `MLFLOW_TRACKING_TOKEN`.",
   },
   MLP5015: {
     title: "Which model?",

@@ -65,6 +65,11 @@ export class RunRecorder {
     await this.#gathered();
   }
 
+  /** What is known of the repository, for those who speak of the run before it ends. */
+  async git(): Promise<Run["git"]> {
+    return (await this.#gathered()).git;
+  }
+
   /** Records an executed step; of what succeeded, inside the transaction that keeps its outputs. */
   add(stepRun: StepRun): void {
     const { store, manifest } = this.#options;

@@ -60,6 +60,7 @@ export function createProgram(finish: (exit: number) => void): Command {
       "--openlineage <URL>",
       "post events of OpenLineage there as they happen (default: OPENLINEAGE_URL)",
     )
+    .option("--mlflow <URL>", "show the run in MLflow as it goes on (default: MLPIPE_MLFLOW)")
     .option("--keep-going", "after a failure, go on with what does not depend on it")
     .option("--frozen", "fail with exit 3 if mlpipe.lock would change")
     .option("--strict-env", "with --frozen: also if the environment is not the one of the lock")
@@ -190,13 +191,20 @@ export function createProgram(finish: (exit: number) => void): Command {
     });
   command("export <RUN>", "the record of a run as other tools read it")
     .addOption(
-      new Option("--format <FORMAT>", "the format")
-        .choices(["slsa", "openlineage", "rocrate", "cyclonedx", "model-card"])
-        .makeOptionMandatory(),
+      new Option("--format <FORMAT>", "the format").choices([
+        "slsa",
+        "openlineage",
+        "rocrate",
+        "cyclonedx",
+        "model-card",
+      ]),
     )
     .option("-o, --output <PATH>", "where to put it; default: print it. A crate is a folder, or a file.zip")
     .option("-f, --overwrite", "replace what is there")
-    .option("--to <URL>", "openlineage: post the events there")
+    .option(
+      "--to <URL>",
+      "openlineage: post the events there; without a format: mlflow=URL, a server of MLflow",
+    )
     .option("--key <FILE>", "slsa: the private key to sign with; default: MLPIPE_KEY, else your own")
     .option("--unsigned", "slsa: leave the statement unsigned")
     .option("--model <STEP.PORT>", "cyclonedx, model-card: which model, if the run made several")

@@ -11,8 +11,9 @@ import {
   type LineageRun,
   type MakerOf,
   sendLineage,
+  storedMakerOf,
 } from "@mlpipe/provenance/export";
-import { isDigest, type Store } from "@mlpipe/store";
+import type { Store } from "@mlpipe/store";
 import { count } from "../cli/format.ts";
 
 /** What the events of a run are made of. */
@@ -43,6 +44,7 @@ export class LineageReporter {
   readonly #lineage: Lineage;
   readonly #secrets: readonly string[];
   readonly #modules: ReadonlyMap<string, string>;
+  readonly #makerOf: MakerOf;
   readonly #giveUp = new AbortController();
   #run: LineageRun | undefined;
   #sending: Promise<void> = Promise.resolve();
@@ -53,6 +55,7 @@ export class LineageReporter {
   constructor(options: LineageOptions) {
     this.#options = options;
     this.#lineage = new Lineage(options.namespace);
+    this.#makerOf = storedMakerOf(options.store);
     this.#secrets = secretValues(options.redact);
     this.#modules = new Map(options.manifest.steps.map(({ id, module }) => [id, module]));
   }
@@ -122,14 +125,6 @@ export class LineageReporter {
     const step = exportedStep(store, { id, kind, status }, stepRunOf(row), run.id);
     this.#send(...this.#lineage.stepEnded(run, step, this.#makerOf));
   }
-
-  readonly #makerOf: MakerOf = (stepRun, digest) => {
-    const row = stepRun === null || !isDigest(digest) ? undefined : this.#options.store.runs.stepRun(stepRun);
-    if (row === undefined) return undefined;
-    const { step, outputs } = stepRunOf(row);
-    const port = Object.keys(outputs).find((name) => outputs[name]?.digest === digest);
-    return port === undefined ? undefined : { step: step.id, port };
-  };
 
   /** One after the other: an end that comes before its beginning confuses some receivers. */
   #send(...events: readonly LineageEvent[]): void {

@@ -1,4 +1,5 @@
 export type { Artifact, MakerOf } from "./artifact.ts";
+export { storedMakerOf } from "./stored-maker.ts";
 export { type Envelope, envelopeIn, isSignedBy, keyId, sealed } from "./dsse.ts";
 export { exportedRun, type ExportedRun, exportedStep } from "./exported-run.ts";
 export { Lineage, type LineageEvent, type LineageRun } from "./openlineage.ts";
@@ -8,3 +9,6 @@ export { type ProvenanceStatement, slsaProvenance } from "./slsa.ts";
 export { type Crate, type CrateFile, runCrate } from "./run-crate.ts";
 export { modelBom, type ModelStatements } from "./cyclonedx.ts";
 export { modelCard } from "./model-card.ts";
+export { mlflowAddress, type MlflowAddress, MlflowServer } from "./mlflow/mlflow-server.ts";
+export { MlflowSink } from "./mlflow/mlflow-sink.ts";
+export type { MlflowRun } from "./mlflow/mlflow-data.ts";

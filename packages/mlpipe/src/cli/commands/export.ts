@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { MlpipeError } from "@mlpipe/dsl";
 import { canonicalJson, digestOf, isDigest, type Store } from "@mlpipe/store";
-import { fileAt } from "@mlpipe/provenance";
+import { fileAt, withoutCredentials } from "@mlpipe/provenance";
 import type * as Exports from "@mlpipe/provenance/export";
 import { count, shortId } from "../format.ts";
 import { printJson, say } from "../output.ts";
@@ -10,10 +10,11 @@ import { recordedRun } from "./recorded.ts";
 import { openRecords } from "./session.ts";
 
 export interface ExportOptions {
-  readonly format: "slsa" | "openlineage" | "rocrate" | "cyclonedx" | "model-card";
+  /** What `--to mlflow` alone can do without. */
+  readonly format?: "slsa" | "openlineage" | "rocrate" | "cyclonedx" | "model-card";
   readonly output?: string;
   readonly overwrite?: true;
-  /** A URL that takes events. */
+  /** A URL that takes events, or `mlflow=URL`. */
   readonly to?: string;
   /** A private key: its file, or its text. */
   readonly key?: string;
@@ -25,8 +26,11 @@ export interface ExportOptions {
   readonly json?: true;
 }
 
+type Format = NonNullable<ExportOptions["format"]>;
+
 /** What a format is made of. */
 interface Job {
+  readonly format: Format;
   readonly exports: typeof Exports;
   readonly store: Store;
   readonly root: string;
@@ -43,9 +47,15 @@ export async function exportRun(id: string, options: ExportOptions): Promise<num
     const exports = await import("@mlpipe/provenance/export");
     const exported = exports.exportedRun(store, run.id);
     if (exported === undefined) throw new Error(`run ${run.id} is there and is not`);
-    const job: Job = { exports, store, root: project.root, exported, options };
-    refuseMisfits(options);
-    if (options.format === "rocrate") return await crate(job);
+    if (options.to !== undefined && isMlflow(options.to)) {
+      if (options.format !== undefined) throw isNoFormat(options.format);
+      const { exportToMlflow } = await import("./export-mlflow.ts");
+      return await exportToMlflow(exported, { to: options.to, store, json: options.json === true });
+    }
+    const format = formatOf(options);
+    const job: Job = { format, exports, store, root: project.root, exported, options };
+    refuseMisfits(format, options);
+    if (format === "rocrate") return await crate(job);
     if (options.to !== undefined) return await send(job, options.to);
     write(job, textOf(job));
     return 0;
@@ -54,7 +64,28 @@ export async function exportRun(id: string, options: ExportOptions): Promise<num
   }
 }
 
-function refuseMisfits({ format, to, output }: ExportOptions): void {
+/** Whether `--to` means MLflow: `mlflow=URL`, or `mlflow` alone for the server that its own clients would take. */
+function isMlflow(to: string): boolean {
+  return to === "mlflow" || to.startsWith("mlflow=");
+}
+
+function isNoFormat(format: Format): MlpipeError {
+  return new MlpipeError("MLP6010", `--to mlflow sends a run, and ${format} is a text.`, {
+    hint: "Leave --format out: mlpipe export RUN --to mlflow=http://localhost:5000",
+  });
+}
+
+function formatOf({ format, to }: ExportOptions): Format {
+  if (format !== undefined) return format;
+  throw new MlpipeError("MLP6010", "Nothing says what the export is to be.", {
+    hint:
+      to === undefined
+        ? "Name a format, as --format model-card, or a server: --to mlflow=http://localhost:5000"
+        : `For a server of MLflow: --to mlflow=${withoutCredentials(to)}; for events: --format openlineage --to ${withoutCredentials(to)}`,
+  });
+}
+
+function refuseMisfits(format: Format, { to, output }: ExportOptions): void {
   if (to !== undefined && format !== "openlineage") {
     throw new MlpipeError("MLP6010", `--to takes events, and ${format} has none.`, {
       hint: "mlpipe export RUN --format openlineage --to http://localhost:5000",
@@ -73,8 +104,8 @@ function refuseMisfits({ format, to, output }: ExportOptions): void {
 }
 
 function textOf(job: Job): string {
-  const { exports, exported, store, options } = job;
-  switch (options.format) {
+  const { format, exports, exported, store, options } = job;
+  switch (format) {
     case "slsa": {
       const record = store.runs.get(exported.run.id)?.head;
       const statement = exports.slsaProvenance(exported, {
@@ -140,7 +171,7 @@ async function send({ exports, exported, options }: Job, to: string): Promise<nu
   return 0;
 }
 
-async function crate({ exports, store, root, exported, options }: Job): Promise<number> {
+async function crate({ format, exports, store, root, exported, options }: Job): Promise<number> {
   const path = freePlace(options.output ?? "", options);
   const { run } = exported;
   const made = exports.runCrate(exported, {
@@ -154,7 +185,7 @@ async function crate({ exports, store, root, exported, options }: Job): Promise<
   });
   const { writeCrate } = await import("./write-crate.ts");
   await writeCrate(made, { store, path, time: new Date(run.endedAt ?? run.startedAt) });
-  done(path, exported, options);
+  done(path, exported, format, options);
   if (made.missing > 0) {
     say(
       `${count(made.missing, "output")} of the run left the store: the crate has the digests, not the files.`,
@@ -175,7 +206,7 @@ async function pipelineSource(
   return then !== undefined && digestOf(then) === digest ? then.toString("utf8") : undefined;
 }
 
-function write({ options, exported }: Job, text: string): void {
+function write({ format, options, exported }: Job, text: string): void {
   if (options.output === undefined || options.output === "-") {
     process.stdout.write(text);
     return;
@@ -183,7 +214,7 @@ function write({ options, exported }: Job, text: string): void {
   const path = freePlace(options.output, options);
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, text);
-  done(path, exported, options);
+  done(path, exported, format, options);
 }
 
 /** Where to write, unless there is something already that nobody said may go. */
@@ -197,7 +228,12 @@ function freePlace(output: string, { overwrite }: Pick<ExportOptions, "overwrite
   return path;
 }
 
-function done(path: string, { run }: Exports.ExportedRun, { format, json: asJson }: ExportOptions): void {
+function done(
+  path: string,
+  { run }: Exports.ExportedRun,
+  format: Format,
+  { json: asJson }: ExportOptions,
+): void {
   if (asJson === true) printJson({ schemaVersion: 1, run: run.id, format, path });
   else say(`${relative(process.cwd(), path) || path}  ${format} of run ${shortId(run.id)}`);
 }

@@ -6,6 +6,7 @@ import { uuid7 } from "@mlpipe/store";
 import { version } from "../../package-files.ts";
 import { readConfig } from "../../project/config.ts";
 import type { LineageReporter } from "../../report/lineage.ts";
+import type { MlflowReporter } from "../../report/mlflow.ts";
 import { NdjsonReporter } from "../../report/ndjson.ts";
 import { PlainReporter } from "../../report/plain.ts";
 import type { Reporter } from "../../report/reporter.ts";
@@ -36,6 +37,8 @@ export interface RunOptions extends PipelineOptions, Selection {
   readonly ndjson?: true;
   /** Where events of OpenLineage go. */
   readonly openlineage?: string;
+  /** A server of MLflow. */
+  readonly mlflow?: string;
 }
 
 const exits: Readonly<Record<RunStatus, number>> = {
@@ -56,8 +59,10 @@ export async function run(named: string | undefined, options: RunOptions): Promi
   using stop = new StopRequests();
   const reporter = await reporterFor(options);
   try {
-    const lineage = await lineageFor(options, session, stop);
     const id = uuid7();
+    const recorder = recorderFor(session, id);
+    const lineage = await lineageFor(options, session, stop);
+    const mlflow = await mlflowFor(options, session, recorder, stop);
     const { only, from, force, check } = options;
     // Most runs name no steps.
     const isAny = [only, from, force, check].some((given) => given !== undefined);
@@ -88,7 +93,7 @@ export async function run(named: string | undefined, options: RunOptions): Promi
       pools: async () => ({ ...(await readConfig(project)).pools, ...given }),
       env: process.env,
       planner,
-      recorder: recorderFor(session, id),
+      recorder,
       selected,
       check: words?.checkedSteps(manifest, check),
       instead,
@@ -99,9 +104,10 @@ export async function run(named: string | undefined, options: RunOptions): Promi
       emit: (event) => {
         reporter.event(event);
         lineage?.event(event);
+        mlflow?.event(event);
       },
     });
-    await lineage?.end();
+    await Promise.all([lineage?.end(), mlflow?.end()]);
     reporter.close();
     const lock = await lockAfter(session, question, result, options);
     report(result, planner.graph.manifest, project.root, options, lock);
@@ -171,11 +177,16 @@ function recorderFor({ manifest, project, store }: Session, run: string): RunRec
     manifest,
     run,
     startedAt: timestamp(new Date()),
-    argv: ["mlpipe", ...process.argv.slice(2)],
+    argv: ["mlpipe", ...process.argv.slice(2).map(withoutPassword)],
     toolVersion: version(),
     env: process.env,
     redact: secretsOf(manifest),
   });
+}
+
+/** Where events are sent is no secret, and the password on the way is. */
+function withoutPassword(argument: string): string {
+  return argument.replace(/^((?:--[a-z]+=)?https?:\/\/)[^@/]*@/i, "$1");
 }
 
 function secretsOf({ steps }: Manifest): readonly string[] {
@@ -220,6 +231,28 @@ async function lineageFor(
     toolVersion: version(),
     redact: secretsOf(manifest),
     warn: say,
+    signal: stop.now,
+  });
+}
+
+/** Shows the run in MLflow where that was asked for. Nothing of it is loaded where it was not. */
+async function mlflowFor(
+  { mlflow }: RunOptions,
+  { manifest, project, store }: Session,
+  recorder: RunRecorder,
+  stop: StopRequests,
+): Promise<MlflowReporter | undefined> {
+  const url = mlflow ?? process.env["MLPIPE_MLFLOW"];
+  if (!url) return undefined;
+  return (await import("./run-mlflow.ts")).mlflowReporter(url, mlflow === undefined, {
+    store,
+    root: project.root,
+    manifest,
+    toolVersion: version(),
+    env: process.env,
+    redact: secretsOf(manifest),
+    git: async () => recorder.git(),
+    say,
     signal: stop.now,
   });
 }
