@@ -153,9 +153,10 @@ export type Break = "before" | "after";
 export class BreakableWay implements AsyncDisposable {
   readonly seen: { readonly method: string; readonly path: string; readonly headers: IncomingHttpHeaders }[] =
     [];
-  /** How many requests go through before it breaks, for good. */
-  whole = Number.POSITIVE_INFINITY;
+  /** The path at which it breaks: nothing gets through from then on. */
+  breaksAt: string | undefined;
   how: Break = "before";
+  #isBroken = false;
   /** Answers so instead of asking the server; `"never"` is no answer at all. */
   answer: { readonly status: number; readonly body: string } | "never" | undefined;
   readonly #server: Server;
@@ -166,14 +167,16 @@ export class BreakableWay implements AsyncDisposable {
     this.#server = createServer((incoming, outgoing) => {
       const { method = "", url = "", headers } = incoming;
       this.seen.push({ method, path: url, headers });
-      const isWhole = this.seen.length <= this.whole;
+      const breaks = this.breaksAt !== undefined && url.split("?")[0]?.endsWith(this.breaksAt) === true;
+      const isWhole = !this.#isBroken && !breaks;
       if (this.answer === "never") return;
       if (this.answer !== undefined) {
         incoming.resume();
         outgoing.writeHead(this.answer.status).end(this.answer.body);
         return;
       }
-      if (!isWhole && this.how === "before") {
+      if (this.#isBroken || (breaks && this.how === "before")) {
+        this.#isBroken = true;
         incoming.socket.destroy();
         return;
       }
@@ -186,11 +189,16 @@ export class BreakableWay implements AsyncDisposable {
           return;
         }
         answer.resume().once("end", () => incoming.socket.destroy());
-        this.how = "before";
+        this.#isBroken = true;
       });
       there.once("error", () => incoming.socket.destroy());
       incoming.pipe(there);
     });
+  }
+
+  mend(): void {
+    this.#isBroken = false;
+    this.breaksAt = undefined;
   }
 
   async url(): Promise<string> {

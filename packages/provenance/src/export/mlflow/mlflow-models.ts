@@ -34,6 +34,8 @@ export class MlflowModels {
   readonly #store: Store;
   readonly #remark: Remark;
   readonly #known = new Map<string, MlflowModel>();
+  /** Whether the server has models as things of their own; not known before it was asked. */
+  #areLogged: boolean | undefined;
 
   constructor(server: MlflowServer, store: Store, remark: Remark) {
     this.#server = server;
@@ -41,41 +43,48 @@ export class MlflowModels {
     this.#remark = remark;
   }
 
-  /** What is known to be there, by the digest. */
-  known(digest: string): MlflowModel | undefined {
-    return this.#known.get(digest);
+  /** A model that is there, whoever handed it over. */
+  async find(digest: string, experiment: string): Promise<MlflowModel | undefined> {
+    const known = this.#known.get(digest);
+    if (known !== undefined || this.#areLogged === false) return known;
+    try {
+      const info = await this.#search(digest, experiment);
+      const model = info !== undefined && isReady(info) ? asModel(info, "") : undefined;
+      if (model !== undefined) this.#known.set(digest, model);
+      return model;
+    } catch (error) {
+      if (!isUnknownPath(error)) throw error;
+      this.#areLogged = false;
+      return undefined;
+    }
   }
 
   /** Hands over a model, unless it is there. Nothing if it cannot be had, or the server takes no files. */
   async put(artifact: Artifact, origin: ModelOrigin): Promise<MlflowModel | undefined> {
     const known = this.#known.get(artifact.digest);
     if (known !== undefined) return known;
-    const found = await this.#logged(artifact, origin);
-    const model = found === "unsupported" ? await this.#asArtifact(artifact, origin) : found;
+    const model = await this.#put(artifact, origin);
     if (model !== undefined) this.#known.set(artifact.digest, model);
     return model;
   }
 
-  /** As MLflow 3 has it: a model is a thing of its own. */
-  async #logged(artifact: Artifact, origin: ModelOrigin): Promise<MlflowModel | undefined | "unsupported"> {
-    let model: MlflowAnswer | undefined;
+  async #put(artifact: Artifact, origin: ModelOrigin): Promise<MlflowModel | undefined> {
+    if (this.#areLogged === false) return this.#asArtifact(artifact, origin);
     try {
-      model = await this.#find(artifact, origin);
-      if (model !== undefined && text(model, "status") === "LOGGED_MODEL_READY")
-        return asModel(model, origin.run);
-      if (this.#content(artifact) === undefined) return undefined;
-      model ??= await this.#create(artifact, origin);
+      return await this.#logged(artifact, origin);
     } catch (error) {
-      // Servers before MLflow 3 do not know the path; what they answer then is not the same for all of them.
-      if (
-        error instanceof MlflowRefusal &&
-        error.status === 404 &&
-        error.code !== "RESOURCE_DOES_NOT_EXIST"
-      ) {
-        return "unsupported";
-      }
-      throw error;
+      if (!isUnknownPath(error)) throw error;
+      this.#areLogged = false;
+      return this.#asArtifact(artifact, origin);
     }
+  }
+
+  /** As MLflow 3 has it: a model is a thing of its own. */
+  async #logged(artifact: Artifact, origin: ModelOrigin): Promise<MlflowModel | undefined> {
+    let model = await this.#search(artifact.digest, origin.experiment);
+    if (model !== undefined && isReady(model)) return asModel(model, origin.run);
+    if (this.#content(artifact) === undefined) return undefined;
+    model ??= await this.#create(artifact, origin);
     const uri = text(model, "artifact_uri");
     const isWhole = await this.#upload(artifact, uri);
     await this.#server.patch(`logged-models/${text(model, "model_id")}`, {
@@ -85,14 +94,14 @@ export class MlflowModels {
     return isWhole ? asModel(model, origin.run) : undefined;
   }
 
-  async #find({ digest }: Artifact, { experiment }: ModelOrigin): Promise<MlflowAnswer | undefined> {
+  async #search(digest: string, experiment: string): Promise<MlflowAnswer | undefined> {
     const answer = await this.#server.post("logged-models/search", {
       experiment_ids: [experiment],
       filter: `tags.\`mlpipe.digest\` = '${digest}'`,
       max_results: 50,
     });
     const infos = list(answer, "models").map((each) => record(each, "info"));
-    return infos.find((info) => text(info, "status") === "LOGGED_MODEL_READY") ?? infos[0];
+    return infos.find(isReady) ?? infos[0];
   }
 
   async #create(artifact: Artifact, { experiment, run, tags }: ModelOrigin): Promise<MlflowAnswer> {
@@ -166,6 +175,19 @@ export class MlflowModels {
     );
     return undefined;
   }
+}
+
+function isReady(info: MlflowAnswer): boolean {
+  return text(info, "status") === "LOGGED_MODEL_READY";
+}
+
+/** Servers before MLflow 3 do not know the path; what they answer then is not the same for all of them. */
+function isUnknownPath(error: unknown): boolean {
+  return (
+    error instanceof MlflowRefusal &&
+    [404, 405].includes(error.status) &&
+    error.code !== "RESOURCE_DOES_NOT_EXIST"
+  );
 }
 
 function asModel(info: MlflowAnswer, run: string): MlflowModel {

@@ -20,7 +20,7 @@ import {
   stepIdentity,
   stepStatuses,
 } from "./mlflow-data.ts";
-import { type MlflowModel, MlflowModels } from "./mlflow-models.ts";
+import { MlflowModels } from "./mlflow-models.ts";
 import { cut, longestTag } from "./mlflow-names.ts";
 import { register, registeredOf } from "./mlflow-registry.ts";
 import { type MlflowAnswer, MlflowRefusal, type MlflowServer } from "./mlflow-server.ts";
@@ -29,7 +29,17 @@ import { type MlflowAnswer, MlflowRefusal, type MlflowServer } from "./mlflow-se
 interface Logged {
   readonly id: string;
   status: string;
+  /** Whether something of it may be there from an earlier attempt. */
+  isBegun: boolean;
 }
+
+/** The models that a run is linked with. */
+interface Linked {
+  readonly read: ReadonlySet<string>;
+  readonly made: ReadonlySet<string>;
+}
+
+const nothing: Linked = { read: new Set(), made: new Set() };
 
 /** Runs on a page of what is found: each comes with all its params and metrics. */
 const pageSize = 100;
@@ -86,21 +96,23 @@ export class MlflowSink {
     const startedAt = step.isReused ? run.startedAt : stepRun.startedAt;
     const child = await this.#child(run, step.id, startedAt);
     if (isOver(child)) return;
-    const read = this.#modelsRead(step, makerOf);
+    const read = await this.#modelsRead(step, makerOf);
     const original = step.isReused ? await this.#idOf(stepRun.id) : undefined;
     const parent = this.#parent?.id ?? "";
     // Measured once: a cached step measured nothing.
     const model = read.length === 1 && !step.isReused ? read[0] : undefined;
     await this.#log(child, stepBatch(run, step, { parent, model, original }));
+    const linked = await this.#linked(child);
     const datasets = datasetsOf(run, step, makerOf);
-    if (datasets.length > 0 || read.length > 0) {
+    const models = read.filter((id) => !linked.read.has(id)).map((id) => ({ model_id: id }));
+    if (datasets.length > 0 || models.length > 0) {
       await this.#server.post("runs/log-inputs", {
         run_id: child.id,
         datasets,
-        ...(read.length > 0 && { models: read.map((id) => ({ model_id: id })) }),
+        ...(models.length > 0 && { models }),
       });
     }
-    await this.#putModels(run, step, child);
+    await this.#putModels(run, step, child, linked);
     await this.#end(child, stepStatuses[stepRun.status], step.isReused ? run.startedAt : stepRun.endedAt);
   }
 
@@ -140,8 +152,13 @@ export class MlflowSink {
     }
   }
 
-  async #putModels(run: MlflowRun, step: ExportedStep & { stepRun: StepRun }, child: Logged): Promise<void> {
-    const models: MlflowModel[] = [];
+  async #putModels(
+    run: MlflowRun,
+    step: ExportedStep & { stepRun: StepRun },
+    child: Logged,
+    { made }: Linked,
+  ): Promise<void> {
+    const models = new Set<string>();
     for (const artifact of outputsOf(step)) {
       if (artifact.kind?.kind !== "model") continue;
       // A gate passes on what it was given.
@@ -149,15 +166,37 @@ export class MlflowSink {
       if (isPassed) continue;
       const tags = this.#origin(run, step);
       const model = await this.#models.put(artifact, { experiment: this.#experiment, run: child.id, tags });
-      if (model !== undefined) models.push(model);
+      if (model?.id !== undefined && !made.has(model.id)) models.add(model.id);
     }
-    const outputs = models.flatMap(({ id }) => (id === undefined ? [] : [{ model_id: id, step: 0 }]));
-    if (outputs.length > 0) await this.#server.post("runs/outputs", { run_id: child.id, models: outputs });
+    if (models.size === 0) return;
+    await this.#server.post("runs/outputs", {
+      run_id: child.id,
+      models: [...models].map((id) => ({ model_id: id, step: 0 })),
+    });
   }
 
-  #modelsRead(step: ExportedStep, makerOf: MakerOf): readonly string[] {
-    const ids = inputsOf(step, makerOf).flatMap(({ digest }) => this.#models.known(digest)?.id ?? []);
-    return [...new Set(ids)];
+  /** Params, metrics, tags and datasets can be logged twice, and are there once; a model that is linked twice is refused. */
+  async #linked(logged: Logged): Promise<Linked> {
+    if (!logged.isBegun) {
+      logged.isBegun = true;
+      return nothing;
+    }
+    const { id } = logged;
+    const run = record(await this.#server.get("runs/get", { run_id: id }), "run");
+    const models = (of: string, kind: string): ReadonlySet<string> =>
+      new Set(list(record(run, of), kind).map((model) => text(model, "model_id")));
+    return { read: models("inputs", "model_inputs"), made: models("outputs", "model_outputs") };
+  }
+
+  async #modelsRead(step: ExportedStep, makerOf: MakerOf): Promise<readonly string[]> {
+    const ids = new Set<string>();
+    for (const { kind, digest } of inputsOf(step, makerOf)) {
+      if (kind?.kind !== "model") continue;
+      // It may have been handed over in an earlier attempt, or by an earlier run.
+      const model = await this.#models.find(digest, this.#experiment);
+      if (model?.id !== undefined) ids.add(model.id);
+    }
+    return [...ids];
   }
 
   /** Of the execution: a cached step's is another run's. */
@@ -209,7 +248,7 @@ export class MlflowSink {
     do {
       const answer = await this.#search(`tags.\`mlpipe.runId\` = '${id}'`, page);
       for (const found of list(answer, "runs")) {
-        const logged = asLogged(found);
+        const logged = asLogged(found, true);
         const step = tagsOf(record(found, "data")).get("mlpipe.step");
         if (step === undefined) parent ??= logged;
         else if (!this.#steps.has(step)) this.#steps.set(step, logged);
@@ -226,7 +265,7 @@ export class MlflowSink {
       "",
     );
     const [found] = list(answer, "runs");
-    return found && asLogged(found).id;
+    return found && asLogged(found, true).id;
   }
 
   async #search(filter: string, page: string): Promise<MlflowAnswer> {
@@ -256,7 +295,7 @@ export class MlflowSink {
       start_time: startedAt,
       tags: mlflowTags(tags),
     });
-    return asLogged(record(answer, "run"));
+    return asLogged(record(answer, "run"), false);
   }
 
   async #log({ id }: Logged, batch: MlflowBatch): Promise<void> {
@@ -279,9 +318,9 @@ function isOver({ status }: Logged): boolean {
   return status === "FINISHED" || status === "FAILED" || status === "KILLED";
 }
 
-function asLogged(run: MlflowAnswer): Logged {
+function asLogged(run: MlflowAnswer, isBegun: boolean): Logged {
   const info = record(run, "info");
-  return { id: named(text(info, "run_id"), "run"), status: text(info, "status") };
+  return { id: named(text(info, "run_id"), "run"), status: text(info, "status"), isBegun };
 }
 
 /** Something that answers everything with 200 would take a run without a trace. */
