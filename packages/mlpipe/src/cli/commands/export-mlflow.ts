@@ -1,5 +1,6 @@
 /** `mlpipe export RUN --to mlflow=URL`: a recorded run in MLflow; what is there already is left as it is. */
 import { MlpipeError } from "@mlpipe/dsl";
+import { withoutCredentials } from "@mlpipe/provenance";
 import type { Store } from "@mlpipe/store";
 import { type ExportedRun, mlflowAddress, MlflowServer, MlflowSink } from "@mlpipe/provenance/export";
 import { shortId } from "../format.ts";
@@ -12,8 +13,11 @@ export async function exportToMlflow(
   const url = to === "mlflow" ? (process.env["MLFLOW_TRACKING_URI"] ?? "") : to.slice("mlflow=".length);
   const address = mlflowAddress(url, process.env);
   if (address === undefined) {
+    const shown = withoutCredentials(url);
     const given =
-      to === "mlflow" ? `MLFLOW_TRACKING_URI says ${url === "" ? "nothing" : url}` : `it was given ${url}`;
+      to === "mlflow"
+        ? `MLFLOW_TRACKING_URI says ${url === "" ? "nothing" : shown}`
+        : `it was given ${shown}`;
     throw new MlpipeError("MLP6010", `--to mlflow takes the URL of a server, and ${given}.`, {
       hint: "mlpipe export RUN --to mlflow=http://localhost:5000",
     });

@@ -1,5 +1,6 @@
 /** `mlpipe run --mlflow URL`: the run is shown in MLflow as it goes on. */
 import { MlpipeError } from "@mlpipe/dsl";
+import { withoutCredentials } from "@mlpipe/provenance";
 import { mlflowAddress } from "@mlpipe/provenance/export";
 import { MlflowReporter, type MlflowOptions } from "../../report/mlflow.ts";
 
@@ -16,7 +17,11 @@ export function mlflowReporter(
     options.say("MLPIPE_MLFLOW is no address of a server, so nothing is sent to MLflow.");
     return undefined;
   }
-  throw new MlpipeError("MLP6010", `--mlflow takes the URL of a server, and was given ${url}.`, {
-    hint: "mlpipe run --mlflow http://localhost:5000",
-  });
+  throw new MlpipeError(
+    "MLP6010",
+    `--mlflow takes the URL of a server, and was given ${withoutCredentials(url)}.`,
+    {
+      hint: "mlpipe run --mlflow http://localhost:5000",
+    },
+  );
 }
