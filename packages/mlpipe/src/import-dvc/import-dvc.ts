@@ -1,6 +1,6 @@
 /** A DVC project as a pipeline: reads `dvc.yaml` and `*.dvc`, and writes a module. Nothing of the project is executed. */
 import { basename, posix, relative, sep } from "node:path";
-import { MlpipeError } from "@mlpipe/dsl";
+import { MlpipeError, type Site } from "@mlpipe/dsl";
 import { DataPlaces } from "./data-places.ts";
 import type { ImportedStep } from "./imported-step.ts";
 import { stepName } from "./names.ts";
@@ -17,8 +17,8 @@ import { YamlFile } from "./yaml-file.ts";
 export interface DvcImport {
   /** The name of the pipeline, and of its file without `.pipeline.ts`. */
   readonly name: string;
-  /** The text of the pipeline's module. */
-  readonly module: string;
+  /** The texts of the pipeline's modules by their names. */
+  readonly modules: ReadonlyMap<string, string>;
   /** How many stages became steps, those of loops one by one. */
   readonly stages: number;
   /** Whether steps are given params of a file, so that the module needs `params-file.ts`. */
@@ -62,13 +62,10 @@ export async function importDvc(root: string, given: string): Promise<DvcImport>
 
   const made = new Map<string, MadeOutput>();
   const outputs = new Map<string, readonly MadeOutput[]>();
-  for (const stage of stages.map((each) =>
-    withMetrics(
-      each,
-      top.flatMap((file) => [...file.metrics]),
-    ),
-  )) {
-    const own = outputsOf(placed(stage, remarks), models, { places, remarks });
+  const metrics = new Map(top.flatMap((each) => [...each.metrics]));
+  const whole = stages.map((stage) => withMetrics(placed(stage, remarks), metrics));
+  for (const stage of whole) {
+    const own = outputsOf(stage, models, { places, remarks });
     outputs.set(stage.name, own);
     for (const output of own) {
       const other = made.get(output.out.path);
@@ -81,7 +78,7 @@ export async function importDvc(root: string, given: string): Promise<DvcImport>
     }
   }
   const steps = inOrder(
-    stages.map((stage) =>
+    whole.map((stage) =>
       resolveStep(stage, outputs.get(stage.name) ?? [], { places, params, remarks, made }),
     ),
   );
@@ -100,10 +97,10 @@ export async function importDvc(root: string, given: string): Promise<DvcImport>
   }
   const all = remarks.sorted();
   const name = stepName(basename(root));
-  const { writeModule } = await import("./write-module.ts");
+  const { writeModules } = await import("./write-modules.ts");
   return {
     name,
-    module: writeModule({
+    modules: writeModules({
       name,
       comment: commentOf(all, paths, root),
       steps,
@@ -134,12 +131,16 @@ function withoutFrozen(
   };
 }
 
-/** Outputs that top-level `metrics` names are metrics. */
-function withMetrics(stage: Stage, metrics: readonly string[]): Stage {
+/** What top-level `metrics` name: outputs that are metrics, and files in the folder of an output, which become one. */
+function withMetrics(stage: Stage, metrics: ReadonlyMap<string, Site>): Stage {
   const outs = stage.outs.map((out) =>
-    out.role === "out" && metrics.includes(out.path) ? { ...out, role: "metrics" as const } : out,
+    out.role === "out" && metrics.has(out.path) ? { ...out, role: "metrics" as const } : out,
   );
-  return { ...stage, outs };
+  const inner = [...metrics].filter(([path]) => stage.outs.some((out) => path.startsWith(`${out.path}/`)));
+  return {
+    ...stage,
+    outs: [...outs, ...inner.map(([path, at]) => ({ path, text: [path], role: "metrics" as const, at }))],
+  };
 }
 
 /** Outputs outside of the project are not the pipeline's. */

@@ -33,10 +33,9 @@ export function readStage(body: Readonly<Record<string, unknown>>, place: StageP
   const wdir = text(body["wdir"] ?? ".", at("wdir"));
   const base = posix.join(folder, resolved(wdir));
   for (const setting of Object.keys(body)) {
-    if (!known.has(setting))
-      remarks.lost(`stages.${name}.${setting}`, `${setting} is not known.`, at(setting));
+    if (!known.has(setting)) remarks.lost(`stages.${name}.${setting}`, `${setting}: not known.`, at(setting));
   }
-  if (body["meta"] !== undefined) remarks.lost(`stages.${name}.meta`, "meta is not carried.", at("meta"));
+  if (body["meta"] !== undefined) remarks.lost(`stages.${name}.meta`, "meta: not carried.", at("meta"));
 
   const given = body["cmd"];
   if (given === undefined || given === null) throw noShape(`the stage ${name} has no cmd`, at());
@@ -141,7 +140,7 @@ class PathReader {
             `${setting} of ${named}: the data is an output, how it is drawn is not carried.`,
             at,
           );
-        } else remarks.lost(`${what}.${setting}`, `${setting} of ${named} is not carried.`, at);
+        } else remarks.lost(`${what}.${setting}`, `${setting} of ${named}: not carried.`, at);
       }
       return { ...this.path(named, site), role };
     });

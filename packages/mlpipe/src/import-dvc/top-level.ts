@@ -1,11 +1,12 @@
 /** What a `dvc.yaml` has beside its stages: metrics, plots, params, artifacts, datasets. */
 import { posix } from "node:path";
+import type { Site } from "@mlpipe/dsl";
 import type { Remarks } from "./remark.ts";
 import { isMapping, type YamlFile } from "./yaml-file.ts";
 
 export interface TopLevel {
-  /** Paths that are metrics. */
-  readonly metrics: ReadonlySet<string>;
+  /** Paths that are metrics, outputs or in the folder of one, with the places that say so. */
+  readonly metrics: ReadonlyMap<string, Site>;
   /** Paths of artifacts that are models. */
   readonly models: ReadonlySet<string>;
   /** Paths of artifacts, with their names. */
@@ -26,27 +27,19 @@ export function readTopLevel(
 ): TopLevel {
   const { value } = file;
   const top = isMapping(value) ? value : {};
-  const metrics = new Set<string>();
+  const metrics = new Map<string, Site>();
   const models = new Set<string>();
   const named = new Map<string, string>();
   for (const name of Object.keys(top)) {
-    if (!known.has(name)) remarks.lost(name, `${name} is not known.`, file.place([name]));
+    if (!known.has(name)) remarks.lost(name, `${name}: not known.`, file.place([name]));
   }
-  const around = (path: string): string | undefined => [...outs].find((out) => path.startsWith(`${out}/`));
-
   listOf(top["metrics"]).forEach((entry, index) => {
     for (const name of namesOf(entry)) {
       const path = posix.join(folder, name);
       const at = file.place(["metrics", index]);
-      const outer = around(path);
-      if (outs.has(path)) metrics.add(path);
-      else if (outer === undefined) remarks.lost("metrics", `${path} is no output of a stage.`, at);
-      else
-        remarks.changed(
-          "metrics",
-          `${path} lies in the output ${outer}, and is kept with it: its numbers are not compared.`,
-          at,
-        );
+      const isMade = outs.has(path) || [...outs].some((out) => path.startsWith(`${out}/`));
+      if (isMade) metrics.set(path, at);
+      else remarks.lost("metrics", `${path} is no output of a stage.`, at);
     }
   });
   listOf(top["params"]).forEach((entry, index) => {
@@ -79,11 +72,11 @@ export function readTopLevel(
     for (const setting of Object.keys(artifact).filter((each) => each !== "path" && each !== "type"))
       remarks.lost(
         "artifacts",
-        `${setting} of ${name} is not carried.`,
+        `${setting} of ${name}: not carried.`,
         file.place(["artifacts", name, setting]),
       );
     if (artifact["type"] !== undefined && artifact["type"] !== "model")
-      remarks.lost("artifacts", `type of ${name} is not carried.`, file.place(["artifacts", name, "type"]));
+      remarks.lost("artifacts", `type of ${name}: not carried.`, file.place(["artifacts", name, "type"]));
   }
   listOf(top["datasets"]).forEach((_, index) => {
     remarks.lost(

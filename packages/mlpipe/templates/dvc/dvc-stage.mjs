@@ -72,7 +72,11 @@ for (const [place, path] of inputs) Object.assign(nodeAt(place), { from: resolve
 
 rmSync(mirror, { recursive: true, force: true });
 lay(tree, project, mirror, left);
-for (const place of outputs.keys()) mkdirSync(join(mirror, dirname(place)), { recursive: true });
+/** Outputs in the folder of another come first: they are copied out of it. */
+const deepest = [...outputs].toSorted(([a], [b]) => b.split("/").length - a.split("/").length);
+const isInner = (place) => [...outputs.keys()].some((other) => place.startsWith(`${other}/`));
+for (const [place] of deepest)
+  if (!isInner(place)) mkdirSync(join(mirror, dirname(place)), { recursive: true });
 for (const [file, content] of params) {
   mkdirSync(join(mirror, dirname(file)), { recursive: true });
   writeFileSync(join(mirror, file), `${written(content, `${file}:`)}\n`);
@@ -88,10 +92,10 @@ for (const command of commands) {
     console.error(`dvc-stage: in ${file} the command finds the params that its step is given, and no others`);
   process.exit(status ?? 1);
 }
-for (const [place, path] of outputs) {
+for (const [place, path] of deepest) {
   const made = join(mirror, place);
   if (!existsSync(made)) fail(`dvc-stage: the command did not make ${place}`);
-  take(made, resolve(path));
+  take(made, resolve(path), isInner(place));
 }
 
 /** What stands before and after the first of some mark. */
@@ -197,8 +201,9 @@ function hasCode(folder) {
   );
 }
 
-function take(made, path) {
-  if (lstatSync(made).isSymbolicLink()) return cpSync(made, path, { recursive: true, dereference: true });
+function take(made, path, isCopied) {
+  if (isCopied || lstatSync(made).isSymbolicLink())
+    return cpSync(made, path, { recursive: true, dereference: true });
   rmSync(path, { recursive: true, force: true });
   renameSync(made, path);
 }

@@ -20,7 +20,7 @@ export async function initFromDvc(given: string | undefined, options: InitOption
   const imported = await importDvc(root, named ?? root);
   const pipeline = `${imported.name}.pipeline.ts`;
   const copied = ["dvc-stage.mjs", ...(imported.hasParams ? ["params-file.ts"] : [])];
-  const taken = [pipeline, ...copied].filter((name) => existsSync(join(root, name)));
+  const taken = [...imported.modules.keys(), ...copied].filter((name) => existsSync(join(root, name)));
   if (taken.length > 0) {
     throw new MlpipeError(
       "MLP6015",
@@ -29,11 +29,11 @@ export async function initFromDvc(given: string | undefined, options: InitOption
     );
   }
   mkdirSync(root, { recursive: true });
-  writeFileSync(join(root, pipeline), imported.module);
+  for (const [name, text] of imported.modules) writeFileSync(join(root, name), text);
   for (const name of copied) copyFileSync(packageFile(`templates/dvc/${name}`), join(root, name));
   const packages = ["mlpipe", "zod", ...(imported.hasParams ? ["yaml"] : [])];
   const project = completeProject(root, packages);
-  const files = [pipeline, ...copied, ...project.made].toSorted();
+  const files = [...imported.modules.keys(), ...copied, ...project.made].toSorted();
   const lost = imported.remarks.filter(({ kind }) => kind === "lost");
   const changed = imported.remarks.filter(({ kind }) => kind === "changed");
   if (options.json === true) {
