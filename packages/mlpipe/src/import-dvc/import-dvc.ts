@@ -89,12 +89,7 @@ export async function importDvc(root: string, given: string): Promise<DvcImport>
     ...places.tracked.map(({ path }) => path),
     ...steps.flatMap((step) => step.params.map(({ file }) => file)),
   ]);
-  for (const { path, at } of places.tracked) {
-    const isTaken = steps.some(({ inputs }) =>
-      inputs.some(({ from }) => from.type === "source" && (from.path === path || overlap(from.path, path))),
-    );
-    if (!isTaken) remarks.lost("a .dvc file", `${path} is tracked and no stage takes it.`, at);
-  }
+  remarkUntaken(steps, places, remarks);
   const all = remarks.sorted();
   const name = stepName(basename(root));
   const { writeModules } = await import("./write-modules.ts");
@@ -170,6 +165,23 @@ function inOrder(steps: readonly ImportedStep[]): readonly ImportedStep[] {
     }
   }
   return ordered;
+}
+
+/** Data that is tracked and no stage takes; much of it in one folder is said once. */
+function remarkUntaken(steps: readonly ImportedStep[], { tracked }: DataPlaces, remarks: Remarks): void {
+  const taken = steps.flatMap(({ inputs }) =>
+    inputs.flatMap(({ from }) => (from.type === "source" ? [from.path] : [])),
+  );
+  const rest = tracked.filter(({ path }) => !taken.some((each) => each === path || overlap(each, path)));
+  for (const [folder, data] of Map.groupBy(rest, ({ path }) => posix.dirname(path))) {
+    if (data.length <= 5) {
+      for (const { path, at } of data)
+        remarks.lost("a .dvc file", `${path} is tracked, and no stage takes it.`, at);
+    } else if (data[0] !== undefined) {
+      const message = `${data.length} files and folders in ${folder} are tracked, and no stage takes them.`;
+      remarks.lost("a .dvc file", message, data[0].at);
+    }
+  }
 }
 
 function absentSources(steps: readonly ImportedStep[], places: DataPlaces): readonly string[] {

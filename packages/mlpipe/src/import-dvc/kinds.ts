@@ -4,6 +4,7 @@ import { join, posix } from "node:path";
 import type { DataPlaces } from "./data-places.ts";
 import type { Remarks } from "./remark.ts";
 import type { Stage, StageOut } from "./stage.ts";
+import { written } from "./template.ts";
 import { isMapping } from "./yaml-file.ts";
 
 export type ImportedStepKind = "data" | "train" | "evaluate";
@@ -36,7 +37,7 @@ export function outputKind(
   const { places, remarks } = options;
   const { folder, isKnown } = places.isFolder(out.path);
   if (!isKnown) {
-    const message = `${out.path} is taken for a folder: neither dvc.lock nor its name says what it is.`;
+    const message = `${written(out.text)} is taken for a folder: neither dvc.lock nor its name says what it is.`;
     remarks.changed("outs", message, out.at);
   }
   if (folder) return "dir()";
@@ -47,14 +48,14 @@ export function outputKind(
       const directions = names.map((name) => `${propertyName(name)}: "${directionOf(name)}"`);
       remarks.changed(
         "metrics",
-        `${out.path}: which way each metric is better was guessed by its name (${directions.join(", ")}).`,
+        `${written(out.text)}: which way each metric is better was guessed by its name (${directions.join(", ")}).`,
         out.at,
       );
       return `metrics({ ${directions.join(", ")} })`;
     }
     remarks.changed(
       "metrics",
-      `${out.path} is kept as a file, and its numbers are not compared: ` +
+      `${written(out.text)} is kept as a file, and its numbers are not compared: ` +
         "mlpipe's metrics are a JSON object of numbers, whose names it takes from the file where it lies in the project.",
       out.at,
     );

@@ -53,5 +53,5 @@ export class Names {
 export const reserved: readonly string[] = (
   "break case catch class const continue debugger default delete do else enum export extends false finally for function " +
   "if import in instanceof new null return super switch this throw true try typeof var void while with yield let static " +
-  "await async of p z i o cmd csv dir file json metrics model onnx pipeline plot seed source each hidden fromFile Params"
+  "await async of p z i o cmd csv dir file json metrics model onnx pipeline plot seed source each hidden fromFile section Params"
 ).split(" ");

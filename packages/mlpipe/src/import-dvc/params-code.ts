@@ -32,8 +32,7 @@ export function paramsCode(steps: readonly ImportedStep[], files: ParamsFiles, f
       ]),
   );
   const read = (file: string): string => `fromFile(${JSON.stringify(file)}, ${objectSchema(valuesOf(file))})`;
-  const extended = [...others].map(([file, name]) => `${propertyName(name)}: ${read(file)}.prefault({}),`);
-  // What a prefault of an empty object lacks, the file says.
+  const extended = [...others].map(([file, name]) => `${propertyName(name)}: section(${read(file)}),`);
   const schema =
     extended.length === 0 ? read(main) : `${read(main)}.extend({\n  ${extended.join("\n  ")}\n})`;
   return {

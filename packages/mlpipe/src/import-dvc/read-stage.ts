@@ -41,7 +41,7 @@ export function readStage(body: Readonly<Record<string, unknown>>, place: StageP
   if (given === undefined || given === null) throw noShape(`the stage ${name} has no cmd`, at());
   const commands = (Array.isArray(given) ? given : [given]).map((each: unknown, index) => {
     const site = at("cmd", ...(Array.isArray(given) ? [index] : []));
-    return unfolded(text(each, site), name, site, remarks);
+    return unfolded(text(each, site));
   });
 
   const reader = new PathReader(place, base);
@@ -192,21 +192,14 @@ function liveOuts(
   });
 }
 
-/** A section in a command becomes options, as DVC writes them: `--lr 0.1 --fast`. */
-function unfolded(text: Text, name: string, at: Site, remarks: Remarks): Text {
-  const unfold = (piece: Variable): string => {
-    remarks.changed(
-      `stages.${name}.cmd`,
-      `\${${piece.name}} is a section: its options are as they are today, and an edit of them is not seen.`,
-      at,
-    );
-    return options(piece.value, "").join(" ");
-  };
+/** A section in a command becomes options, as DVC writes them: `--lr 0.1 --fast`. One of the params does when it runs. */
+function unfolded(text: Text): Text {
+  const isSection = (piece: Variable): boolean => typeof piece.value === "object" && piece.value !== null;
   return joined(
     text.map((piece) =>
-      typeof piece === "string" || typeof piece.value !== "object" || piece.value === null
+      typeof piece === "string" || !isSection(piece) || piece.origin.type === "params"
         ? piece
-        : unfold(piece),
+        : options(piece.value, "").join(" "),
     ),
   );
 }

@@ -54,9 +54,9 @@ export function readStages(file: YamlFile, prefix: string, around: Surroundings)
         key,
       });
     };
-    if ("matrix" in definition) return matrixStages(definition, at, file, variables, read);
+    if ("matrix" in definition) return matrixStages(definition, at, file, variables, around.remarks, read);
     if (!("foreach" in definition)) return [read(definition, at, undefined, [])];
-    return foreachStages(definition, at, file, variables, read);
+    return foreachStages(definition, at, file, variables, around.remarks, read);
   });
 }
 
@@ -67,9 +67,10 @@ function foreachStages(
   at: YamlPath,
   file: YamlFile,
   variables: Variables,
+  remarks: Remarks,
   read: Read,
 ): readonly Stage[] {
-  const list = whole(definition["foreach"], variables, file.place([...at, "foreach"]));
+  const list = whole(definition["foreach"], variables, file.place([...at, "foreach"]), remarks);
   const stage = (key: string, item: unknown, named: string | undefined): Stage =>
     read(definition["do"], [...at, "do"], key, [
       { origin: { type: "item" }, values: { item, ...(named !== undefined && { key: named }) } },
@@ -88,16 +89,17 @@ function matrixStages(
   at: YamlPath,
   file: YamlFile,
   variables: Variables,
+  remarks: Remarks,
   read: Read,
 ): readonly Stage[] {
-  const matrix = whole(definition["matrix"], variables, file.place([...at, "matrix"]));
+  const matrix = whole(definition["matrix"], variables, file.place([...at, "matrix"]), remarks);
   if (!isMapping(matrix)) throw noShape("matrix is no mapping", file.place([...at, "matrix"]));
   let combinations: readonly { readonly key: readonly string[]; readonly item: Record<string, unknown> }[] = [
     { key: [], item: {} },
   ];
   for (const [name, given] of Object.entries(matrix)) {
     const place = file.place([...at, "matrix", name]);
-    const values = whole(given, variables, place);
+    const values = whole(given, variables, place, remarks);
     if (!Array.isArray(values)) throw noShape(`${name} of matrix is no list`, place);
     combinations = combinations.flatMap(({ key, item }) =>
       values.map((value: unknown, index) => ({
@@ -114,10 +116,16 @@ function matrixStages(
 }
 
 /** A value that may be a template for all of it: `foreach: ${models}`. */
-function whole(value: unknown, variables: Variables, at: Site): unknown {
+function whole(value: unknown, variables: Variables, at: Site, remarks: Remarks): unknown {
   if (typeof value !== "string") return value;
   const name = /^\s*\$\{([^}]*)\}\s*$/.exec(value)?.[1];
-  return name === undefined ? value : variables.find(name, at).value;
+  if (name === undefined) return value;
+  const found = variables.find(name, at);
+  if (found.origin.type === "params") {
+    const message = `The items of \${${found.name}} are as ${found.origin.file} has them today: an edit of them there needs another import.`;
+    remarks.changed("foreach", message, at);
+  }
+  return found.value;
 }
 
 function isScalar(value: unknown): boolean {

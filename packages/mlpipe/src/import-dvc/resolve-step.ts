@@ -8,7 +8,7 @@ import type { ParamsFiles } from "./params-file.ts";
 import type { Remarks } from "./remark.ts";
 import { schemaCode } from "./schema-code.ts";
 import type { Stage, StageOut, StagePath } from "./stage.ts";
-import { joined, resolved, settled, type Text, valueAt } from "./template.ts";
+import { joined, resolved, settled, type Text, valueAt, written } from "./template.ts";
 
 /** An output that some stage makes. */
 export interface MadeOutput {
@@ -224,9 +224,12 @@ class StepResolver {
   #command(text: Text): Text {
     const { places, remarks } = this.#project;
     const plain = resolved(text);
-    for (const script of scriptsIn(plain, this.#stage.folder, places)) {
+    for (const { script, module } of scriptsIn(plain, this.#stage.folder, places)) {
       if (script.endsWith(".py")) this.#scripts.add(script);
       else this.#files.add(script);
+      // A module of a package imports its siblings by names that start where the command runs.
+      if (module?.includes("/") === true)
+        this.#files.add(posix.join(this.#stage.folder, module.split("/")[0] ?? ""));
     }
     const tool = /(?:^|[;&|]\s*)(git|dvc)\s/.exec(plain)?.[1];
     if (tool !== undefined) {
@@ -255,7 +258,7 @@ class StepResolver {
   /** The place of a path: what params say in it is settled now, items stay. */
   #place(named: StagePath): Text {
     if (named.text.some((piece) => typeof piece !== "string" && piece.origin.type === "params")) {
-      const message = `The path ${named.path} is as the params have it today: a pipeline's places do not depend on them.`;
+      const message = `The path ${written(named.text)} is as the params have it today: an edit of them there needs another import.`;
       this.#project.remarks.changed(`stages.${this.#stage.group}`, message, named.at);
     }
     return this.#itemsOf(settled(named.text, ["params", "vars"]));
@@ -284,15 +287,20 @@ function named(place: Text): string {
 }
 
 /** The scripts of the project that a command names. */
-function scriptsIn(command: string, folder: string, places: DataPlaces): readonly string[] {
-  const found: string[] = [];
+function scriptsIn(
+  command: string,
+  folder: string,
+  places: DataPlaces,
+): readonly { readonly script: string; readonly module: string | undefined }[] {
+  const found: { script: string; module: string | undefined }[] = [];
   const words = command.split(/[\s"';&|()<>]+/);
   words.forEach((word, index) => {
     const module = words[index - 1] === "-m" ? word.replaceAll(".", "/") : undefined;
     const candidates = module === undefined ? [word] : [`${module}.py`, `${module}/__main__.py`];
     for (const candidate of candidates) {
       const path = posix.join(folder, candidate);
-      if (!path.startsWith("../") && codeFile.test(path) && places.isThere(path)) found.push(path);
+      if (!path.startsWith("../") && codeFile.test(path) && places.isThere(path))
+        found.push({ script: path, module });
     }
   });
   return found;

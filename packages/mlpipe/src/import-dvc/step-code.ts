@@ -69,6 +69,7 @@ function commandLines(step: ImportedStep, hasHidden: boolean): readonly string[]
     ...isGiven.flatMap(({ file, marks }) =>
       marks.map(({ as, path }) => argumentCode([`--${as}=${file}:${path.join(".")}`])),
     ),
+    ...sectionPorts(step).map((port) => argumentCode([`--options=${port}=`, { side: "i", port }])),
     ...step.outputs.map(({ port, place }) =>
       argumentCode(["--out=", ...pieces(place, step), ">", { side: "o", port }]),
     ),
@@ -82,8 +83,24 @@ function pieces(text: Text, step: ImportedStep): readonly Piece[] {
   return text.map((piece): Piece => {
     if (typeof piece === "string") return piece;
     const port = piece.origin.type === "item" ? itemPort(piece, step) : paramPort(piece, step);
-    return port === undefined ? resolved([piece]) : { side: "i", port };
+    if (port === undefined) return resolved([piece]);
+    // The launcher puts the options of a section there.
+    return isSection(piece) ? `@{${port}}` : { side: "i", port };
   });
+}
+
+function isSection(piece: Variable): boolean {
+  return typeof piece.value === "object" && piece.value !== null;
+}
+
+/** Ports of the sections that commands are given as options. */
+function sectionPorts(step: ImportedStep): readonly string[] {
+  const sections = step.commands.flatMap((command) =>
+    command.flatMap((piece) =>
+      typeof piece !== "string" && isSection(piece) ? [paramPort(piece, step)] : [],
+    ),
+  );
+  return [...new Set(sections.filter((port) => port !== undefined))];
 }
 
 function itemPort(piece: Variable, step: ImportedStep): string | undefined {

@@ -99,6 +99,11 @@ export function resolved(text: Text): string {
   return text.map((piece) => (typeof piece === "string" ? piece : textOf(piece.value))).join("");
 }
 
+/** The text as it was written, for people. */
+export function written(text: Text): string {
+  return text.map((piece) => (typeof piece === "string" ? piece : `\${${piece.name}}`)).join("");
+}
+
 /** A value as DVC writes it into a text. */
 export function textOf(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);

@@ -61,7 +61,12 @@ export function writeModules(content: ModuleContent): ReadonlyMap<string, string
   addImports(file, [
     ...(params.schema === undefined
       ? []
-      : [{ moduleSpecifier: "./params-file.ts", namedImports: ["fromFile"] }]),
+      : [
+          {
+            moduleSpecifier: "./params-file.ts",
+            namedImports: ["fromFile", ...(params.schema.includes("section(") ? ["section"] : [])],
+          },
+        ]),
     {
       moduleSpecifier: `./${name}.steps.ts`,
       namedImports: definitions.map(({ variable }) => variable).toSorted(),

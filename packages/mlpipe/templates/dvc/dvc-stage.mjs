@@ -11,6 +11,7 @@
  *   --text=FILE:NAME=TEXT   the same for a text
  *   --float=FILE:NAME       that number is written as 1.0 and not as 1
  *   --plain=FILE:NAME       that text is written without quotes: a date
+ *   --options=WORD=JSON     a section, whose options stand in commands for @{WORD}: --lr 0.1 --fast
  *   --hide=[PLACE, …]       what the command must not find: outputs of others, as JSON
  *   --wdir=FOLDER           where the commands run
  *   --code=SCRIPT           what the commands run: for mlpipe, which follows its imports
@@ -48,6 +49,7 @@ const inputs = new Map();
 const outputs = new Map();
 const params = new Map();
 const marks = new Map();
+const sections = new Map();
 const hidden = [];
 const commands = [];
 let wdir = ".";
@@ -58,6 +60,8 @@ for (const argument of process.argv.slice(2)) {
   else if (option === "out") outputs.set(...pair(value, ">"));
   else if (option === "param" || option === "text") param(option, value);
   else if (option === "float" || option === "plain") marks.set(value, option);
+  else if (option === "options")
+    sections.set(...pair(value, "=").map((text, index) => (index === 0 ? text : JSON.parse(text))));
   else if (option === "hide") hidden.push(...JSON.parse(value).map((place) => normalize(place)));
   else if (option === "wdir") wdir = value;
   else if (option === "run") commands.push(value);
@@ -84,7 +88,10 @@ for (const [file, content] of params) {
 mkdirSync(join(mirror, wdir), { recursive: true });
 
 const shell = existsSync("/bin/bash") ? "/bin/bash" : "/bin/sh";
-for (const command of commands) {
+for (const template of commands) {
+  const command = template.replace(/@\{(\w+)\}/g, (text, word) =>
+    sections.has(word) ? options(sections.get(word), "").join(" ") : text,
+  );
   const { status, signal } = spawnSync(shell, ["-c", command], { cwd: join(mirror, wdir), stdio: "inherit" });
   if (signal !== null) process.kill(process.pid, signal);
   if (status === 0) continue;
@@ -122,6 +129,21 @@ function param(type, text) {
   // A section may be given beside one of its own values.
   const isSection = typeof at[last] === "object" && typeof content === "object" && content !== null;
   at[last] = isSection && !Array.isArray(content) ? { ...content, ...at[last] } : content;
+}
+
+/** The options of a section, as DVC writes them. */
+function options(value, name) {
+  const quoted = (item) => {
+    const text = typeof item === "string" ? item : JSON.stringify(item);
+    return /^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+  };
+  if (Array.isArray(value)) return value.length === 0 ? [] : [`--${name}`, ...value.map(quoted)];
+  if (typeof value === "object" && value !== null)
+    return Object.entries(value).flatMap(([key, inner]) =>
+      options(inner, name === "" ? key : `${name}.${key}`),
+    );
+  if (value === true) return [`--${name}`];
+  return value === false || value === null ? [] : [`--${name}`, quoted(value)];
 }
 
 /** JSON that every reader of YAML takes for the same. */

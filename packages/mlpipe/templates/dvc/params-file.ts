@@ -34,3 +34,9 @@ export function fromFile<Schema extends z.ZodObject>(path: string, schema: Schem
   // The names and types are the same; only what may be left out differs.
   return filled(schema, []) as unknown as Schema;
 }
+
+/** The same as a part of other params, which may be left out. */
+export function section<Schema extends z.ZodObject>(schema: Schema): z.ZodPrefault<Schema> {
+  // What an empty object lacks, the file says.
+  return z.prefault(schema, {} as z.input<Schema>);
+}
