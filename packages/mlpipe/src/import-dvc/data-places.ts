@@ -1,6 +1,6 @@
 /** What is known of a DVC project's data: what `*.dvc` files track, and which paths are folders. */
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { join, posix, relative, sep } from "node:path";
+import { join, posix, relative, resolve, sep } from "node:path";
 import type { Site } from "@mlpipe/dsl";
 import type { Remarks } from "./remark.ts";
 import { isMapping, YamlFile } from "./yaml-file.ts";
@@ -36,13 +36,13 @@ export class DataPlaces {
   isFolder(path: string): { readonly folder: boolean; readonly isKnown: boolean } {
     const told = this.#folders.get(path);
     if (told !== undefined) return { folder: told, isKnown: true };
-    const stat = statSync(join(this.root, path), { throwIfNoEntry: false });
+    const stat = statSync(resolve(this.root, path), { throwIfNoEntry: false });
     if (stat !== undefined) return { folder: stat.isDirectory(), isKnown: true };
     return { folder: posix.extname(path) === "", isKnown: posix.extname(path) !== "" };
   }
 
   isThere(path: string): boolean {
-    return existsSync(posix.isAbsolute(path) ? path : join(this.root, path));
+    return existsSync(resolve(this.root, path));
   }
 
   /** Whether a folder has a file of some name somewhere in it. */

@@ -122,7 +122,7 @@ class StepResolver {
     if (around !== undefined) {
       const message = `${dep.path} lies in ${around.out.path}, and all of that is the input: what else changes in it counts too.`;
       remarks.changed(what, message, dep.at);
-      return this.#output(around, around.out);
+      return this.#output(around, whole(around.out));
     }
     const within = [...made.values()].filter(
       ({ out }) => dep.path === "." || out.path.startsWith(`${dep.path}/`),
@@ -130,7 +130,7 @@ class StepResolver {
     if (within.length > 0) {
       const message = `${dep.path} is given as the outputs in it (${within.map(({ out }) => out.path).join(", ")}); other files there are not part of the key.`;
       remarks.changed(what, message, dep.at);
-      for (const output of within) this.#output(output, output.out);
+      for (const output of within) this.#output(output, whole(output.out));
       return;
     }
     if (this.#isCode(dep.path)) return this.#code(dep);
@@ -280,6 +280,11 @@ class StepResolver {
       }),
     );
   }
+}
+
+/** A path without its variables, which are another stage's. */
+function whole(path: StagePath): StagePath {
+  return { ...path, text: [path.path] };
 }
 
 function named(place: Text): string {

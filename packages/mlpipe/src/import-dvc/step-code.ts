@@ -60,14 +60,14 @@ function commandLines(step: ImportedStep, hasHidden: boolean): readonly string[]
     ),
     ...isGiven.map((param) =>
       argumentCode([
-        `--${param.isText ? "text" : "param"}=${param.file}:`,
+        `--${param.isText ? "text" : "param"}=${param.file}#`,
         ...pieces(param.name ?? [], step),
         "=",
         { side: "i", port: param.port },
       ]),
     ),
     ...isGiven.flatMap(({ file, marks }) =>
-      marks.map(({ as, path }) => argumentCode([`--${as}=${file}:${path.join(".")}`])),
+      marks.map(({ as, path }) => argumentCode([`--${as}=${file}#${path.join(".")}`])),
     ),
     ...sectionPorts(step).map((port) => argumentCode([`--options=${port}=`, { side: "i", port }])),
     ...step.outputs.map(({ port, place }) =>

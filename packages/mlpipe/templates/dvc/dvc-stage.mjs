@@ -3,14 +3,14 @@
  * its inputs elsewhere and writes its outputs elsewhere, so the command is given a folder of its own that looks like
  * the project: its inputs and params under the names it knows, no output of another step, everything else as it is.
  *
- *   node dvc-stage.mjs --in=data/raw.csv<INPUT --param=params.yaml:train.lr=0.1 --out=model.pkl>OUTPUT --run=COMMAND
+ *   node dvc-stage.mjs --in=data/raw.csv<INPUT --param=params.yaml#train.lr=0.1 --out=model.pkl>OUTPUT --run=COMMAND
  *
  *   --in=PLACE<PATH         an input, and where it lies
  *   --out=PLACE>PATH        an output, and where to put it once all commands have succeeded
- *   --param=FILE:NAME=JSON  a value for a params file; an empty NAME is the whole file
- *   --text=FILE:NAME=TEXT   the same for a text
- *   --float=FILE:NAME       that number is written as 1.0 and not as 1
- *   --plain=FILE:NAME       that text is written without quotes: a date
+ *   --param=FILE#NAME=JSON  a value for a params file; an empty NAME is the whole file
+ *   --text=FILE#NAME=TEXT   the same for a text
+ *   --float=FILE#NAME       that number is written as 1.0 and not as 1
+ *   --plain=FILE#NAME       that text is written without quotes: a date
  *   --options=WORD=JSON     a section, whose options stand in commands for @{WORD}: --lr 0.1 --fast
  *   --hide=[PLACE, …]       what the command must not find: outputs of others, as JSON
  *   --wdir=FOLDER           where the commands run
@@ -83,7 +83,7 @@ for (const [place] of deepest)
   if (!isInner(place)) mkdirSync(join(mirror, dirname(place)), { recursive: true });
 for (const [file, content] of params) {
   mkdirSync(join(mirror, dirname(file)), { recursive: true });
-  writeFileSync(join(mirror, file), `${written(content, `${file}:`)}\n`);
+  writeFileSync(join(mirror, file), `${written(content, `${file}#`)}\n`);
 }
 mkdirSync(join(mirror, wdir), { recursive: true });
 
@@ -112,7 +112,7 @@ function pair(text, mark) {
 }
 
 function param(type, text) {
-  const [, file = "", name = "", value = ""] = /^([^:]*):([^=]*)=([^]*)$/.exec(text) ?? [];
+  const [, file = "", name = "", value = ""] = /^([^#]*)#([^=]*)=([^]*)$/.exec(text) ?? [];
   let content = value;
   try {
     if (type === "param") content = JSON.parse(value);
@@ -148,7 +148,7 @@ function options(value, name) {
 
 /** JSON that every reader of YAML takes for the same. */
 function written(value, path) {
-  const below = (name) => (path.endsWith(":") ? `${path}${name}` : `${path}.${name}`);
+  const below = (name) => (path.endsWith("#") ? `${path}${name}` : `${path}.${name}`);
   const mark = marks.get(path);
   if (typeof value === "number") {
     const text = String(value);
