@@ -14,6 +14,23 @@ export interface TrackedData {
 
 const skipped = new Set(["node_modules", "__pycache__", "artifacts", "venv", "env"]);
 
+/** What a `.dvc` file says that has a place in the import. */
+const own = new Set(["outs", "deps", "cmd", "wdir", "md5"]);
+
+/** What it says of data to find it again: the bytes say the same. */
+const ofBytes = new Set([
+  "path",
+  "md5",
+  "hash",
+  "size",
+  "nfiles",
+  "isexec",
+  "cache",
+  "etag",
+  "checksum",
+  "files",
+]);
+
 export class DataPlaces {
   readonly root: string;
   /** Every `dvc.yaml` below the root, absolute and sorted. */
@@ -79,8 +96,15 @@ export class DataPlaces {
     }
     if (value["cmd"] !== undefined)
       remarks.lost("cmd of a .dvc file", "A stage in a .dvc file is not carried.", file.place(["cmd"]));
+    for (const setting of Object.keys(value).filter((name) => !own.has(name)))
+      remarks.lost("a .dvc file", `${setting}: not carried.`, file.place([setting]));
     const outs = Array.isArray(value["outs"]) ? (value["outs"] as unknown[]) : [];
     return outs.flatMap((entry, index) => {
+      const settings = Object.keys(isMapping(entry) ? entry : {}).filter((name) => !ofBytes.has(name));
+      for (const setting of settings) {
+        const at = file.place(["outs", index, setting]);
+        remarks.lost("a .dvc file", `${setting} of its data: not carried.`, at);
+      }
       const path = this.#note(entry, base);
       return path === undefined ? [] : [{ path, at: file.place(["outs", index]) }];
     });

@@ -71,7 +71,7 @@ export async function importDvc(root: string, given: string): Promise<DvcImport>
       const other = made.get(output.out.path);
       if (other !== undefined)
         throw noShape(
-          `${output.out.path} is an output of both ${other.stage} and ${stage.name}`,
+          `the stages ${other.stage} and ${stage.name} both make ${output.out.path}`,
           output.out.at,
         );
       made.set(output.out.path, output);

@@ -45,7 +45,11 @@ export function readStage(body: Readonly<Record<string, unknown>>, place: StageP
   });
 
   const reader = new PathReader(place, base);
-  const deps = reader.entries("deps", body).map(({ named, site }) => reader.path(named, site));
+  const deps = reader.entries("deps", body).map(({ named, settings, site }) => {
+    for (const setting of Object.keys(settings))
+      remarks.lost(`stages.${name}.deps`, `${setting} of ${named}: not carried.`, site);
+    return reader.path(named, site);
+  });
   const outs = [
     ...reader.outs("outs", "out", body),
     ...reader.outs("metrics", "metrics", body),
@@ -126,7 +130,8 @@ class PathReader {
       const what = `stages.${name}.${section}`;
       for (const setting of Object.keys(settings)) {
         const at = file.place([...path, setting]);
-        if (setting === "cache" || setting === "desc") continue;
+        // A run keeps every output, so what DVC leaves to git is kept as well.
+        if (setting === "cache") continue;
         if (setting === "persist") {
           if (settings[setting] === true)
             remarks.lost(

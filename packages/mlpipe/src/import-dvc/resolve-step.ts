@@ -170,7 +170,8 @@ class StepResolver {
   #param({ file, name, at }: Stage["params"][number], step: string): void {
     const { params, remarks } = this.#project;
     const what = `stages.${this.#stage.group}.params`;
-    const { values, isThere, marks } = params.read(file);
+    const content = params.read(file);
+    const { values, isThere } = content;
     const label = name === undefined ? file : resolved(name);
     if (!isThere) {
       remarks.lost(what, `${label}: there is no ${file}.`, at);
@@ -216,7 +217,7 @@ class StepResolver {
       file,
       path,
       name: place,
-      marks: marks(path),
+      marks: content.marks(path),
     });
   }
 

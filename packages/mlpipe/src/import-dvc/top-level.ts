@@ -37,6 +37,8 @@ export function readTopLevel(
     for (const name of namesOf(entry)) {
       const path = posix.join(folder, name);
       const at = file.place(["metrics", index]);
+      const settings = isMapping(entry) && isMapping(entry[name]) ? Object.keys(entry[name]) : [];
+      for (const setting of settings) remarks.lost("metrics", `${setting} of ${name}: not carried.`, at);
       const isMade = outs.has(path) || [...outs].some((out) => path.startsWith(`${out}/`));
       if (isMade) metrics.set(path, at);
       else remarks.lost("metrics", `${path} is no output of a stage.`, at);
