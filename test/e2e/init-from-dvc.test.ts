@@ -99,6 +99,7 @@ describe("what a dvc.yaml has", () => {
         "dvc.yaml:38:13 tool.level: all of conf/tool.toml is an input, so any edit of it counts.",
         "dvc.yaml:40:13 RATE: all of conf/consts.py is an input, so any edit of it counts.",
         "dvc.yaml:42:9 work/clean is taken for a folder: neither dvc.lock nor its name says what it is.",
+        "dvc.yaml:47:5 src/fit.py names clean of params.yaml, which its stage does not declare: it is an input too.",
         "dvc.yaml:51:11 work/clean/rows.csv lies in work/clean, and all of that is the input: what else changes in it counts too.",
         "dvc.yaml:63:3 git finds no repository: a step's folder has neither .git nor .dvc.",
         "dvc.yaml:69:9 work/fits is given as the outputs in it (work/fits/ridge.pkl, work/fits/lasso.pkl); other files there are not part of the key.",

@@ -1,5 +1,5 @@
 /** What is known of a DVC project's data: what `*.dvc` files track, and which paths are folders. */
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, posix, relative, resolve, sep } from "node:path";
 import type { Site } from "@mlpipe/dsl";
 import type { Remarks } from "./remark.ts";
@@ -26,6 +26,7 @@ const ofBytes = new Set([
   "nfiles",
   "isexec",
   "cache",
+  "cloud",
   "etag",
   "checksum",
   "files",
@@ -56,6 +57,11 @@ export class DataPlaces {
     const stat = statSync(resolve(this.root, path), { throwIfNoEntry: false });
     if (stat !== undefined) return { folder: stat.isDirectory(), isKnown: true };
     return { folder: posix.extname(path) === "", isKnown: posix.extname(path) !== "" };
+  }
+
+  /** The text of a file, or nothing. */
+  text(path: string): string {
+    return this.isThere(path) ? readFileSync(resolve(this.root, path), "utf8") : "";
   }
 
   isThere(path: string): boolean {

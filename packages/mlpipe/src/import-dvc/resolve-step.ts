@@ -64,6 +64,8 @@ class StepResolver {
   readonly #items: ItemInput[] = [];
   readonly #scripts = new Set<string>();
   readonly #files = new Set<string>();
+  /** Scripts that are run by `-m`, which find what lies where the command runs. */
+  readonly #modules = new Set<string>();
   #isCached: boolean;
 
   constructor(stage: Stage, project: ImportedProject) {
@@ -77,6 +79,8 @@ class StepResolver {
     for (const dep of this.#stage.deps) this.#dep(dep);
     for (const param of this.#stage.params) this.#param(param, kind);
     const commands = this.#stage.commands.map((command) => this.#command(command));
+    this.#undeclared();
+    const env = [...environmentOf(commands), ...this.#searchPath()];
     const outputs = made.map(({ out, port, kind }): OutputFile => ({
       port,
       kind,
@@ -94,7 +98,7 @@ class StepResolver {
       commands,
       scripts: [...this.#scripts],
       files: [...this.#files],
-      env: environmentOf(commands),
+      env: [...new Set(env)],
       isCached: this.#isCached,
     };
   }
@@ -228,6 +232,7 @@ class StepResolver {
     for (const { script, module } of scriptsIn(plain, this.#stage.folder, places)) {
       if (script.endsWith(".py")) this.#scripts.add(script);
       else this.#files.add(script);
+      if (module !== undefined) this.#modules.add(script);
       // A module of a package imports its siblings by names that start where the command runs.
       if (module?.includes("/") === true)
         this.#files.add(posix.join(this.#stage.folder, module.split("/")[0] ?? ""));
@@ -256,6 +261,64 @@ class StepResolver {
     return pieces;
   }
 
+  /**
+   * Sections of the params that a script names and its stage does not declare. DVC lets it read them and does not
+   * notice an edit; here it finds what it is given alone.
+   */
+  #undeclared(): void {
+    const { params, places, remarks } = this.#project;
+    const { commands, folder, group, at } = this.#stage;
+    const file = posix.join(folder, "params.yaml");
+    const known = this.#inputs.some(({ from }) => from.type === "source" && from.path === file);
+    const { values } = params.read(file);
+    if (values === undefined || known) return;
+    const isNamed = commands.some((command) => resolved(command).includes("params.yaml"));
+    for (const script of this.#scripts) {
+      const text = places.text(script);
+      if (!isNamed && !text.includes("params.yaml")) continue;
+      for (const name of Object.keys(values)) {
+        const isDeclared = this.#params.some(
+          (param) => param.name !== undefined && param.file === file && (param.path[0] ?? name) === name,
+        );
+        if (isDeclared || !new RegExp(`[[(]\\s*(["'])${escaped(name)}\\1`).test(text)) continue;
+        const message = `${script} names ${name} of ${file}, which its stage does not declare: it is an input too.`;
+        remarks.changed(`stages.${group}.params`, message, at);
+        const marks = params.read(file).marks([name]);
+        this.#params.push({
+          port: this.#names.take(camelCase(name)),
+          schema: schemaCode(values[name]),
+          isText: typeof values[name] === "string",
+          file,
+          path: [name],
+          name: [name],
+          marks,
+        });
+      }
+    }
+  }
+
+  /** Scripts that import by names from where the command runs find them by `PYTHONPATH`. */
+  #searchPath(): readonly string[] {
+    const { places, remarks } = this.#project;
+    const { folder, group, at } = this.#stage;
+    let isNeeded = false;
+    for (const script of this.#scripts) {
+      const own = posix.dirname(script);
+      if (own === folder || this.#modules.has(script)) continue;
+      for (const [, name = ""] of places.text(script).matchAll(/^\s*(?:from|import)\s+(\w+)/gm)) {
+        const isThere = (from: string): string | undefined =>
+          [posix.join(from, name), posix.join(from, `${name}.py`)].find((path) => places.isThere(path));
+        const found = isThere(folder);
+        if (found === undefined || isThere(own) !== undefined) continue;
+        isNeeded = true;
+        this.#files.add(found);
+        const message = `${script} imports ${name} from ${folder === "." ? "the project" : folder}: the step is given your PYTHONPATH, which has to lead there.`;
+        remarks.changed(`stages.${group}.cmd`, message, at);
+      }
+    }
+    return isNeeded ? ["PYTHONPATH"] : [];
+  }
+
   /** The place of a path: what params say in it is settled now, items stay. */
   #place(named: StagePath): Text {
     if (named.text.some((piece) => typeof piece !== "string" && piece.origin.type === "params")) {
@@ -281,6 +344,11 @@ class StepResolver {
       }),
     );
   }
+}
+
+/** A text for a regular expression that finds it. */
+function escaped(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 }
 
 /** A path without its variables, which are another stage's. */

@@ -69,7 +69,8 @@ export class WiringWriter {
     const keys = new Names();
     const items = group.steps.map((step) => {
       this.#results.set(step.stage.name, variable);
-      return `  ${objectCode([["child", JSON.stringify(keys.take(itemKey(step.stage.key ?? "")))], ...this.#fields(step)])},`;
+      const child = JSON.stringify(keys.take(itemKey(step.stage.key ?? "")));
+      return `  ${literal([["child", child], ...this.#fields(step)]).replaceAll("\n", "\n  ")},`;
     });
     const hasInputs = group.steps.some((step) => this.#fields(step).size > 0);
     const body = hasInputs
@@ -86,11 +87,7 @@ export class WiringWriter {
   }
 
   #given(step: ImportedStep): string {
-    const fields = this.#fields(step);
-    const line = objectCode(fields);
-    if (fields.size === 0) return "{}";
-    if (line.length <= 90) return line;
-    return `{\n${[...fields].map((field) => `  ${objectCode([field]).slice(2, -2)},\n`).join("")}}`;
+    return literal([...this.#fields(step)]);
   }
 
   /** What users see: artifacts, metrics, plots, and what no other stage takes. */
@@ -121,4 +118,12 @@ export class WiringWriter {
     );
     return `return {\n${fields.join("")}};`;
   }
+}
+
+/** An object literal, in lines if it is a long one. */
+function literal(fields: readonly (readonly [string, string])[]): string {
+  if (fields.length === 0) return "{}";
+  const line = objectCode(fields);
+  if (line.length <= 90) return line;
+  return `{\n${fields.map((field) => `  ${objectCode([field]).slice(2, -2)},\n`).join("")}}`;
 }
