@@ -1,5 +1,6 @@
 /** Finds what the paths and params of a stage are: outputs of others, data, code, values. */
 import { posix } from "node:path";
+import { codeFile, environmentOf, scriptsIn } from "./command-facts.ts";
 import type { DataPlaces } from "./data-places.ts";
 import type { ImportedStep, InputFile, ItemInput, OutputFile, ParamInput } from "./imported-step.ts";
 import { type KindCode, outputKind, sourceKind, stepKindOf } from "./kinds.ts";
@@ -26,9 +27,6 @@ export interface ImportedProject {
   /** Every output by its path. */
   readonly made: ReadonlyMap<string, MadeOutput>;
 }
-
-const codeFile =
-  /\.(?:py|pyi|pyx|r|jl|sh|bash|zsh|pl|rb|js|mjs|cjs|ts|java|scala|go|rs|c|cc|cpp|h|hpp|cu|sql|ipynb|rmd|qmd|lua|m|php)$/i;
 
 /** The outputs of a stage with their ports. */
 export function outputsOf(
@@ -358,40 +356,4 @@ function whole(path: StagePath): StagePath {
 
 function named(place: Text): string {
   return camelCase(place.map((piece) => (typeof piece === "string" ? piece : ` ${piece.name} `)).join(""));
-}
-
-/** The scripts of the project that a command names. */
-function scriptsIn(
-  command: string,
-  folder: string,
-  places: DataPlaces,
-): readonly { readonly script: string; readonly module: string | undefined }[] {
-  const found: { script: string; module: string | undefined }[] = [];
-  const words = command.split(/[\s"';&|()<>]+/);
-  words.forEach((word, index) => {
-    const module = words[index - 1] === "-m" ? word.replaceAll(".", "/") : undefined;
-    const candidates = module === undefined ? [word] : [`${module}.py`, `${module}/__main__.py`];
-    for (const candidate of candidates) {
-      const path = posix.join(folder, candidate);
-      if (!path.startsWith("../") && codeFile.test(path) && places.isThere(path))
-        found.push({ script: path, module });
-    }
-  });
-  return found;
-}
-
-const given = new Set("PATH HOME TMPDIR USER LOGNAME PWD OLDPWD LANG TZ IFS RANDOM SECONDS SHELL".split(" "));
-
-/** The variables of the environment that commands name and do not set. */
-function environmentOf(commands: readonly Text[]): readonly string[] {
-  const text = commands
-    .map((command) => command.filter((piece) => typeof piece === "string").join(" "))
-    .join("\n");
-  const set = new Set(
-    [...text.matchAll(/(?:^|[\s;&|(])(?:for\s+)?([A-Za-z_]\w*)(?==|\s+in\b)/g)].map((match) => match[1]),
-  );
-  const names = [...text.matchAll(/\$\{?([A-Za-z_]\w*)/g)].flatMap(([, name]) =>
-    name === undefined ? [] : [name],
-  );
-  return [...new Set(names)].filter((name) => !set.has(name) && !given.has(name));
 }
