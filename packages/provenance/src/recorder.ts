@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Manifest } from "@mlpipe/dsl";
 import { type Digest, digestOf, type Store } from "@mlpipe/store";
 import { gitState } from "./git.ts";
-import { graphDigest } from "./graph-digest.ts";
+import { graphDigest, wiringOf } from "./graph-digest.ts";
 import { hostFacts, whoAndWhere } from "./host.ts";
 import type { Run, StepRun } from "./records.ts";
 import { redactDocument, secretValues } from "./redact.ts";
@@ -37,12 +37,19 @@ export interface RunEnd {
   readonly warnings: string[];
 }
 
+/** What is gathered once something is executed. */
+interface Facts {
+  readonly git: Run["git"];
+  readonly env: Digest;
+  readonly wiring: Digest;
+}
+
 /** Writes the records of one run. One that executes nothing is written whole when it ends, in one transaction. */
 export class RunRecorder {
   readonly #options: RunRecorderOptions;
   readonly #secrets: readonly string[];
   #beginning: Pick<Run, "pipeline" | "trigger" | "by" | "prev"> | undefined;
-  #facts: Promise<{ readonly git: Run["git"]; readonly env: Digest }> | undefined;
+  #facts: Promise<Facts> | undefined;
   #begun = false;
 
   constructor(options: RunRecorderOptions) {
@@ -89,7 +96,7 @@ export class RunRecorder {
   async end(end: RunEnd): Promise<Run> {
     const { store, run } = this.#options;
     const facts = this.#facts === undefined ? undefined : await this.#facts;
-    const document = this.#document({ ...end, git: facts?.git ?? null, env: facts?.env ?? null });
+    const document = this.#document({ ...end, ...facts });
     const rows = (): void => {
       this.begin();
       store.runs.appendRecord(run, { type: "run", run: document });
@@ -99,19 +106,18 @@ export class RunRecorder {
     return document;
   }
 
-  #gathered(): Promise<{ readonly git: Run["git"]; readonly env: Digest }> {
-    const { store, root, env } = this.#options;
+  #gathered(): Promise<Facts> {
+    const { store, root, env, manifest } = this.#options;
     return (this.#facts ??= Promise.all([gitState(root, store), hostFacts(root, env)]).then(
       ([git, host]) => ({
         git,
         env: store.parts.put(host),
+        wiring: store.parts.put(wiringOf(manifest)),
       }),
     ));
   }
 
-  #document(
-    end: Partial<Omit<RunEnd, "status">> & { status: Run["status"]; git?: Run["git"]; env?: string | null },
-  ): Run {
+  #document(end: Partial<Omit<RunEnd, "status">> & Partial<Facts> & { status: Run["status"] }): Run {
     const { store, manifest, run, startedAt, argv, toolVersion, env, root } = this.#options;
     // Once: the pipeline is that of the beginning, and the digest of a large graph takes its time.
     this.#beginning ??= {
@@ -130,7 +136,7 @@ export class RunRecorder {
     const document: Run = {
       schema: "mlpipe/run/v1",
       id: run,
-      pipeline,
+      pipeline: end.wiring === undefined ? pipeline : { ...pipeline, wiring: end.wiring },
       tool: { name: "mlpipe", version: toolVersion },
       git: end.git ?? null,
       trigger,

@@ -168,6 +168,8 @@ export const RunSchema = z
       /** Digest of the pipeline's module, and of its manifest. */
       digest: Digest.nullable(),
       graph: Digest,
+      /** Which steps feed which, by digest among the store's parts; of runs that executed something. */
+      wiring: Digest.optional(),
     }),
     tool: z.object({ name: z.literal("mlpipe"), version: z.string() }),
     /** Null outside a git work tree, or when no step was executed. */
