@@ -124,6 +124,18 @@ export const StepRunSchema = z
     argv: z.array(z.string()),
     /** What kept the step to what it declares; records of earlier versions do not say. */
     sandbox: z.enum(["landlock", "bubblewrap", "permission", "none"]).optional(),
+    /**
+     * What Python had imported when the last attempt ended: distributions with their versions, and modules whose
+     * distribution could not be told. Null if Python did not tell; absent of steps in other languages.
+     */
+    imported: z
+      .object({
+        python: z.string(),
+        packages: z.record(z.string(), z.string()),
+        unknown: z.array(z.string()).optional(),
+      })
+      .nullable()
+      .optional(),
     cwd: z.string(),
     attempts: z.array(AttemptSchema),
     metrics: z.array(

@@ -67,11 +67,15 @@ function few(names: readonly string[]): string {
 export function environment({ steps, host, run }: ReportedRun): Markup | undefined {
   const packages = packagesOf(steps);
   const languages = new Set(
-    steps.flatMap(({ environment: { node, python } }) => [
-      ...(typeof node === "string" ? [`Node ${node}`] : []),
-      ...(typeof python === "string" ? [`Python ${python}`] : []),
-    ]),
+    steps.flatMap(({ environment: { node, python }, stepRun }) => {
+      const exact = stepRun?.imported?.python ?? python;
+      return [
+        ...(typeof node === "string" ? [`Node ${node}`] : []),
+        ...(typeof exact === "string" ? [`Python ${exact}`] : []),
+      ];
+    }),
   );
+  const silent = steps.flatMap(({ id, stepRun }) => (stepRun?.imported === null ? [id] : []));
   const machine = host === undefined ? [] : machineFacts(host);
   if (packages.length === 0 && machine.length === 0) return undefined;
   return markup`${
@@ -80,6 +84,11 @@ export function environment({ steps, host, run }: ReportedRun): Markup | undefin
 `
       : undefined
   }${facts([["Languages", [...languages].join(", ")], ...machine])}${
+    silent.length === 0
+      ? undefined
+      : markup`<p class="quiet">What Python really imported is not known of ${few(silent)}: it ended without a word, or was started so that it tells nothing.</p>
+`
+  }${
     packages.length === 0
       ? undefined
       : folded(
@@ -99,8 +108,9 @@ function packagesOf(
   steps: readonly ReportedStep[],
 ): readonly { readonly name: string; readonly version: string; readonly users: readonly string[] }[] {
   const users = new Map<string, Set<string>>();
-  for (const { id, packages } of steps) {
-    for (const [name, version] of Object.entries(packages)) {
+  for (const { id, packages, stepRun } of steps) {
+    // What Python had imported in the end, and what its code was known to reach.
+    for (const [name, version] of Object.entries({ ...packages, ...stepRun?.imported?.packages })) {
       // The digest behind a version is of the installed tree.
       const key = `${name}\0${version.replace(/\+[0-9a-f]{16}$/, "")}`;
       const known = users.get(key) ?? new Set<string>();
