@@ -4,10 +4,10 @@ import type { Manifest } from "@mlpipe/dsl";
 import { type Digest, digestOf, type Store } from "@mlpipe/store";
 import { gitState } from "./git.ts";
 import { graphDigest, wiringOf } from "./graph-digest.ts";
-import { hostFacts, whoAndWhere } from "./host.ts";
 import type { Run, StepRun } from "./records.ts";
 import { redactDocument, secretValues } from "./redact.ts";
 import { triggerOf } from "./trigger.ts";
+import { whoAndWhere } from "./who.ts";
 
 /** What a recorder needs to know. */
 export interface RunRecorderOptions {
@@ -108,13 +108,13 @@ export class RunRecorder {
 
   #gathered(): Promise<Facts> {
     const { store, root, env, manifest } = this.#options;
-    return (this.#facts ??= Promise.all([gitState(root, store), hostFacts(root, env)]).then(
-      ([git, host]) => ({
-        git,
-        env: store.parts.put(host),
-        wiring: store.parts.put(wiringOf(manifest)),
-      }),
-    ));
+    // Loaded by the first step that is executed: where nothing is, the machine is not looked at.
+    const host = async (): Promise<unknown> => (await import("./host.ts")).hostFacts(root, env);
+    return (this.#facts ??= Promise.all([gitState(root, store), host()]).then(([git, machine]) => ({
+      git,
+      env: store.parts.put(machine),
+      wiring: store.parts.put(wiringOf(manifest)),
+    })));
   }
 
   #document(end: Partial<Omit<RunEnd, "status">> & Partial<Facts> & { status: Run["status"] }): Run {

@@ -201,6 +201,20 @@ export const RunSchema = z
       event: z.string().optional(),
       runUrl: z.string().optional(),
       actor: z.string().optional(),
+      /** The branch, tag or ref that the provider names. */
+      ref: z.string().optional(),
+      workflow: z.string().optional(),
+      job: z.string().optional(),
+      /** 1 for the first, more where somebody started it again. */
+      attempt: z.int().positive().optional(),
+      /** The commits that it proposes and that it is proposed to: what is checked out may be a merge of both. */
+      pullRequest: z
+        .object({
+          number: z.int().positive(),
+          head: z.string().optional(),
+          base: z.string().optional(),
+        })
+        .optional(),
       trust: z.string(),
     }),
     by: z.object({ user: z.string(), host: z.string(), cwd: z.string() }),

@@ -132,8 +132,9 @@ function machineFacts(host: Readonly<Record<string, unknown>>): readonly (readon
   const gpus = Array.isArray(host["gpus"]) ? host["gpus"].map(fields) : [];
   const variables = Object.entries(fields(host["variables"]));
   const container = host["container"];
+  const image = fields(host["image"]);
   return [
-    ["System", words(os["platform"], os["release"], os["arch"])],
+    ["System", words(os["platform"], os["release"], os["arch"], os["libc"])],
     ["Processor", words(cpu["count"] === undefined ? undefined : `${json(cpu["count"])} ×`, cpu["model"])],
     ["Memory", typeof host["memoryBytes"] === "number" ? bytes(host["memoryBytes"]) : undefined],
     [
@@ -151,11 +152,18 @@ function machineFacts(host: Readonly<Record<string, unknown>>): readonly (readon
     ["Node", words(host["node"])],
     [
       "Container",
-      container === null || container === undefined
-        ? undefined
-        : typeof container === "string"
-          ? container
-          : Object.values(fields(container)).map(json).join(" "),
+      words(
+        container ?? undefined,
+        image["name"],
+        image["id"],
+        image["source"] === undefined ? undefined : `(by ${json(image["source"])})`,
+      ),
+    ],
+    [
+      "CUDA",
+      Object.entries(fields(host["cuda"]))
+        .map(([of, version]) => `${of} ${json(version)}`)
+        .join(", "),
     ],
     ["Locale and time zone", words(host["locale"], host["timezone"])],
     ["Variables", variables.map(([name, value]) => `${name}=${json(value)}`).join(" ")],
