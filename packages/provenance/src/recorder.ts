@@ -50,6 +50,8 @@ export class RunRecorder {
   readonly #secrets: readonly string[];
   #beginning: Pick<Run, "pipeline" | "trigger" | "by" | "prev"> | undefined;
   #facts: Promise<Facts> | undefined;
+  /** What the executed steps are made of. */
+  readonly #code = new Set<string>();
   #begun = false;
 
   constructor(options: RunRecorderOptions) {
@@ -67,8 +69,12 @@ export class RunRecorder {
     store.runs.appendRecord(run, { type: "run-started", run: document });
   }
 
-  /** Gathers what is known of repository and machine, once, when the first step is executed. */
-  async facts(): Promise<void> {
+  /**
+   * Gathers what is known of repository and machine, once, when the first step is executed.
+   * @param code absolute paths of the files that the step which is about to be executed is made of
+   */
+  async facts(code: readonly string[] = []): Promise<void> {
+    for (const file of code) this.#code.add(file);
     await this.#gathered();
   }
 
@@ -95,7 +101,7 @@ export class RunRecorder {
 
   async end(end: RunEnd): Promise<Run> {
     const { store, run } = this.#options;
-    const facts = this.#facts === undefined ? undefined : await this.#facts;
+    const facts = this.#facts === undefined ? undefined : await this.#withCode(await this.#facts);
     const document = this.#document({ ...end, ...facts });
     const rows = (): void => {
       this.begin();
@@ -104,6 +110,15 @@ export class RunRecorder {
     };
     store.publish([{ objects: [], rows }]);
     return document;
+  }
+
+  /** With the code that git does not have: which that is, is known at the end. */
+  async #withCode(facts: Facts): Promise<Facts> {
+    const { root, store, startedAt } = this.#options;
+    if (facts.git?.commit == null || this.#code.size === 0) return facts;
+    const { withUntrackedCode } = await import("./untracked-code.ts");
+    const since = new Date(startedAt);
+    return { ...facts, git: await withUntrackedCode(facts.git, this.#code, { root, store, since }) };
   }
 
   #gathered(): Promise<Facts> {
