@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
 
 const conditions = ["@mlpipe/source", "node", "import", "module", "default"];
@@ -9,6 +10,8 @@ export default defineConfig({
     include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"],
     exclude: [...configDefaults.exclude, "test/.cache/**"],
     reporters: ["default", "./test/count-reporter.ts"],
+    // Most tests wait for the processes that they start, so one worker for two processors leaves one of them idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },

@@ -24,6 +24,8 @@ export interface ResultsFile {
   readonly machine: string;
   /** Whether all tools were measured on all workloads in all sizes. */
   readonly complete: boolean;
+  /** Whether all tools were measured on what was measured. */
+  readonly isOfAllTools: boolean;
   readonly minutes: number;
   /** Runs of each, where somebody asked for other than the usual number. */
   readonly repeat: number | null;

@@ -3,10 +3,11 @@
  *
  *     node test/bench/run.ts --only mlpipe,ninja --sizes 10,100 --workloads fan --repeat 3 --minutes 5
  *
- * Without options everything is measured, in 25 minutes at most.
+ * Without options everything is measured, in 25 minutes at most. With `--add` what was measured before of other
+ * workloads stays: ratios are only taken within a workload, so a table may be made of several quiet hours.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir, totalmem } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { parseArgs } from "node:util";
@@ -22,8 +23,10 @@ import type { Shape, Workload } from "./workload.ts";
 
 const repository = join(import.meta.dirname, "../..");
 
+type Case = readonly [Workload, weight: number];
+
 /** What a full run measures, in this order, and its part of the time: what matters most comes first. */
-const plan: readonly (readonly [Workload, weight: number])[] = [
+const plan: readonly Case[] = [
   [{ shape: "start", size: 0 }, 10],
   [{ shape: "fan", size: 10 }, 60],
   [{ shape: "fan", size: 100 }, 120],
@@ -57,6 +60,8 @@ function optionsOf(args: readonly string[]) {
       minutes: { type: "string" },
       /** Where to write, for a try that should not change the page. */
       output: { type: "string" },
+      /** Keeps what the results have of workloads that are not measured now. */
+      add: { type: "boolean" },
       /** Takes mlpipe as it was installed the last time. */
       installed: { type: "boolean" },
     },
@@ -77,6 +82,7 @@ function optionsOf(args: readonly string[]) {
     repeat,
     output: values.output ?? join(repository, "docs/benchmarks"),
     rebuild: values.installed !== true,
+    add: values.add === true,
     cases: plan.filter(
       ([{ shape, size }]) =>
         (shapes?.includes(shape) ?? true) && (shape === "start" || (sizes?.includes(size) ?? true)),
@@ -109,17 +115,27 @@ async function main(): Promise<void> {
         process.exit(130);
       });
     }
+    const before = options.add ? earlier(options.output, installer.versions) : undefined;
+    const isMeasured = ([{ shape, size }]: Case): boolean =>
+      before?.entries.some((entry) => entry.shape === shape && entry.size === size) === true;
+    const kept = plan.filter((each) => !options.cases.includes(each) && isMeasured(each));
     const results: ResultsFile = {
       schemaVersion: 1,
       date: new Date().toISOString(),
       machine: machine(),
-      complete: options.cases.length === plan.length && options.only.size === toolNames.length,
-      minutes: options.minutes,
+      complete:
+        options.only.size === toolNames.length &&
+        options.cases.length + kept.length === plan.length &&
+        before?.isOfAllTools !== false,
+      isOfAllTools: options.only.size === toolNames.length && before?.isOfAllTools !== false,
+      minutes: options.minutes + (before?.minutes ?? 0),
       repeat: options.repeat ?? null,
-      memoryFloor: 0,
+      memoryFloor: before?.memoryFloor ?? 0,
       versions: installer.versions,
       missing: installer.missing,
-      entries: [],
+      entries: kept.flatMap(([{ shape, size }]) =>
+        (before?.entries ?? []).filter((entry) => entry.shape === shape && entry.size === size),
+      ),
     };
 
     let weights = options.cases.reduce((sum, [, weight]) => sum + weight, 0);
@@ -163,6 +179,19 @@ function repeatOf({ shape, size }: Workload): number {
 function machine(): string {
   const memory = Math.round(totalmem() / 1024 ** 3);
   return `${availableParallelism()} cores, ${memory} GiB of memory, ${process.platform} ${process.arch}`;
+}
+
+/**
+ * The results that lie in a folder, to be added to.
+ * @throws Error if they are of other versions: then nothing of them stands beside what is measured now
+ */
+function earlier(folder: string, versions: ResultsFile["versions"]): ResultsFile {
+  const { file } = new Results(JSON.parse(readFileSync(join(folder, "results.json"), "utf8")) as ResultsFile);
+  const other = Object.entries(versions).find(
+    ([tool, version]) => tool in file.versions && file.versions[tool] !== version,
+  );
+  if (other === undefined) return file;
+  throw new Error(`${other[0]} was ${file.versions[other[0]]}, and is ${other[1]}: measure everything again`);
 }
 
 function write(folder: string, results: Results, tools: readonly Tool[]): void {

@@ -210,6 +210,11 @@ describe("a sweep over a list that a step makes", () => {
     const forced = ["fit[lr=0.1]", "fit[lr=0.2]"];
     expect(await ran(project, "--force", "fit")).toEqual(forced);
     expect(await ran(project, "--force", "fit[lr=0.2]")).toEqual(["fit[lr=0.2]"]);
+    const misspelt = await project.mlpipe("run", "--force", "fit[lr=0.25]");
+    expect([misspelt.exit, misspelt.stderr]).toEqual([
+      0,
+      expect.stringMatching(/warning .*has no step "fit\[lr=0.25\]"\. Did you mean fit\[lr=0.2\]\?/),
+    ]);
     expect(await ran(project, "--from", "fit[lr=0.2]", "--force")).toEqual([
       "fit[lr=0.2]",
       "score[lr=0.2]",

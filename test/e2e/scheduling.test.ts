@@ -177,11 +177,13 @@ describe("pools", () => {
   });
 
   it("an amount or a name that cannot be read is refused by name", async () => {
-    using project = new Project(scripts({ a: {} }));
+    using project = new Project(scripts({ a: { with: "{ resources: { license: 1 } }" } }));
     for (const [pool, text] of [
       ["memory=lots", 'the resource memory is "lots", and must be bytes or a size such as "8GB"'],
       ["license", "the resource license is"],
       ["=3", '"" is no name of a pool'],
+      ["licence=3", "no step takes from a pool of this name"],
+      ["licence=3", "Did you mean license?"],
     ] as const) {
       const { exit, stderr } = await project.mlpipe("run", "--pool", pool);
       expect(exit).toBe(2);
@@ -336,6 +338,6 @@ describe("scheduling is never keyed", () => {
       `{ retry: 1, timeout: "1h", resources: { cpu: 1 } }`,
       `{ retry: { attempts: 5, on: ["memory"] }, timeout: "2h", resources: { cpu: 2, memory: (n) => n * 1e6, gpu: 0 } }`,
     );
-    expect(await project.statuses("--pool", "license=1")).toEqual({ cached: ["one", "two"] });
+    expect(await project.statuses("--pool", "memory=1GB")).toEqual({ cached: ["one", "two"] });
   });
 });

@@ -1,12 +1,13 @@
 /**
  * Promise 6: any number of concurrent runs of one project, experiments with different params among them: each key
- * executes once, nobody waits for what is not shared, and the database stays whole. `MLPIPE_CONCURRENT_ROUNDS=50` is
- * the full set.
+ * executes once, nobody waits for what is not shared, and the database stays whole. The full set has fifty rounds;
+ * `MLPIPE_CONCURRENT_ROUNDS` says another number.
  */
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, it } from "vitest";
 import { finished, Project, type RunJson } from "../e2e/project.ts";
+import { isFull } from "./extent.ts";
 
 /** Every execution leaves a line: written in one call, lines of many processes do not mix. */
 const files: Readonly<Record<string, string>> = {
@@ -39,7 +40,7 @@ export default pipeline("sweep", z.object({ lr: z.int() }), ({ lr }) => {
 `,
 };
 
-const rounds = Number(process.env["MLPIPE_CONCURRENT_ROUNDS"] ?? 1);
+const rounds = Number(process.env["MLPIPE_CONCURRENT_ROUNDS"] ?? (isFull ? 50 : 1));
 
 it(
   `twenty runs at once, ${rounds} times`,

@@ -1,5 +1,6 @@
 /** Promise 9: a damaged or deleted `state.db` never yields a wrong hit, and needs no manual step. */
 import {
+  mkdirSync,
   closeSync,
   cpSync,
   existsSync,
@@ -149,6 +150,26 @@ describe("a state database", () => {
     expect(
       readdirSync(join(project.root, ".mlpipe")).some((name) => name.startsWith("state.db.damaged-")),
     ).toBe(true);
+  });
+
+  it("that is a folder is put aside and rebuilt, by a run as by verify --repair", async () => {
+    for (const command of [["run"], ["verify", "--repair"]]) {
+      const project = copyOfWhole();
+      for (const end of ["", "-wal", "-shm"]) rmSync(stateOf(project) + end, { force: true });
+      mkdirSync(stateOf(project));
+      const verified = await project.mlpipe("verify");
+      expect([verified.exit, verified.stdout + verified.stderr]).toEqual([
+        4,
+        expect.stringContaining("it is a folder"),
+      ]);
+      expect(await project.mlpipe("runs")).toMatchObject({
+        exit: 4,
+        stderr: expect.stringMatching(/MLP4002 .*state\.db is damaged: it is a folder/),
+      });
+      const mended = await project.mlpipe(...command);
+      expect(mended.exit, mended.stderr).toBe(0);
+      expect(await project.statuses()).toEqual({ cached: ["twice", "fit"] });
+    }
   });
 
   it("truncated or with a flipped bit, at many places: never a wrong hit, never a manual step", async () => {

@@ -355,6 +355,11 @@ export class Database {
       case 19: // SQLITE_CONSTRAINT: ids are made once and entries replace each other, so an index does not fit its table
       case 26: // SQLITE_NOTADB
         return this.#damaged(error.message, error);
+      case 10: // SQLITE_IOERR
+      case 14: // SQLITE_CANTOPEN
+        if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+          return this.#damaged("it is a folder", error);
+        return refusedBySystem(path, error) ?? error;
       default:
         // The version says that the table is there, so somebody took it away.
         // Or that it is not there yet.

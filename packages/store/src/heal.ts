@@ -1,4 +1,4 @@
-import { existsSync, renameSync } from "node:fs";
+import { existsSync, renameSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { primaryCode, refusedBySystem, schemaVersion } from "./database.ts";
 import { withPath } from "./errors.ts";
@@ -92,6 +92,7 @@ const gone = "it is gone";
  */
 export function databaseDamage(layout: Layout): string | undefined {
   if (!existsSync(layout.database)) return hasRecords(layout) ? gone : undefined;
+  if (statSync(layout.database).isDirectory()) return "it is a folder";
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(layout.database, { readOnly: true, timeout: 20_000 });

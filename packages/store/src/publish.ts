@@ -7,7 +7,7 @@ import { StoreError, errnoOf, shown, withPath } from "./errors.ts";
 import { discard, temporaryPath, type Layout } from "./layout.ts";
 import type { StoredObjects } from "./objects.ts";
 import { hashPath } from "./reading.ts";
-import { parseManifest, rememberedManifest, treeContent } from "./tree.ts";
+import { isTree, rememberedTree } from "./tree.ts";
 import { Unsteady, walkFolder, type FolderWalk } from "./walk.ts";
 
 /** What one step leaves behind: files and folders, and the rows that speak of them. */
@@ -138,19 +138,11 @@ function sealFile(path: string, content: Content, layout: Layout): string {
 function sealTree(path: string, content: Content, layout: Layout, unsynced: string[]): string {
   if (!lstatSync(path).isDirectory()) throw differs(path, "it is no longer a folder");
   const walk = walkSteadily(path);
-  const manifest = rememberedManifest(content) ?? manifestOf(path, content);
-  const digests = new Map(
-    parseManifest(manifest, path).entries.flatMap((entry) =>
-      entry.type === "file" ? [[entry.path, entry.digest] as const] : [],
-    ),
-  );
-  const known = walk.files.map((file) => digests.get(file));
-  if (!known.every((digest) => digest !== undefined) || treeContent(walk, known).digest !== content.digest) {
-    throw differs(path, "other entries, lengths or modes are in it");
-  }
+  const { manifest, digests } = rememberedTree(content) ?? readAgain(path, content);
+  if (!isTree(walk, digests, content)) throw differs(path, "other entries, lengths or modes are in it");
   walk.files.forEach((name, i) => {
     const file = `${path}/${name}`;
-    const digest = known[i];
+    const digest = digests[i];
     if (digest !== undefined && lstatSync(file).nlink > 1) separate(file, digest, layout);
     chmodSync(file, walk.executable[i] === true ? 0o555 : 0o444);
     unsynced.push(file);
@@ -166,12 +158,12 @@ function sealTree(path: string, content: Content, layout: Layout, unsynced: stri
   return written;
 }
 
-/** Hashes a folder again, for a content that came from another process and so without its manifest. */
-function manifestOf(path: string, content: Content): string {
+/** Hashes a folder again, for a content that came from another process and so without what it was made of. */
+function readAgain(path: string, content: Content): NonNullable<ReturnType<typeof rememberedTree>> {
   const again = hashPath(path);
-  const manifest = rememberedManifest(again);
-  if (again.digest !== content.digest || manifest === undefined) throw differs(path, "it has another digest");
-  return manifest;
+  const tree = rememberedTree(again);
+  if (again.digest !== content.digest || tree === undefined) throw differs(path, "it has another digest");
+  return tree;
 }
 
 function walkSteadily(path: string): FolderWalk {

@@ -1,5 +1,7 @@
+import { createHash } from "node:crypto";
 import { digestOf, isDigest, type Content, type Digest } from "./digest.ts";
 import { StoreError, shown } from "./errors.ts";
+import { stampFields } from "./hash-job.ts";
 import { compareBytes, type FolderWalk } from "./walk.ts";
 
 /** What a folder holds: enough to make it again, and nothing that differs between two copies of it. */
@@ -24,38 +26,25 @@ export type TreeEntry =
 /** Part of every manifest, so that its digest says what it is a digest of, and in which version of this format. */
 const tag = "mlpipe/tree/v1";
 
-// A content that was computed here carries its manifest along, for as long as somebody holds it: publishing it then
-// need not hash the folder a second time.
-const manifests = new WeakMap<Content, string>();
+// A content that was computed here carries along what it was made of, for as long as somebody holds it: publishing it
+// then need not hash the folder a second time.
+const made = new WeakMap<Content, Made>();
+
+interface Made {
+  readonly manifest: string;
+  /** Of its files, in the order of the walk. */
+  readonly digests: readonly Digest[];
+}
 
 /**
  * The content of a walked folder whose files have these digests (in the order of the walk).
  * The digest is the sha256 of the manifest: canonical JSON of a tag and the entries.
  */
 export function treeContent(walk: FolderWalk, digests: readonly Digest[]): Content {
-  const lines: { readonly path: string; readonly json: string }[] = [];
+  const lines = [...linesOf(walk, digests)];
+  const manifest = `{"entries":[${lines.join(",")}],"type":"${tag}"}`;
   let size = 0;
-  walk.files.forEach((path, i) => {
-    const bytes = Number(walk.stamps[i * 4] ?? 0n);
-    size += bytes;
-    // Canonical JSON written out, because a tree of 100,000 files would spend most of its time in the general function.
-    const mode = walk.executable[i] === true ? "x" : "-";
-    lines.push({
-      path,
-      json: `{"digest":"${digests[i] ?? ""}","mode":"${mode}","path":${JSON.stringify(path)},"size":${bytes},"type":"file"}`,
-    });
-  });
-  for (const path of walk.emptyFolders)
-    lines.push({ path, json: `{"path":${JSON.stringify(path)},"type":"folder"}` });
-  for (const { path, target } of walk.links) {
-    lines.push({
-      path,
-      json: `{"path":${JSON.stringify(path)},"target":${JSON.stringify(target)},"type":"link"}`,
-    });
-  }
-  // The files come sorted, so this is one pass unless there are others.
-  lines.sort((a, b) => compareBytes(a.path, b.path));
-  const manifest = `{"entries":[${lines.map((line) => line.json).join(",")}],"type":"${tag}"}`;
+  for (let i = 0; i < walk.files.length; i++) size += Number(walk.stamps[i * stampFields] ?? 0n);
   const content: Content = {
     type: "tree",
     digest: digestOf(manifest),
@@ -63,13 +52,58 @@ export function treeContent(walk: FolderWalk, digests: readonly Digest[]): Conte
     entries: walk.files.length,
     ...(walk.leaving !== undefined && { leaves: walk.leaving }),
   };
-  manifests.set(content, manifest);
+  made.set(content, { manifest, digests });
   return content;
+}
+
+/** Whether a walked folder whose files have these digests has this content, without a second manifest in memory. */
+export function isTree(walk: FolderWalk, digests: readonly Digest[], content: Content): boolean {
+  if (digests.length !== walk.files.length) return false;
+  const state = createHash("sha256").update('{"entries":[');
+  let chunk: string[] = [];
+  let before = "";
+  for (const line of linesOf(walk, digests)) {
+    chunk.push(before, line);
+    before = ",";
+    if (chunk.length < 2048) continue;
+    state.update(chunk.join(""));
+    chunk = [];
+  }
+  const end = `${chunk.join("")}],"type":"${tag}"}`;
+  return state.update(end).digest("hex") === content.digest;
+}
+
+/** The entries of a manifest, in their order. Written out, because a tree of 100,000 files would spend most of its time in general code. */
+function* linesOf(walk: FolderWalk, digests: readonly Digest[]): Generator<string, void, void> {
+  // The files come sorted; what else there is goes between them.
+  const others = [
+    ...walk.emptyFolders.map((path) => ({ path, json: `{"path":${JSON.stringify(path)},"type":"folder"}` })),
+    ...walk.links.map(({ path, target }) => ({
+      path,
+      json: `{"path":${JSON.stringify(path)},"target":${JSON.stringify(target)},"type":"link"}`,
+    })),
+  ].toSorted((a, b) => compareBytes(a.path, b.path));
+  let next = 0;
+  for (const [i, path] of walk.files.entries()) {
+    for (let other = others[next]; other !== undefined; other = others[++next]) {
+      if (compareBytes(other.path, path) > 0) break;
+      yield other.json;
+    }
+    const mode = walk.executable[i] === true ? "x" : "-";
+    const size = Number(walk.stamps[i * stampFields] ?? 0n);
+    yield `{"digest":"${digests[i] ?? ""}","mode":"${mode}","path":${JSON.stringify(path)},"size":${size},"type":"file"}`;
+  }
+  for (const { json } of others.slice(next)) yield json;
 }
 
 /** The manifest of a content that this process computed, if this very object is at hand. */
 export function rememberedManifest(content: Content): string | undefined {
-  return manifests.get(content);
+  return made.get(content)?.manifest;
+}
+
+/** The same, and the digests of its files in the order of a walk. */
+export function rememberedTree(content: Content): Made | undefined {
+  return made.get(content);
 }
 
 /**

@@ -105,7 +105,9 @@ export function walkFolder(root: string): FolderWalk {
       writeStamp(stamps, files.length * stampFields, stats);
       files.push(path);
       executable.push((stats.mode & 0o100n) !== 0n);
-      devices.push(stats.dev);
+      // One number for all, as a rule: equal ones are one object in memory.
+      const before = devices.at(-1);
+      devices.push(stats.dev === before ? before : stats.dev);
     } else if (stats.isDirectory()) {
       if (name === storeName) throw storeInside(at);
       here.waiting.push(`${name}/`);

@@ -60,8 +60,9 @@ export async function run(named: string | undefined, options: RunOptions): Promi
     const id = uuid7();
     const { only, from, force, check } = options;
     // Most runs name no steps.
-    const isAny = [only, from, force, check].some((given) => given !== undefined);
+    const isAny = [only, from, force, check, options.pool].some((said) => said !== undefined);
     const words = isAny ? await import("./step-words.ts") : undefined;
+    words?.checkPools(manifest, Object.keys(givenPools({ pool: options.pool ?? [] })));
     const selected = words?.selectedSteps(manifest, options);
     const planner = new Planner({
       manifest,
@@ -103,6 +104,8 @@ export async function run(named: string | undefined, options: RunOptions): Promi
     });
     await lineage?.end();
     reporter.close();
+    for (const line of words?.namedInVain(planner.graph.manifest, [only, from, force, check]) ?? [])
+      warn(line);
     const lock = await lockAfter(session, question, result, options);
     report(result, planner.graph.manifest, project.root, options, lock);
     if (lock !== undefined && options.frozen === true && lock.changes.length > 0) {
@@ -125,8 +128,7 @@ function report(
   options: RunOptions,
   lock: LockOutcome | undefined,
 ): void {
-  for (const remark of lock?.remarks ?? [])
-    say(`${styleFor(process.stderr)("warning", "warning")}  ${remark}`);
+  for (const remark of lock?.remarks ?? []) warn(remark);
   if (options.json === true) {
     const { run: id, status, steps, outputs, durationMs } = result;
     const { pipeline } = manifest;
@@ -242,6 +244,10 @@ function givenPools({ jobs, pool = [] }: RunOptions): Readonly<Record<string, nu
   const cpu = Number(jobs);
   if (Number.isInteger(cpu) && cpu >= 1) return { ...pools, cpu };
   throw new MlpipeError("MLP6010", `--jobs takes a whole number from 1 up, and was given ${jobs}.`);
+}
+
+function warn(remark: string): void {
+  say(`${styleFor(process.stderr)("warning", "warning")}  ${remark}`);
 }
 
 async function reporterFor(options: RunOptions): Promise<Reporter> {

@@ -37,6 +37,47 @@ export function stepsNamed(manifest: Manifest, words: readonly string[]): Readon
   return found;
 }
 
+/**
+ * What to say of words that named a child of a list that nobody knew yet, and that the list then did not have.
+ *
+ * @param made the manifest with the children that the run made
+ * @param said what each of the options was given
+ */
+export function namedInVain(
+  made: Manifest,
+  said: readonly (true | readonly string[] | undefined)[],
+): readonly string[] {
+  const words = said.flatMap((given) => (given === undefined || given === true ? [] : given));
+  return words.flatMap((word) => {
+    try {
+      if (isShare(word)) return [];
+      stepsNamed(made, [word]);
+      return [];
+    } catch (error) {
+      if (!(error instanceof MlpipeError)) throw error;
+      return [`${error.message} ${error.hint ?? ""}`.trim()];
+    }
+  });
+}
+
+/**
+ * Makes sure that steps take from the pools whose sizes `--pool` gives: a misspelt name would limit nothing.
+ * @throws MlpipeError MLP6010
+ */
+export function checkPools(manifest: Manifest, given: readonly string[]): void {
+  const taken = manifest.steps.flatMap(({ scheduling: { resources = {}, escalation = [] } }) =>
+    [resources, ...escalation].flatMap((amounts) => Object.keys(amounts)),
+  );
+  const pools = [...new Set(["cpu", "memory", "gpu", ...taken])];
+  for (const pool of given) {
+    if (pools.includes(pool)) continue;
+    const similar = nearest(pool, pools);
+    throw new MlpipeError("MLP6010", `--pool ${pool}: no step takes from a pool of this name.`, {
+      hint: similar === undefined ? `There are: ${pools.join(", ")}.` : `Did you mean ${similar}?`,
+    });
+  }
+}
+
 /** The steps that `--only` and `--from` select; nothing if neither is given. */
 export function selectedSteps(
   manifest: Manifest,
@@ -80,12 +121,16 @@ export function checkedSteps(
   const ids = lasting.map(({ id }) => id);
   if (check === true) return new Set(ids);
   const [share] = check;
-  const percent = /^(\d+(?:\.\d+)?)%$/.exec(share ?? "")?.[1];
-  if (percent === undefined) return stepsNamed(manifest, check);
+  if (share === undefined || !isShare(share)) return stepsNamed(manifest, check);
   // Another sample each time: over the runs every step has its turn. At least one, or nothing would be proved.
   const shuffled = ids.map((id) => ({ id, at: Math.random() })).toSorted((a, b) => a.at - b.at);
-  const amount = Math.max(1, Math.ceil((ids.length * Math.min(100, Number(percent))) / 100));
+  const amount = Math.max(1, Math.ceil((ids.length * Math.min(100, Number.parseFloat(share))) / 100));
   return new Set(shuffled.slice(0, amount).map(({ id }) => id));
+}
+
+/** Whether a word is a part of all steps, such as `10%`. */
+function isShare(word: string): boolean {
+  return /^\d+(?:\.\d+)?%$/.test(word);
 }
 
 /** Whether a step that stands for all items may turn out to have this id, or stand in a child that has it. */
