@@ -1,8 +1,11 @@
 /** `mlpipe report`: what stands on the page, that nothing of a user's text becomes more than text, and how it looks. */
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { finished, type Finished, type Project } from "../e2e/project.ts";
+import { finished, type Finished, Project } from "../e2e/project.ts";
 import { Browser, browserProgram } from "./browser.ts";
 import { hostileProject, hostileText, secret } from "./hostile-project.ts";
 
@@ -131,6 +134,32 @@ describe("the page", () => {
 });
 
 describe("mlpipe report", () => {
+  it("tells of a run that was killed what was under way, and the last it said", async () => {
+    using killed = new Project({
+      "steps.ts": `import { cmd, data, file } from "mlpipe";
+export const slow = data("slow", { outputs: { made: file("txt") }, command: (i, o) => cmd\`sh -c "echo epoch 1; sleep 60" \${o.made}\` });
+`,
+      "slow.pipeline.ts": `import { pipeline } from "mlpipe";
+import { z } from "zod";
+import { slow } from "./steps.ts";
+export default pipeline("slow", z.object({}), () => slow({}));
+`,
+    });
+    const child = killed.start(["run"]);
+    const ended = once(child, "close");
+    const runs = join(killed.root, ".mlpipe/runs");
+    const hasSpoken = (): boolean =>
+      existsSync(runs) &&
+      readdirSync(runs, { recursive: true }).some((name) => String(name).endsWith("stdout.log"));
+    while (!hasSpoken() && child.exitCode === null) await pause(20);
+    child.kill("SIGKILL");
+    await ended;
+    const { stdout } = await killed.mlpipe("report", "-o", "-");
+    const text = textOf(stdout);
+    expect(text).toMatch(/slow ✗ crashed .*slow was under way\. stdout 8 B epoch 1 /);
+    expect(text).toContain("not recorded before the end of a run");
+  });
+
   it("replaces its own pages alone, and executes no code of the project", async () => {
     const before = project.read("hostile.pipeline.ts");
     project.write({ "hostile.pipeline.ts": "process.exit(9);\n", "mine.html": "<p>mine</p>" });

@@ -34,7 +34,7 @@ ${tags.length === 0 ? undefined : markup`<p>${tags}</p>\n`}${notes}${facts([
     ["Command", markup`<code>${run.argv.join(" ")}</code>`],
     ["By", `${run.by.user} on ${run.by.host}`],
     ["Started by", triggerOf(run.trigger)],
-    ["Code", commitOf(run.git)],
+    ["Code", commitOf(run)],
     ["Run", markup`<code>${run.id}</code>`],
   ])}</header>
 `;
@@ -61,8 +61,12 @@ function triggerOf(trigger: ReportedRun["run"]["trigger"]): Piece {
   return markup`${said}${words.length === 0 ? "" : ` (${words.join(", ")})`}${runUrl === undefined ? undefined : markup` <span class="quiet">${runUrl}</span>`}`;
 }
 
-function commitOf(git: ReportedRun["run"]["git"]): Piece {
-  if (git === null) return "no commit recorded: nothing was executed, or no git";
+function commitOf({ git, status }: ReportedRun["run"]): Piece {
+  if (git === null) {
+    return status === "crashed" || status === "running"
+      ? "not recorded before the end of a run"
+      : "no commit recorded: nothing was executed, or no git";
+  }
   const branch = git.ref?.replace("refs/heads/", "");
   const commit =
     git.commit === null

@@ -1,7 +1,7 @@
 /** The last lines that steps said. */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { join, relative, sep } from "node:path";
-import { SafeLines } from "@mlpipe/executor";
+import { SafeLines, slotOfFile } from "@mlpipe/executor";
 import type { StepRun } from "@mlpipe/provenance";
 import type { Store } from "@mlpipe/store";
 
@@ -20,6 +20,9 @@ export interface LogTail {
 /** Of a step that failed the reader wants to see more. */
 const linesOfFailed = 80;
 const linesOfOthers = 20;
+
+/** Of a run with thousands of steps nearly all have ended. */
+const mostUnfinished = 2_000;
 
 /** So much of the end of a log is looked at, and a line shows so many characters. */
 const tailBytes = 32 * 1024;
@@ -47,6 +50,31 @@ export function logTails(
     });
     for (const { lines = [] } of tails) for (const line of lines) left -= line.length + 1;
     if (tails.length > 0) found.set(id, tails);
+  }
+  return found;
+}
+
+/**
+ * The ends of logs that no record speaks of: of steps that were under way when the run ended without a word, or are now.
+ * By what `stepSlot` makes of the step's id.
+ */
+export function unfinishedTails(
+  store: Store,
+  run: string,
+  steps: readonly { readonly id: string; readonly executed: StepRun | undefined }[],
+): ReadonlyMap<string, readonly LogTail[]> {
+  const recorded = new Set(
+    steps.flatMap(({ executed }) =>
+      (executed?.attempts ?? []).flatMap(({ stdout, stderr }) => [stdout?.path, stderr?.path]),
+    ),
+  );
+  const found = new Map<string, LogTail[]>();
+  for (const file of store.runs.logFiles(run).slice(0, mostUnfinished)) {
+    const path = relative(store.root, file).split(sep).join("/");
+    const slot = slotOfFile(file);
+    if (slot === undefined || recorded.has(path)) continue;
+    const tail = tailOf(store.root, { path, size: 0 }, linesOfFailed);
+    found.set(slot.step, [...(found.get(slot.step) ?? []), { ...slot, ...tail }]);
   }
   return found;
 }

@@ -25,7 +25,11 @@ export function reportPage(reported: ReportedRun): string {
   const { run } = reported;
   const isBad = run.status === "failed" || run.status === "rejected" || run.status === "crashed";
   const parts = [
-    ["trouble", isBad ? "What went wrong" : "Warnings", trouble(reported)],
+    [
+      "trouble",
+      isBad ? "What went wrong" : run.endedAt === null ? "Under way" : "Warnings",
+      trouble(reported),
+    ],
     ["metrics", "Metrics", metrics(reported)],
     ["plots", "Plots", plotFigures(reported.plots)],
     ["graph", "Graph", graphDrawing(reported)],

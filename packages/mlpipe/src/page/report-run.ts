@@ -4,7 +4,7 @@ import { type ExportedStep, exportedRun } from "@mlpipe/provenance/export";
 import { isDigest, type Store } from "@mlpipe/store";
 import { type Annotations, annotationsIn } from "@mlpipe/store/maintenance";
 import { type HistoricRun, historyOf } from "./history.ts";
-import { type LogTail, logTails } from "./log-tail.ts";
+import { type LogTail, logTails, unfinishedTails } from "./log-tail.ts";
 import { type Plot, plotsOf } from "./plots.ts";
 
 /** A run with all that its report shows. */
@@ -16,6 +16,8 @@ export interface ReportedRun {
   readonly plots: readonly Plot[];
   /** By step. */
   readonly logs: ReadonlyMap<string, readonly LogTail[]>;
+  /** Of a run that crashed or goes on: of steps without a record, by the name of the log. */
+  readonly unfinished: ReadonlyMap<string, readonly LogTail[]>;
   /** The document of the host; nothing if no step was executed. */
   readonly host: Readonly<Record<string, unknown>> | undefined;
   readonly said: Annotations;
@@ -62,6 +64,7 @@ export function reportedRun(store: Store, id: string): ReportedRun {
     history: historyOf(store, run),
     plots: plotsOf(store, steps),
     logs: logTails(store, steps),
+    unfinished: run.endedAt === null ? unfinishedTails(store, run.id, steps) : new Map(),
     host,
     said: annotationsIn(store.root).get(run.id) ?? { tags: [], notes: [] },
   };

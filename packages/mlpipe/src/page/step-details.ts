@@ -184,6 +184,11 @@ function logOf({ id, executed, stepRun }: ReportedStep, run: string, tails: read
 `
       : undefined;
   }
+  return logTail(id, run, tails);
+}
+
+/** The end of what a step said. */
+export function logTail(id: string, run: string, tails: readonly LogTail[]): Piece {
   return tails.map(({ stream, size, isCut, lines }) => {
     const whole = isCut
       ? markup`the last ${count(lines?.length ?? 0, "line")} of ${bytes(size)}; all of it: <code>mlpipe logs ${shortId(run)} ${id}</code>`
