@@ -5,6 +5,7 @@ import { plannerErrors } from "@mlpipe/planner";
 import { provenanceErrors } from "@mlpipe/provenance";
 import { storeErrors } from "@mlpipe/store";
 import { checkFindings } from "../check/errors.ts";
+import { importErrors } from "../import-dvc/errors.ts";
 import { projectErrors } from "../project/errors.ts";
 import { commandLineErrors } from "./errors.ts";
 
@@ -24,5 +25,6 @@ export const errorPages: Readonly<Record<string, ErrorPage>> = {
   ...provenanceErrors,
   ...projectErrors,
   ...checkFindings,
+  ...importErrors,
   ...commandLineErrors,
 };

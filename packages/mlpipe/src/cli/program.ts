@@ -225,9 +225,11 @@ export function createProgram(finish: (exit: number) => void): Command {
     },
   );
   command("init [FOLDER]", "make a new project that runs at once")
-    .option("--python", "with steps in Python")
+    .addOption(new Option("--python", "with steps in Python").conflicts("fromDvc"))
+    .option("--from-dvc [PATH]", "with the pipeline of a dvc.yaml, or of all in a folder (default: here)")
     .action(async (folder: string | undefined, options: InitOptions) => {
-      finish((await import("./commands/init.ts")).init(folder, options));
+      if (options.fromDvc === undefined) finish((await import("./commands/init.ts")).init(folder, options));
+      else finish(await (await import("./commands/init-from-dvc.ts")).initFromDvc(folder, options));
     });
   for (const each of program.commands) each.option("--json", "print one JSON document to stdout");
   command("help [TOPIC]", "help on a command or an error code").action(async (topic: string | undefined) => {
