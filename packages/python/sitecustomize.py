@@ -5,7 +5,8 @@ user's; the one that the user has is imported right after, as if this one had no
 `MLPIPE_WATCH` holds lists of texts, or `@` and the path of a file with them: `refuse` is empty where
 what is not declared is only noted, `read`, `write` and `list` are what is declared (real paths of
 files and folders), `root` is the project's root, `aside` are folders whose files nobody declares,
-`report` is the file to which each path is added as a line of JSON. The lists are separated by the
+`report` is the file to which each path is added as a line of JSON, `imported` the one to which it is added
+what had been imported when the process ended (`imported.py`). The lists are separated by the
 control character RS and their texts by US, the first being the list's name: to import a parser would
 take longer than all the rest. Extension modules that open files by themselves pass by: the fence is
 for those.
@@ -26,13 +27,13 @@ def watch():
         lists = text
     told = {name: texts for name, *texts in (part.split("\x1f") for part in lists.split("\x1e"))}
     refuse = bool(told["refuse"])
-    step, root, report = told["step"][0], told["root"][0], told["report"][0]
+    step, root, report, imported = told["step"][0], told["root"][0], told["report"][0], told["imported"][0]
+    home = os.path.dirname(os.path.realpath(__file__))
     read, write, listed = set(told["read"]), set(told["write"]), set(told["list"])
     aside = set(told["aside"])
     if not refuse:
         # What is only noted is noted of this process: the step sees its environment as it would without.
-        own = os.path.dirname(os.path.realpath(__file__))
-        rest = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if os.path.realpath(p or ".") != own]
+        rest = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if os.path.realpath(p or ".") != home]
         if rest and rest != [""]:
             os.environ["PYTHONPATH"] = os.pathsep.join(rest)
         else:
@@ -205,6 +206,20 @@ def watch():
             "os.truncate": lambda args: changed(args[0]),
         })
     sys.addaudithook(hook)
+
+    def tell_imported():
+        # What is opened for this is nobody's doing, and whatever goes wrong with it is nobody's failure.
+        busy.append("imported")
+        try:
+            with open(join(home, "imported.py"), encoding="utf-8") as handle:
+                exec(compile(handle.read(), "imported.py", "exec"), {"report": imported})
+        except Exception:
+            pass
+
+    import atexit
+
+    # The first to be registered is the last to be called.
+    atexit.register(tell_imported)
 
 
 def hand_over():

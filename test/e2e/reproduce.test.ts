@@ -71,12 +71,13 @@ describe("what is the same again", () => {
   it("is found so from the recorded commit, changes and untracked code, whatever the project has become", async () => {
     using project = new Project(smallPipeline);
     committed(project);
-    // Neither is committed when the run happens: a change, and a new file.
+    // None is committed when the run happens: a change, a new file, and one that git ignores.
     project.edit("fit.py", "slope * float", "2 * slope * float");
     project.edit("late.ts", "return x >= from", "return isAt(x, from)");
     project.write({
       "late.ts": `import { isAt } from "./at.ts";\n${project.read("late.ts")}`,
-      "at.ts": "export const isAt = (x: number, from: number): boolean => x > from;\n",
+      "at.ts": `export { isAbove as isAt } from "./ignored/above.ts";\n`,
+      "ignored/above.ts": "export const isAbove = (x: number, from: number): boolean => x > from;\n",
     });
     const run = await project.run("-s", "limit=100");
     expect(run.steps.map(({ status }) => status)).toEqual(smallSteps.map(() => "ran"));
@@ -85,6 +86,7 @@ describe("what is the same again", () => {
       "fit.py": "raise SystemExit(1)\n",
       "deployed/model.json": "mine",
       "at.ts": "export const isAt = 0;\n",
+      "ignored/above.ts": "export const isAbove = () => false;\n",
     });
     const before = [
       git(project, "status", "--short"),

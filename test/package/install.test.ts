@@ -103,6 +103,12 @@ describe("installed from tarballs", () => {
       (JSON.parse(text) as { steps: { status: string }[] }).steps.map(({ status }) => status);
     expect(statuses(first.stdout)).toEqual(smallSteps.map(() => "ran"));
     expect(statuses((await mlpipe("run", "--json")).stdout)).toEqual(smallSteps.map(() => "cached"));
+    const page = await mlpipe("report", "-o", "-");
+    expect(page.exit, page.stderr).toBe(0);
+    expect(page.stdout).toMatch(/^<!DOCTYPE html>[\s\S]*<\/html>\n$/);
+    // What Python imported is told by a file of the package.
+    const shown = await mlpipe("show", (JSON.parse(first.stdout) as { run: string }).run, "--json");
+    expect(shown.stdout).toMatch(/"imported": \{\s+"packages"/);
   });
 
   it.skipIf(process.platform !== "linux")("hermetic, the same pipeline runs too", async () => {

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FailureKind, ManifestStep } from "@mlpipe/dsl";
 import type { Decision } from "@mlpipe/planner";
-import { redactDocument, secretValues, type Usage } from "@mlpipe/provenance";
+import { redactDocument, secretValues, type StepRun, type Usage } from "@mlpipe/provenance";
 import { type Content, hashPath, lastChangeOf, type Store, StoreError } from "@mlpipe/store";
 import { AttemptFolder, type PreparedInput } from "./attempt-folder.ts";
 import { commandLine } from "./command-line.ts";
@@ -55,6 +55,8 @@ export interface AttemptResult {
   readonly stderr: TextLog;
   /** What kept it to what the step declares. */
   readonly sandbox: Sandbox;
+  /** What Python had imported when it ended; null if it did not tell, nothing of a step that is no Python. */
+  readonly imported?: StepRun["imported"];
   /** What it opened and does not declare, a line each. */
   readonly remarks: readonly string[];
   readonly outcome:
@@ -197,6 +199,7 @@ export class Attempt {
       stdout,
       stderr,
       sandbox: this.#enclosure.sandbox,
+      imported: this.#enclosure.imported(),
       remarks: outcome.type === "made" ? this.#enclosure.remarks(result?.undeclared ?? []) : [],
       outcome,
     };

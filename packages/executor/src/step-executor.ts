@@ -171,7 +171,7 @@ export class StepExecutor {
     const stepRun = uuid7();
     const enclosed = await this.#enclosing(step, decision);
     // What is gathered of the machine is gathered beside the step, not before it.
-    const facts = recorder.facts();
+    const facts = recorder.facts(planner.identityOf(step.id).files);
     const { retry } = step.scheduling;
     const allowed = attemptsOf(retry);
     const watch = (this.#watch ??= new MemoryWatch());

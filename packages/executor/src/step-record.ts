@@ -98,6 +98,7 @@ export function stepRecord(facts: StepFacts): StepRun {
     env: decision.parts.environment,
     argv: [...last.argv],
     sandbox: last.sandbox,
+    ...(last.imported !== undefined && { imported: last.imported }),
     cwd: ".",
     attempts: attempts.map((attempt, index) => attemptRecord(attempt, index + 1, facts.storeRoot)),
     metrics: Object.entries(made).flatMap(([port, { value }]) => metricsOf(port, step.outputs[port], value)),

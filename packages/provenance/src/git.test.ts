@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { isDigest, openStore, type Store } from "@mlpipe/store";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { gitState, withoutCredentials } from "./git.ts";
+import { withUntrackedCode } from "./untracked-code.ts";
 
 let root: string;
 let store: Store;
@@ -67,6 +68,40 @@ describe("the state of a repository", () => {
       ["days.csv", false],
       ["features.py", true],
     ]);
+  });
+
+  it("has the code of executed steps that git ignores or that is no code by its name, unless it was written since", async () => {
+    committed();
+    writeFileSync(join(root, ".gitignore"), ".mlpipe\nmade/\n");
+    git("commit", "-q", "-am", "second");
+    mkdirSync(join(root, "made"));
+    for (const name of ["made/table.py", "made/unused.py", "vocabulary.bin", "later.bin"])
+      writeFileSync(join(root, name), `${name}\n`);
+    const state = await gitState(root, store);
+    if (state === null) throw new Error("no repository");
+    const files = ["train.py", "made/table.py", "vocabulary.bin", "node_modules/zod/index.js", "../other.py"];
+    const around = { root, store, since: new Date(Date.now() + 60_000) };
+    const used = new Set(files.map((name) => join(root, name)));
+    const whole = await withUntrackedCode(state, used, around);
+    const kept = (whole.dirty?.untracked ?? []).map(({ name, digest, size }) => [
+      name,
+      isDigest(digest) && store.objects.has({ type: "file", digest, size }),
+    ]);
+    expect(kept).toEqual([
+      ["later.bin", false],
+      ["vocabulary.bin", true],
+      ["made/table.py", true],
+    ]);
+    expect(whole.dirty?.note).toBeUndefined();
+    // What was written after the run began is not what it was made with.
+    const late = await withUntrackedCode(state, new Set([join(root, "made/table.py")]), {
+      ...around,
+      since: new Date(0),
+    });
+    expect(late.dirty?.note).toBe("code that is not kept: made/table.py");
+    // All of it is in the commit: nothing was changed.
+    const clean = { ...state, dirty: null };
+    expect(await withUntrackedCode(clean, new Set([join(root, "train.py")]), around)).toBe(clean);
   });
 
   it("has the diff, applicable as it is, binary files and odd names included", async () => {

@@ -29,7 +29,7 @@ const largestKept = 256 * 1024;
 
 /** Git's facts; null outside a repository, or where git is not installed. */
 export async function gitState(root: string, store: Store): Promise<Run["git"]> {
-  const git = (...args: readonly string[]): Promise<Buffer | undefined> => run(root, args);
+  const git = (...args: readonly string[]): Promise<Buffer | undefined> => runGit(root, args);
   const line = async (...args: readonly string[]): Promise<string | null> => {
     const output = await git(...args);
     return output?.toString("utf8").trim() || null;
@@ -55,10 +55,11 @@ export async function gitState(root: string, store: Store): Promise<Run["git"]> 
 
 /** A file of a commit; nothing if git, the commit or the file is not there. @param path relative to the folder */
 export async function fileAt(folder: string, commit: string, path: string): Promise<Buffer | undefined> {
-  return run(folder, ["cat-file", "blob", `${commit}:./${path}`]);
+  return runGit(folder, ["cat-file", "blob", `${commit}:./${path}`]);
 }
 
-function run(cwd: string, args: readonly string[]): Promise<Buffer | undefined> {
+/** What git says; nothing if it fails, or is not installed. */
+export function runGit(cwd: string, args: readonly string[]): Promise<Buffer | undefined> {
   // Variables that a hook of git sets would make it speak of another repository.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("GIT_")));
   return new Promise((resolve) => {

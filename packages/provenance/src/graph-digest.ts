@@ -16,6 +16,19 @@ export function graphDigest({ steps, outputs, fanOuts }: Manifest): Digest {
   return digestOf(lines.join("\n"));
 }
 
+/**
+ * Which steps feed which: `{ fit: ["split"] }`. Kept with a run that executes something, since of steps that it did not
+ * get to no record tells what they wait for.
+ */
+export function wiringOf({ steps }: Manifest): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(
+    steps.map(({ id, inputs }) => [
+      id,
+      [...new Set(Object.values(inputs).flatMap(({ from }) => stepsOf(from)))],
+    ]),
+  );
+}
+
 function originOf(from: Binding): unknown {
   switch (from.type) {
     case "step":
@@ -28,5 +41,21 @@ function originOf(from: Binding): unknown {
       return canonicalJson(from.value);
     default:
       return canonicalJson(from);
+  }
+}
+
+function stepsOf(from: Binding): readonly string[] {
+  switch (from.type) {
+    case "step":
+      return [from.step];
+    case "many":
+      return from.items.flatMap(({ from: item }) => stepsOf(item));
+    case "joined":
+      return stepsOf(from.from);
+    case "item":
+    case "value":
+      return from.from === undefined ? [] : [from.from.step];
+    default:
+      return [];
   }
 }

@@ -1,9 +1,11 @@
 /** The machine a step ran on, as far as it can be told without asking anybody else. */
-import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { arch, cpus, hostname, platform, release, totalmem, userInfo, version } from "node:os";
-import { delimiter, join } from "node:path";
+import { arch, cpus, platform, release, totalmem, version } from "node:os";
+import { join } from "node:path";
 import { digestOf } from "@mlpipe/store";
+import { type ContainerFacts, containerFacts } from "./container.ts";
+import { type GpuFacts, gpuFacts } from "./gpus.ts";
+import { libcOf } from "./libc.ts";
 
 const lockfiles = [
   "package-lock.json",
@@ -18,33 +20,49 @@ const lockfiles = [
 
 /** Variables that change what a numeric step computes, or on what; none of them ever holds a secret. */
 const telling = [
-  "CUBLAS_WORKSPACE_CONFIG",
-  "CUDA_VISIBLE_DEVICES",
+  "BLIS_NUM_THREADS",
   "CONDA_DEFAULT_ENV",
+  "CUBLAS_WORKSPACE_CONFIG",
+  "CUDA_DEVICE_ORDER",
+  "CUDA_LAUNCH_BLOCKING",
+  "CUDA_VISIBLE_DEVICES",
+  "JAX_PLATFORMS",
+  "KMP_AFFINITY",
+  "LANG",
+  "LC_ALL",
+  "MKL_CBWR",
   "MKL_NUM_THREADS",
   "NUMEXPR_NUM_THREADS",
+  "NVIDIA_TF32_OVERRIDE",
   "NVIDIA_VISIBLE_DEVICES",
   "OMP_NUM_THREADS",
+  "OMP_PROC_BIND",
   "OPENBLAS_NUM_THREADS",
   "PYTHONHASHSEED",
   "SLURM_JOB_ID",
+  "TF_CUDNN_DETERMINISTIC",
   "TF_DETERMINISTIC_OPS",
+  "TF_ENABLE_ONEDNN_OPTS",
+  "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+  "TZ",
   "UV_THREADPOOL_SIZE",
+  "VECLIB_MAXIMUM_THREADS",
+  "XLA_FLAGS",
 ];
 
-/** What is recorded of a host. */
-export interface HostDocument {
+/** What is recorded of a host. What came later than the first version is not in all records. */
+export interface HostDocument extends ContainerFacts, GpuFacts {
   readonly os: {
     readonly platform: string;
     readonly release: string;
     readonly version: string;
     readonly arch: string;
+    /** `glibc 2.36`, `musl`. */
+    readonly libc?: string;
   };
   readonly cpu: { readonly model: string; readonly count: number };
   readonly memoryBytes: number;
   readonly node: string;
-  readonly container: string | null;
-  readonly gpus: readonly { readonly name: string; readonly driver: string; readonly memory: string }[];
   readonly locale: string;
   readonly timezone: string;
   readonly umask: string;
@@ -57,13 +75,20 @@ export interface HostDocument {
 export async function hostFacts(root: string, env: NodeJS.ProcessEnv): Promise<HostDocument> {
   const { locale, timeZone } = Intl.DateTimeFormat().resolvedOptions();
   const processors = cpus();
+  const libc = platform() === "linux" ? libcOf() : undefined;
   return {
-    os: { platform: platform(), release: release(), version: version(), arch: arch() },
+    os: {
+      platform: platform(),
+      release: release(),
+      version: version(),
+      arch: arch(),
+      ...(libc !== undefined && { libc }),
+    },
     cpu: { model: processors[0]?.model ?? "unknown", count: processors.length },
     memoryBytes: totalmem(),
     node: process.version,
-    container: containerHint(),
-    gpus: await gpus(env),
+    ...containerFacts(env),
+    ...(await gpuFacts(env)),
     locale,
     timezone: timeZone,
     umask: process.umask().toString(8).padStart(3, "0"),
@@ -80,45 +105,4 @@ export async function hostFacts(root: string, env: NodeJS.ProcessEnv): Promise<H
       }),
     ),
   };
-}
-
-/** Who runs, and where. */
-export function whoAndWhere(cwd: string): { user: string; host: string; cwd: string } {
-  let user = "unknown";
-  try {
-    user = userInfo().username;
-  } catch {
-    // A user id without an entry in the system's table, as in many containers.
-  }
-  return { user, host: hostname(), cwd };
-}
-
-function containerHint(): string | null {
-  if (existsSync("/.dockerenv")) return "docker";
-  if (existsSync("/run/.containerenv")) return "podman";
-  return null;
-}
-
-async function gpus(env: NodeJS.ProcessEnv): Promise<HostDocument["gpus"]> {
-  const program = (env["PATH"] ?? "")
-    .split(delimiter)
-    .map((folder) => join(folder, "nvidia-smi"))
-    .find((path) => existsSync(path));
-  if (program === undefined) return [];
-  const query = ["--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"];
-  return new Promise((resolve) => {
-    execFile(program, query, { timeout: 2_000 }, (error, stdout) => {
-      if (error !== null) {
-        resolve([]);
-        return;
-      }
-      const lines = stdout.split("\n").filter((line) => line.trim() !== "");
-      resolve(
-        lines.map((line) => {
-          const [name = "", driver = "", memory = ""] = line.split(",").map((field) => field.trim());
-          return { name, driver, memory };
-        }),
-      );
-    });
-  });
 }

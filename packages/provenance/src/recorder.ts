@@ -3,11 +3,11 @@ import { join } from "node:path";
 import type { Manifest } from "@mlpipe/dsl";
 import { type Digest, digestOf, type Store } from "@mlpipe/store";
 import { gitState } from "./git.ts";
-import { graphDigest } from "./graph-digest.ts";
-import { hostFacts, whoAndWhere } from "./host.ts";
+import { graphDigest, wiringOf } from "./graph-digest.ts";
 import type { Run, StepRun } from "./records.ts";
 import { redactDocument, secretValues } from "./redact.ts";
 import { triggerOf } from "./trigger.ts";
+import { whoAndWhere } from "./who.ts";
 
 /** What a recorder needs to know. */
 export interface RunRecorderOptions {
@@ -37,12 +37,21 @@ export interface RunEnd {
   readonly warnings: string[];
 }
 
+/** What is gathered once something is executed. */
+interface Facts {
+  readonly git: Run["git"];
+  readonly env: Digest;
+  readonly wiring: Digest;
+}
+
 /** Writes the records of one run. One that executes nothing is written whole when it ends, in one transaction. */
 export class RunRecorder {
   readonly #options: RunRecorderOptions;
   readonly #secrets: readonly string[];
   #beginning: Pick<Run, "pipeline" | "trigger" | "by" | "prev"> | undefined;
-  #facts: Promise<{ readonly git: Run["git"]; readonly env: Digest }> | undefined;
+  #facts: Promise<Facts> | undefined;
+  /** What the executed steps are made of. */
+  readonly #code = new Set<string>();
   #begun = false;
 
   constructor(options: RunRecorderOptions) {
@@ -60,8 +69,12 @@ export class RunRecorder {
     store.runs.appendRecord(run, { type: "run-started", run: document });
   }
 
-  /** Gathers what is known of repository and machine, once, when the first step is executed. */
-  async facts(): Promise<void> {
+  /**
+   * Gathers what is known of repository and machine, once, when the first step is executed.
+   * @param code absolute paths of the files that the step which is about to be executed is made of
+   */
+  async facts(code: readonly string[] = []): Promise<void> {
+    for (const file of code) this.#code.add(file);
     await this.#gathered();
   }
 
@@ -93,8 +106,8 @@ export class RunRecorder {
 
   async end(end: RunEnd): Promise<Run> {
     const { store, run } = this.#options;
-    const facts = this.#facts === undefined ? undefined : await this.#facts;
-    const document = this.#document({ ...end, git: facts?.git ?? null, env: facts?.env ?? null });
+    const facts = this.#facts === undefined ? undefined : await this.#withCode(await this.#facts);
+    const document = this.#document({ ...end, ...facts });
     const rows = (): void => {
       this.begin();
       store.runs.appendRecord(run, { type: "run", run: document });
@@ -104,19 +117,27 @@ export class RunRecorder {
     return document;
   }
 
-  #gathered(): Promise<{ readonly git: Run["git"]; readonly env: Digest }> {
-    const { store, root, env } = this.#options;
-    return (this.#facts ??= Promise.all([gitState(root, store), hostFacts(root, env)]).then(
-      ([git, host]) => ({
-        git,
-        env: store.parts.put(host),
-      }),
-    ));
+  /** With the code that git does not have: which that is, is known at the end. */
+  async #withCode(facts: Facts): Promise<Facts> {
+    const { root, store, startedAt } = this.#options;
+    if (facts.git?.commit == null || this.#code.size === 0) return facts;
+    const { withUntrackedCode } = await import("./untracked-code.ts");
+    const since = new Date(startedAt);
+    return { ...facts, git: await withUntrackedCode(facts.git, this.#code, { root, store, since }) };
   }
 
-  #document(
-    end: Partial<Omit<RunEnd, "status">> & { status: Run["status"]; git?: Run["git"]; env?: string | null },
-  ): Run {
+  #gathered(): Promise<Facts> {
+    const { store, root, env, manifest } = this.#options;
+    // Loaded by the first step that is executed: where nothing is, the machine is not looked at.
+    const host = async (): Promise<unknown> => (await import("./host.ts")).hostFacts(root, env);
+    return (this.#facts ??= Promise.all([gitState(root, store), host()]).then(([git, machine]) => ({
+      git,
+      env: store.parts.put(machine),
+      wiring: store.parts.put(wiringOf(manifest)),
+    })));
+  }
+
+  #document(end: Partial<Omit<RunEnd, "status">> & Partial<Facts> & { status: Run["status"] }): Run {
     const { store, manifest, run, startedAt, argv, toolVersion, env, root } = this.#options;
     // Once: the pipeline is that of the beginning, and the digest of a large graph takes its time.
     this.#beginning ??= {
@@ -135,7 +156,7 @@ export class RunRecorder {
     const document: Run = {
       schema: "mlpipe/run/v1",
       id: run,
-      pipeline,
+      pipeline: end.wiring === undefined ? pipeline : { ...pipeline, wiring: end.wiring },
       tool: { name: "mlpipe", version: toolVersion },
       git: end.git ?? null,
       trigger,

@@ -124,6 +124,18 @@ export const StepRunSchema = z
     argv: z.array(z.string()),
     /** What kept the step to what it declares; records of earlier versions do not say. */
     sandbox: z.enum(["landlock", "bubblewrap", "permission", "none"]).optional(),
+    /**
+     * What Python had imported when the last attempt ended: distributions with their versions, and modules whose
+     * distribution could not be told. Null if Python did not tell; absent of steps in other languages.
+     */
+    imported: z
+      .object({
+        python: z.string(),
+        packages: z.record(z.string(), z.string()),
+        unknown: z.array(z.string()).optional(),
+      })
+      .nullable()
+      .optional(),
     cwd: z.string(),
     attempts: z.array(AttemptSchema),
     metrics: z.array(
@@ -168,6 +180,8 @@ export const RunSchema = z
       /** Digest of the pipeline's module, and of its manifest. */
       digest: Digest.nullable(),
       graph: Digest,
+      /** Which steps feed which, by digest among the store's parts; of runs that executed something. */
+      wiring: Digest.optional(),
     }),
     tool: z.object({ name: z.literal("mlpipe"), version: z.string() }),
     /** Null outside a git work tree, or when no step was executed. */
@@ -187,6 +201,20 @@ export const RunSchema = z
       event: z.string().optional(),
       runUrl: z.string().optional(),
       actor: z.string().optional(),
+      /** The branch, tag or ref that the provider names. */
+      ref: z.string().optional(),
+      workflow: z.string().optional(),
+      job: z.string().optional(),
+      /** 1 for the first, more where somebody started it again. */
+      attempt: z.int().positive().optional(),
+      /** The commits that it proposes and that it is proposed to: what is checked out may be a merge of both. */
+      pullRequest: z
+        .object({
+          number: z.int().positive(),
+          head: z.string().optional(),
+          base: z.string().optional(),
+        })
+        .optional(),
       trust: z.string(),
     }),
     by: z.object({ user: z.string(), host: z.string(), cwd: z.string() }),

@@ -58,8 +58,12 @@ export interface RunIndex {
    * @throws StoreError `MLP4011` if the prefix is too short or fits several runs
    */
   get(idOrPrefix: string): RunRow | undefined;
-  /** Newest first. */
-  list(filter?: { readonly pipeline?: string; readonly limit?: number }): readonly RunRow[];
+  /** Newest first. @param filter with `before`: those that began before the run of that id */
+  list(filter?: {
+    readonly pipeline?: string;
+    readonly before?: string;
+    readonly limit?: number;
+  }): readonly RunRow[];
   /** The newest run that has ended, and the digest of its last record: the next one names it. */
   lastEnded(): { readonly run: string; readonly head: Digest } | undefined;
   /** In the order they were made. */
@@ -199,14 +203,21 @@ export class StoredRuns implements RunIndex, Participant {
     return row === undefined ? undefined : this.#runOf(row);
   }
 
-  list(filter: { readonly pipeline?: string; readonly limit?: number } = {}): readonly RunRow[] {
+  list(filter: Parameters<RunIndex["list"]>[0] = {}): readonly RunRow[] {
     const limit = filter.limit ?? -1;
+    // Nothing sorts after this, and ids are those of time.
+    const before = filter.before ?? "~";
     const rows =
       filter.pipeline === undefined
-        ? this.#database.all(`SELECT ${runColumns} FROM runs ORDER BY id DESC LIMIT ?`, limit)
+        ? this.#database.all(
+            `SELECT ${runColumns} FROM runs WHERE id < ? ORDER BY id DESC LIMIT ?`,
+            before,
+            limit,
+          )
         : this.#database.all(
-            `SELECT ${runColumns} FROM runs WHERE pipeline = ? ORDER BY id DESC LIMIT ?`,
+            `SELECT ${runColumns} FROM runs WHERE pipeline = ? AND id < ? ORDER BY id DESC LIMIT ?`,
             filter.pipeline,
+            before,
             limit,
           );
     return rows.map((row) => this.#runOf(row));

@@ -4,12 +4,14 @@ import { basename, delimiter, dirname, extname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ManifestStep } from "@mlpipe/dsl";
 import type { ResolvedInput, StepIdentity } from "@mlpipe/planner";
+import type { StepRun } from "@mlpipe/provenance";
 import type { Store } from "@mlpipe/store";
 import type { Ended } from "../engine.ts";
 import type { StepError } from "../events.ts";
 import type { Undeclared } from "../task.ts";
 import { BoundsBuilder } from "./bounds.ts";
 import { type Fence, isThere, type Sandbox } from "./fence.ts";
+import { importedFile, importedTold } from "./imported.ts";
 import { look } from "./look.ts";
 import { permissionFlags } from "./node-permissions.ts";
 import { PackagePlaces, packageAround, scopesOf } from "./package-places.ts";
@@ -156,6 +158,11 @@ export class Enclosure {
     };
   }
 
+  /** What Python had imported when it ended; null if it did not tell, nothing of a step that is no Python. */
+  imported(): StepRun["imported"] {
+    return this.#identity.language === "python" ? importedTold(join(this.#folder, importedFile)) : undefined;
+  }
+
   /** What was opened, or refused and done without, that the step does not declare: a line each. */
   remarks(noticed: readonly Undeclared[]): readonly string[] {
     const { root, fence } = this.#around;
@@ -232,6 +239,7 @@ export class Enclosure {
         .map((name) => join(root, name))
         .concat(store.root),
       report: [join(this.#folder, "undeclared.jsonl")],
+      imported: [join(this.#folder, importedFile)],
     });
     const variables = { PYTHONPATH: [dirname(watch), env["PYTHONPATH"]].filter(Boolean).join(delimiter) };
     if (fence === undefined) return told.length > longestVariable ? {} : { ...variables, MLPIPE_WATCH: told };

@@ -10,6 +10,7 @@ import type { InitOptions } from "./commands/init.ts";
 import type { LogsOptions } from "./commands/logs.ts";
 import type { PipelineOptions } from "./commands/session.ts";
 import type { RunsOptions } from "./commands/runs.ts";
+import type { ReportOptions } from "./commands/report.ts";
 import type { ReproduceCommandOptions } from "./commands/reproduce.ts";
 import type { RunOptions } from "./commands/run.ts";
 import type { WhyOptions } from "./commands/why.ts";
@@ -133,6 +134,12 @@ export function createProgram(finish: (exit: number) => void): Command {
   command("show <RUN>", "everything about a run").action(async (run: string, options: { json?: true }) => {
     finish((await import("./commands/show.ts")).show(run, options));
   });
+  command("report [RUN]", "a run as one HTML page that loads nothing: results, graph, timeline, data, logs")
+    .option("-o, --output <PATH>", "where to put it; - prints it", "report.html")
+    .option("-f, --overwrite", "replace what is there, also if it is no report")
+    .action(async (run: string | undefined, options: ReportOptions) => {
+      finish((await import("./commands/report.ts")).report(run, options));
+    });
   command("diff <A> <B>", "what differs between two runs").action(
     async (a: string, b: string, options: { json?: true }) => {
       finish((await import("./commands/diff.ts")).diff(a, b, options));

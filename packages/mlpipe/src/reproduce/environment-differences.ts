@@ -32,9 +32,7 @@ export function environmentDifferences(
     ...between("python", pick(was, "python"), pick(is, "python")),
     ...between("tool", inner(was, "tools"), inner(is, "tools")),
     ...between("variable", inner(was, "variables"), inner(is, "variables")),
-    ...(Object.keys(hostBefore).length === 0
-      ? []
-      : between("machine", machineOf(hostBefore), machineOf({ ...here.host }))),
+    ...(Object.keys(hostBefore).length === 0 ? [] : machineDifferences(hostBefore, { ...here.host })),
   ];
 }
 
@@ -44,11 +42,27 @@ export function differenceText({ part, name, before, after }: EnvironmentDiffere
   return `${what} ${before ?? "not there"} → ${after ?? "not there"}`;
 }
 
+function machineDifferences(
+  before: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+): readonly EnvironmentDifference[] {
+  const [was, is] = [laterFacts(before), laterFacts(after)];
+  return [
+    ...between("machine", machineOf(before), machineOf(after)),
+    // Earlier versions did not record these: that a record lacks them is no difference.
+    ...between("machine", was, is).filter(({ before: then }) => then !== null),
+  ];
+}
+
 /** What of a host results may depend on, a word each: a processor's model decides which instructions a library uses. */
 function machineOf(host: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   const { node, container, gpus } = host;
   const [os, cpu] = [inner(host, "os"), inner(host, "cpu")];
   return { node, container, gpus, system: os["release"], processor: cpu["model"], processors: cpu["count"] };
+}
+
+function laterFacts(host: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return { libc: inner(host, "os")["libc"], cuda: host["cuda"], image: host["image"] };
 }
 
 function pick(

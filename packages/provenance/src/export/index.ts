@@ -1,7 +1,7 @@
-export type { Artifact, MakerOf } from "./artifact.ts";
+export { type Artifact, inputsOf, type MakerOf, makersOf, outputsOf, sourcesOf } from "./artifact.ts";
 export { storedMakerOf } from "./stored-maker.ts";
 export { type Envelope, envelopeIn, isSignedBy, keyId, sealed } from "./dsse.ts";
-export { exportedRun, type ExportedRun, exportedStep } from "./exported-run.ts";
+export { exportedRun, type ExportedRun, type ExportedStep, exportedStep } from "./exported-run.ts";
 export { Lineage, type LineageEvent, type LineageRun } from "./openlineage.ts";
 export { lineageEndpoint, type LineageEndpoint, sendLineage } from "./send-lineage.ts";
 export { createKey, signingKey, type SigningKey, userKeyPath, verificationKey } from "./signing-key.ts";
