@@ -129,6 +129,22 @@ export class Database {
     return this.#attempt(() => this.#statement(sql).all(...values));
   }
 
+  /** The rows as lists of text, in the order of the columns: read in half the time, which questions with many answers need. */
+  texts(sql: string, ...values: SQLInputValue[]): readonly (readonly string[])[] {
+    return this.#attempt(() => {
+      const statement = this.#statement(sql);
+      statement.setReturnArrays(true);
+      const rows: readonly unknown[] = statement.all(...values);
+      if (!areTexts(rows)) throw unreadable("a row");
+      return rows;
+    });
+  }
+
+  /** Keeps more of what was read in memory, for those who look at many places: 64 MiB. */
+  rememberMore(): void {
+    this.#execute("PRAGMA cache_size=-65536");
+  }
+
   /** Returns how many rows changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
     return this.#attempt(() => Number(this.#statement(sql).run(...values).changes));
@@ -405,6 +421,14 @@ export function primaryCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number")
     return undefined;
   return error.errcode & 0xff;
+}
+
+function areTexts(rows: readonly unknown[]): rows is readonly (readonly string[])[] {
+  for (const row of rows) {
+    if (!Array.isArray(row)) return false;
+    for (const value of row) if (typeof value !== "string") return false;
+  }
+  return true;
 }
 
 /** A text column that the schema says is never null. */

@@ -1,4 +1,4 @@
-import { Database, text, type Row } from "./database.ts";
+import { Database } from "./database.ts";
 import { layoutOf } from "./layout.ts";
 
 /** Bytes, by the place where they were made; those that came from outside have a digest alone, the rest is empty. */
@@ -62,6 +62,7 @@ class StoredLineage implements LineageIndex, Disposable {
 
   constructor(database: Database) {
     this.#database = database;
+    database.rememberMore();
   }
 
   linksOf(stepRuns: readonly string[], which: "all" | "made"): readonly LineageLink[] {
@@ -82,7 +83,7 @@ class StoredLineage implements LineageIndex, Disposable {
       else known.digests.push(place.digest);
     }
     const found = [...outputs.values()].flatMap(({ place: { pipeline, maker, output }, digests }) =>
-      this.#database.all(
+      this.#database.texts(
         `SELECT DISTINCT l.step_run FROM json_each(?) AS asked CROSS JOIN lineage AS l
            ON l.digest = asked.value AND l.role = ? AND l.pipeline = ? AND l.maker = ? AND l.output = ?`,
         JSON.stringify(digests),
@@ -92,7 +93,7 @@ class StoredLineage implements LineageIndex, Disposable {
         output,
       ),
     );
-    return [...new Set(found.map((row) => text(row, "step_run")))];
+    return [...new Set(found.flat())];
   }
 
   linksToBytes(digests: readonly string[]): readonly LineageLink[] {
@@ -111,28 +112,29 @@ class StoredLineage implements LineageIndex, Disposable {
   }
 
   steps(ids: readonly string[]): ReadonlyMap<string, LineageStep> {
-    const rows = this.#database.all(
+    const rows = this.#database.texts(
       `SELECT s.id, s.run, s.pipeline, s.step, s.kind, s.status, s.started_at, s.ended_at
          FROM json_each(?) AS asked CROSS JOIN step_runs AS s ON s.id = asked.value`,
       JSON.stringify(ids),
     );
-    return new Map(rows.map((row) => [text(row, "id"), stepOf(row)]));
+    const steps = rows.map(stepOf);
+    return new Map(steps.map((step) => [step.id, step]));
   }
 
   digestsFrom(prefix: string, limit: number): readonly string[] {
     // Every digest that begins so sorts below the prefix with something above all hex digits.
     return this.#database
-      .all(
+      .texts(
         "SELECT DISTINCT digest FROM lineage WHERE digest >= ? AND digest < ? ORDER BY digest LIMIT ?",
         prefix,
         `${prefix}~`,
         limit,
       )
-      .map((row) => text(row, "digest"));
+      .flat();
   }
 
   #links(sql: string, ...values: readonly string[]): readonly LineageLink[] {
-    return this.#database.all(sql, ...values).map(linkOf);
+    return this.#database.texts(sql, ...values).map(linkOf);
   }
 
   [Symbol.dispose](): void {
@@ -140,31 +142,21 @@ class StoredLineage implements LineageIndex, Disposable {
   }
 }
 
-function linkOf(row: Row): LineageLink {
+function linkOf(row: readonly string[]): LineageLink {
+  const [stepRun = "", role = "", port = "", item = "", digest = "", pipeline = "", maker = "", output = ""] =
+    row;
+  // The role was written by the index's own statement alone.
   return {
-    stepRun: text(row, "step_run"),
-    // Written by the index's own statement alone.
-    role: text(row, "role") as LineageLink["role"],
-    port: text(row, "port"),
-    item: text(row, "item"),
-    artifact: {
-      digest: text(row, "digest"),
-      pipeline: text(row, "pipeline"),
-      maker: text(row, "maker"),
-      output: text(row, "output"),
-    },
+    stepRun,
+    role: role as LineageLink["role"],
+    port,
+    item,
+    artifact: { digest, pipeline, maker, output },
   };
 }
 
-function stepOf(row: Row): LineageStep {
-  return {
-    id: text(row, "id"),
-    run: text(row, "run"),
-    pipeline: text(row, "pipeline"),
-    step: text(row, "step"),
-    kind: text(row, "kind"),
-    status: text(row, "status"),
-    startedAt: text(row, "started_at"),
-    endedAt: text(row, "ended_at"),
-  };
+function stepOf(row: readonly string[]): LineageStep {
+  const [id = "", run = "", pipeline = "", step = "", kind = "", status = "", startedAt = "", endedAt = ""] =
+    row;
+  return { id, run, pipeline, step, kind, status, startedAt, endedAt };
 }
