@@ -109,6 +109,65 @@ export default pipeline("call", z.object({}), () => ({ out: program({}).out, len
   );
 });
 
+describe("a secret that a param holds too, or that a step hands on", () => {
+  it("is in no log, record, document or page, and in no word of plan or why", async () => {
+    using project = new Project({
+      "steps.ts": `import { data, secret } from "mlpipe";
+import { z } from "zod";
+export const ask = data("ask", {
+  inputs: { url: z.string() },
+  outputs: { told: z.string() },
+  env: [secret("API_TOKEN")],
+  async run({ url }) {
+    console.log(url);
+    return { told: "with " + process.env.API_TOKEN };
+  },
+});
+export const pass = data("pass", {
+  inputs: { url: z.string(), told: z.string() },
+  outputs: { n: z.int() },
+  async run({ url, told }) {
+    console.log(url, told);
+    return { n: url.length };
+  },
+});
+`,
+      "hand.pipeline.ts": `import { pipeline } from "mlpipe";
+import { z } from "zod";
+import { ask, pass } from "./steps.ts";
+export default pipeline("hand", z.object({ url: z.string() }), ({ url }) => ({
+  n: pass({ url, told: ask({ url }).told }).n,
+}));
+`,
+    });
+    const texts = ["s3cr3t", "ťoken"];
+    const env = { API_TOKEN: secret };
+    const said: string[] = [];
+    for (const [args, given] of [
+      [["run", "--json", "-s", "url=http://a.example"], env],
+      [["run", "-s", `url=http://me:${secret}@a.example`], env],
+      [["plan", "--json", "-s", `url=http://you:${secret}@a.example`], env],
+      [["why", "pass", "-s", `url=http://you:${secret}@a.example`], env],
+      [["run", "--ndjson", "-s", `url=http://you:${secret}@a.example`], env],
+      [["why", "pass", "-s", "url=http://b.example"], {}],
+      [["logs", "last", "pass"], {}],
+      [["show", "last", "--json"], {}],
+      [["report", "-o", "-"], {}],
+      [["export", "last", "--format", "rocrate", "-o", "crate"], {}],
+    ] as const) {
+      const { exit, stdout, stderr } = await finished(project.start(args, given));
+      expect(exit, stderr).toBe(0);
+      said.push(stdout, stderr);
+    }
+    expect(said.filter((text) => texts.some((each) => text.includes(each)))).toEqual([]);
+    expect(said.join("\n")).toContain("http://you:***@a.example with ***");
+    // What a step makes is kept as it is, and this one made a secret.
+    const kept = ["objects", "artifacts"];
+    const isMade = (file: string): boolean => kept.some((folder) => file.startsWith(`${folder}/`));
+    expect(filesWith(join(project.root, ".mlpipe"), texts).filter((file) => !isMade(file))).toEqual([]);
+  });
+});
+
 describe("params and names of files", () => {
   it("reach programs as they are, whatever a shell would make of them", async () => {
     const hostile = `$(touch injected) \`touch injected\` ; touch injected & | > injected * ~ ' " \\ -rf \n %s {} $HOME !!`;

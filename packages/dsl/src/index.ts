@@ -111,7 +111,7 @@ export {
   type ResourceRequest,
   type Retry,
 } from "./scheduling.ts";
-export { secret, type Secret } from "./secret.ts";
+export { secret, secretsOf, type Secret } from "./secret.ts";
 export type { Site } from "./site.ts";
 export { parseSize, type Size } from "./size.ts";
 export { source, type SourceOptions } from "./source.ts";

@@ -1,7 +1,8 @@
 /** Executes a step outside of any run, to see what it makes: nothing is kept, claimed or recorded. */
 import { mkdirSync, renameSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { ManifestStep } from "@mlpipe/dsl";
+import { type ManifestStep, secretsOf } from "@mlpipe/dsl";
+import { secretValues } from "@mlpipe/provenance";
 import type { Planner } from "@mlpipe/planner";
 import type { Content, Store } from "@mlpipe/store";
 import { Attempt, type RunDecision } from "./attempt.ts";
@@ -62,10 +63,11 @@ export async function executeAgain(
   const identity = planner.identityOf(step.id);
   const engine = new LocalEngine(store.claims.lockPath(run));
   const { inputs } = decision;
+  const secrets = secretValues(secretsOf([step], decision.environment));
   try {
     await engine.ready();
     const attempt = new Attempt({
-      place: { root, store, run, engine, folders },
+      place: { root, store, run, engine, folders, secrets },
       step,
       decision: { ...decision, environment: { ...decision.environment, ...options.env } },
       enclosed: (folder) => new Enclosure(around, { step, identity, inputs, folder, checkpoint: undefined }),

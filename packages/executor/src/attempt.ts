@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FailureKind, ManifestStep } from "@mlpipe/dsl";
 import type { Decision } from "@mlpipe/planner";
-import { redactDocument, secretValues, type StepRun, type Usage } from "@mlpipe/provenance";
+import { redactDocument, type StepRun, type Usage } from "@mlpipe/provenance";
 import { type Content, hashPath, lastChangeOf, type Store, StoreError } from "@mlpipe/store";
 import { AttemptFolder, type PreparedInput } from "./attempt-folder.ts";
 import { commandLine } from "./command-line.ts";
@@ -33,6 +33,8 @@ export interface Workplace {
   readonly run: string;
   readonly engine: Engine;
   readonly folders: WorkFolders;
+  /** Values that no log may show: those of all steps of the run, since one hands on what another was told. */
+  readonly secrets: readonly string[];
 }
 
 /** What an attempt is given of the machine. */
@@ -359,14 +361,7 @@ export class Attempt {
       (line) => {
         this.#onLine(stream, line);
       },
-      this.#secrets(),
-    );
-  }
-
-  #secrets(): readonly string[] {
-    const { environment } = this.#decision;
-    return secretValues(
-      this.#step.env.flatMap(({ name, secret }) => (secret ? [environment[name] ?? ""] : [])),
+      this.#place.secrets,
     );
   }
 
@@ -422,7 +417,7 @@ export class Attempt {
       // Written by the runner, whole or not at all.
       const result = JSON.parse(readFileSync(this.#folder.inner("result.json"), "utf8")) as TaskResult;
       // What a step returns is its own affair; what it complains of is shown and recorded.
-      return result.status === "ok" ? result : redactDocument(result, this.#secrets());
+      return result.status === "ok" ? result : redactDocument(result, this.#place.secrets);
     } catch {
       return undefined;
     }

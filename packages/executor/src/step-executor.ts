@@ -1,8 +1,8 @@
 /** Executes decided steps: claims their keys, attempts them, keeps what they made and records it. */
 import { relative, resolve, sep } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import type { ManifestStep } from "@mlpipe/dsl";
-import { type StepRun, timestamp } from "@mlpipe/provenance";
+import { type ManifestStep, secretsOf } from "@mlpipe/dsl";
+import { secretValues, type StepRun, timestamp } from "@mlpipe/provenance";
 import { type CacheEntry, type Content, uuid7 } from "@mlpipe/store";
 import { Attempt, type AttemptResult, publishable, type RunDecision } from "./attempt.ts";
 import { fileName } from "./attempt-folder.ts";
@@ -41,7 +41,7 @@ interface Tried {
 
 type StepExecutorOptions = Pick<
   ExecuteOptions,
-  "manifest" | "planner" | "recorder" | "root" | "store" | "run" | "fence" | "emit"
+  "env" | "manifest" | "planner" | "recorder" | "root" | "store" | "run" | "fence" | "emit"
 > & {
   /** What runs processes. */
   readonly engine: () => Engine;
@@ -64,9 +64,11 @@ export class StepExecutor {
   /** Keys that this run executes: a claim tells runs apart, not the steps of one. */
   readonly #underWay = new Map<string, Promise<void>>();
   #watch: MemoryWatch | undefined;
+  readonly #secrets: readonly string[];
 
   constructor(options: StepExecutorOptions) {
     this.#options = options;
+    this.#secrets = secretValues(secretsOf(options.manifest.steps, options.env));
     this.#publisher = new Publisher(options.store, options.isMoreToCome);
   }
 
@@ -190,7 +192,7 @@ export class StepExecutor {
         reasons: decision.reasons,
       });
       const attempt = new Attempt({
-        place: { root, store, run, engine: engine(), folders: this.#folders },
+        place: { root, store, run, engine: engine(), folders: this.#folders, secrets: this.#secrets },
         step,
         decision,
         enclosed,

@@ -1,4 +1,6 @@
+import { secretsOf } from "@mlpipe/dsl";
 import { Planner } from "@mlpipe/planner";
+import { redactDocument, secretValues } from "@mlpipe/provenance";
 import { columns, print, printJson, say } from "../output.ts";
 import { styleFor } from "../style.ts";
 import { count } from "../format.ts";
@@ -20,7 +22,10 @@ export async function plan(named: string | undefined, options: PipelineOptions &
     });
     const whole = planner.plan();
     const selected = selectedSteps(planner.graph.manifest, options);
-    const planned = { ...whole, steps: whole.steps.filter(({ id }) => selected?.has(id) ?? true) };
+    const planned = redactDocument(
+      { ...whole, steps: whole.steps.filter(({ id }) => selected?.has(id) ?? true) },
+      secretValues(secretsOf(manifest.steps, process.env)),
+    );
     if (options.json === true) {
       printJson(planned);
       return 0;

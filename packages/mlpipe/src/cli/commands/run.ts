@@ -1,7 +1,7 @@
-import { amountOf, type Manifest, MlpipeError } from "@mlpipe/dsl";
+import { amountOf, type Manifest, MlpipeError, secretsOf } from "@mlpipe/dsl";
 import { execute, type RunResult, type RunStatus } from "@mlpipe/executor";
 import { Planner } from "@mlpipe/planner";
-import { RunRecorder, timestamp } from "@mlpipe/provenance";
+import { redactDocument, RunRecorder, secretValues, timestamp } from "@mlpipe/provenance";
 import { uuid7 } from "@mlpipe/store";
 import { version } from "../../package-files.ts";
 import { readConfig } from "../../project/config.ts";
@@ -60,6 +60,7 @@ export async function run(named: string | undefined, options: RunOptions): Promi
   const reporter = await reporterFor(options);
   try {
     const id = uuid7();
+    const secrets = secretValues(secretsOf(manifest.steps, process.env));
     const recorder = recorderFor(session, id);
     const lineage = await lineageFor(options, session, stop);
     const mlflow = await mlflowFor(options, session, recorder, stop);
@@ -102,7 +103,8 @@ export async function run(named: string | undefined, options: RunOptions): Promi
       fence,
       signal: stop.gently,
       kill: stop.now,
-      emit: (event) => {
+      emit: (raw) => {
+        const event = redactDocument(raw, secrets);
         reporter.event(event);
         lineage?.event(event);
         mlflow?.event(event);
@@ -113,7 +115,7 @@ export async function run(named: string | undefined, options: RunOptions): Promi
     for (const line of words?.namedInVain(planner.graph.manifest, [only, from, force, check]) ?? [])
       warn(line);
     const lock = await lockAfter(session, question, result, options);
-    report(result, planner.graph.manifest, project.root, options, lock);
+    report(redactDocument(result, secrets), planner.graph.manifest, project.root, options, lock);
     if (lock !== undefined && options.frozen === true && lock.changes.length > 0) {
       const { messagesOf, wouldChange } = await import("../../lock/lock.ts");
       const error = wouldChange(lock.path, messagesOf(lock.changes));
@@ -182,19 +184,13 @@ function recorderFor({ manifest, project, store }: Session, run: string): RunRec
     argv: ["mlpipe", ...process.argv.slice(2).map(withoutPassword)],
     toolVersion: version(),
     env: process.env,
-    redact: secretsOf(manifest),
+    redact: secretsOf(manifest.steps, process.env),
   });
 }
 
 /** Where events are sent is no secret, and the password on the way is. */
 function withoutPassword(argument: string): string {
   return argument.replace(/^((?:--[a-z]+=)?https?:\/\/)[^@/]*@/i, "$1");
-}
-
-function secretsOf({ steps }: Manifest): readonly string[] {
-  return steps.flatMap(({ env }) =>
-    env.flatMap(({ name, secret }) => (secret ? [process.env[name] ?? ""] : [])),
-  );
 }
 
 /** Sends events of OpenLineage where somebody listens. Nothing of it is loaded where nobody does. */
@@ -231,7 +227,7 @@ async function lineageFor(
     root: project.root,
     manifest,
     toolVersion: version(),
-    redact: secretsOf(manifest),
+    redact: secretsOf(manifest.steps, process.env),
     warn: say,
     signal: stop.now,
   });
@@ -252,7 +248,7 @@ async function mlflowFor(
     manifest,
     toolVersion: version(),
     env: process.env,
-    redact: secretsOf(manifest),
+    redact: secretsOf(manifest.steps, process.env),
     git: async () => recorder.git(),
     say,
     signal: stop.now,

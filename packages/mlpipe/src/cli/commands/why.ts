@@ -1,5 +1,6 @@
-import { MlpipeError } from "@mlpipe/dsl";
+import { MlpipeError, secretsOf } from "@mlpipe/dsl";
 import { Planner } from "@mlpipe/planner";
+import { redactDocument, secretValues } from "@mlpipe/provenance";
 import { nearest } from "../../project/nearest.ts";
 import { localTime, shortId } from "../format.ts";
 import { print, printJson } from "../output.ts";
@@ -22,7 +23,8 @@ export async function why(step: string, options: WhyOptions): Promise<number> {
     planner.expandKept();
     const [id = step] = stepsNamed(planner.graph.manifest, [step]);
     const against = options.against === undefined ? undefined : stepRunIn(store, options.against, id);
-    const found = planner.why(id, against);
+    const secrets = secretValues(secretsOf(manifest.steps, process.env));
+    const found = redactDocument(planner.why(id, against), secrets);
     if (options.json === true) {
       printJson({ schemaVersion: 1, step: id, ...found });
       return 0;
