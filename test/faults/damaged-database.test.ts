@@ -1,5 +1,7 @@
 /** Promise 9: a damaged or deleted `state.db` never yields a wrong hit, and needs no manual step. */
 import {
+  copyFileSync,
+  renameSync,
   mkdirSync,
   closeSync,
   cpSync,
@@ -207,6 +209,27 @@ describe("a state database", () => {
       ).toEqual(right());
     }
   }, 600_000);
+
+  it("that lost its last runs is told them by gc, which drops nothing of theirs", async () => {
+    const project = copyOfWhole();
+    await project.run();
+    const before = `${stateOf(project)}.before`;
+    new DatabaseSync(stateOf(project)).exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    copyFileSync(stateOf(project), before);
+    const lost = await project.run("-s", "shrink=0.25");
+    expect(lost.steps.map(({ status }) => status)).toEqual(["cached", "ran"]);
+    for (const end of ["-wal", "-shm"]) rmSync(stateOf(project) + end, { force: true });
+    renameSync(before, stateOf(project));
+    const verified = await project.mlpipe("verify");
+    expect([verified.exit, verified.stdout]).toEqual([
+      0,
+      expect.stringMatching(/runs\/\S+: the database knows nothing of this run; --repair takes it in/),
+    ]);
+    const collected = await project.mlpipe("gc");
+    expect([collected.exit, collected.stdout]).toEqual([0, expect.stringContaining("Nothing to collect")]);
+    expect((await project.mlpipe("runs")).stdout).toContain(lost.run.slice(0, 18));
+    expect(await project.statuses("-s", "shrink=0.25")).toEqual({ cached: ["twice", "fit"] });
+  });
 
   it("whose write-ahead log was truncated or has a flipped bit: never a wrong hit either", async () => {
     const { size } = statSync(`${stateOf(logged)}-wal`);

@@ -264,6 +264,39 @@ describe.skipIf(fences.length === 0).each(fences.length === 0 ? ["no fence on th
         expect(run.stderr).not.toContain("warning");
       });
 
+      it.runIf(language === "python")(
+        "does not get out through other processes, mounts or devices",
+        async () => {
+          using project = new SlyProject(language, { ...innocent, python: `way_out.found("LEAK")` });
+          rmSync(join(project.root, "folder/leak.csv"));
+          project.edit("sly.py", "import everyday, helper", "import everyday, helper, way_out");
+          project.write({
+            "way_out.py": `import ctypes, os, stat, subprocess
+def found(secret):
+    ways = []
+    # By another program: what watches Python itself would refuse it too.
+    for there in ("root", "cwd"):
+        script = f"cat /proc/[0-9]*/{there}{secret} 2>/dev/null"
+        if subprocess.run(["sh", "-c", script], stdout=subprocess.PIPE).stdout:
+            ways.append(there)
+    libc = ctypes.CDLL(None)
+    if libc.mount(b"none", b"/", None, 32 | 4096, None) == 0: ways.append("remounted")
+    disk = os.path.join(os.environ["TMPDIR"], "disk")
+    try:
+        os.mknod(disk, stat.S_IFBLK | 0o600, os.makedev(1, 1))
+        open(disk, "rb").close()
+        ways.append("a device")
+    except OSError:
+        pass
+    return "ways out: " + " ".join(ways)
+`,
+          });
+          const run = await hermetic(project, which);
+          expect(run.status, run.stderr).toBe("succeeded");
+          expect(project.read("artifacts/sly/text.txt")).toBe("declared\nways out: ");
+        },
+      );
+
       it("a refusal that the step does without is told, and its result is kept", async () => {
         using project = new SlyProject(language, {
           ...innocent,

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { type Checkpoint, StoredCheckpoints } from "./checkpoints.ts";
 import { Database, text, textOrNull, type Row } from "./database.ts";
 import type { Content } from "./digest.ts";
+import { takeInForeignRuns } from "./foreign-runs.ts";
 import { layoutOf, makeAttempts, removeAll, runFolder, runsOnDisk, type Layout } from "./layout.ts";
 import { beginOf, claimedKeys, removeLeftovers, leftovers } from "./leftovers.ts";
 import { makeRoomAfter } from "./make-room.ts";
@@ -132,6 +133,8 @@ class Collection {
 
   collect(): Collected {
     try {
+      // Or their results would go as those of nobody.
+      takeInForeignRuns(this.#database, this.#layout);
       const disk = objectsOnDisk(this.#layout);
       const { verdict, news } = this.#database.transaction(() => {
         const found = this.#judge(disk);

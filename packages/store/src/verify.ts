@@ -2,15 +2,16 @@ import { lstatSync, readFileSync, readdirSync, type Stats } from "node:fs";
 import { join, relative } from "node:path";
 import { canonicalJson } from "./canonical.ts";
 import { Database, text, type Row } from "./database.ts";
-import { asDigest, digestOf, isDigest, type Content, type Digest } from "./digest.ts";
+import { asDigest, digestOf, isDigest, type Content } from "./digest.ts";
 import { StoreError, errnoOf } from "./errors.ts";
+import { foreignRows, takeIn } from "./foreign-runs.ts";
 import { databaseDamage, healDatabase } from "./heal.ts";
 import { discard, layoutOf, makeAttempts, recordsPath, runsOnDisk, type Layout } from "./layout.ts";
 import { leftovers, removeLeftovers } from "./leftovers.ts";
 import { makeRoomAfter } from "./make-room.ts";
 import { StoredObjects } from "./objects.ts";
 import { readContents } from "./reading.ts";
-import { addResults, addRows } from "./rebuild.ts";
+import { addRows } from "./rebuild.ts";
 import { readChain, readRecords } from "./record-log.ts";
 import { rowsOf } from "./record-rows.ts";
 import { sealOf } from "./seal.ts";
@@ -366,20 +367,13 @@ class Verification {
   /** Records that the database does not know: it was replaced, or lost its last rows in a power cut. */
   #foreignRecords(database: Database, run: string): void {
     const path = recordsPath(this.#layout, run);
-    const rows = rowsOf(readChain(path));
-    if (rows === undefined || rows.run.id !== run) return;
-    this.#found("records", path, "the database knows nothing of this run", {
+    const rows = foreignRows(this.#layout, run);
+    if (rows === undefined) return;
+    this.#found("records", path, "the database knows nothing of this run; --repair takes it in", {
       isDamage: false,
-      repair: () =>
-        database.transaction(() => {
-          addRows(database, rows);
-          // Not over what was kept since.
-          const isNew = ({ key }: { readonly key: Digest }): boolean =>
-            database.get("SELECT key FROM cache_entries WHERE key = ?", key) === undefined;
-          addResults(database, this.#layout, [
-            { ...rows, entries: rows.entries.filter(isNew), receipts: [] },
-          ]);
-        }),
+      repair: () => {
+        takeIn(database, this.#layout, rows);
+      },
     });
   }
 

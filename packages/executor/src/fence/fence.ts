@@ -85,12 +85,38 @@ function bubblewrap(env: NodeJS.ProcessEnv): Fence | undefined {
     .map((folder) => join(folder, "bwrap"))
     .find((file) => file.startsWith("/") && existsSync(file));
   if (program === undefined) return undefined;
-  const { status } = spawnSync(program, ["--ro-bind", "/", "/", "true"], { timeout: 10_000 });
-  if (status !== 0) return undefined;
+  const walls = wallsOf(process.getuid?.() === 0).find(
+    (flags) =>
+      spawnSync(program, ["--ro-bind", "/", "/", ...flags, "true"], { timeout: 10_000 }).status === 0,
+  );
+  if (walls === undefined) return undefined;
   return {
     sandbox: "bubblewrap",
-    start: (argv, bounds, _file, cwd) => [program, ...mounts(bounds, cwd), "--chdir", cwd, "--", ...argv],
+    start: (argv, bounds, _file, cwd) => [
+      program,
+      ...mounts(bounds, cwd),
+      ...walls,
+      "--remount-ro",
+      "/",
+      "--chdir",
+      cwd,
+      "--",
+      ...argv,
+    ],
   };
+}
+
+/**
+ * What keeps a step from climbing over the mounts, the best first: `/proc` shows the root of every process that one may
+ * look into, so it has to show those of the step alone. Where no `/proc` can be mounted, as in some containers, the
+ * common one serves an ordinary user, whom the kernel lets look into nobody else; a superuser it would let out.
+ */
+function wallsOf(isSuperuser: boolean): readonly (readonly string[])[] {
+  const own = ["--unshare-pid", "--proc", "/proc"];
+  if (!isSuperuser) return [own, ["--ro-bind", "/proc", "/proc"]];
+  // To be root over files is what its programs expect; mounts, devices and other processes are the way out.
+  const kept = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "SETUID", "SETGID", "KILL"];
+  return [[...own, "--cap-drop", "ALL", ...kept.flatMap((name) => ["--cap-add", `CAP_${name}`])]];
 }
 
 /** What is granted is mounted into an empty root, in which nothing else is. */
@@ -98,7 +124,7 @@ function mounts({ read, write, list, links }: Bounds, cwd: string): readonly str
   const args: string[] = [];
   // Outer folders first, or they would hide what was mounted below them.
   const places = [
-    ...[...read].map((path) => ["--ro-bind", path]),
+    ...[...read].filter((path) => path !== "/proc").map((path) => ["--ro-bind", path]),
     ...[...write].map((path) => ["--bind", path]),
   ];
   for (const [how = "", path = ""] of places.toSorted(([, a = ""], [, b = ""]) => a.length - b.length)) {
@@ -111,7 +137,7 @@ function mounts({ read, write, list, links }: Bounds, cwd: string): readonly str
   }
   for (const folder of [...list, cwd])
     if (!mounted.has(folder) && !isBelow(folder, mounted)) args.push("--dir", folder);
-  return [...args, "--remount-ro", "/"];
+  return args;
 }
 
 function isBelow(path: string, places: ReadonlySet<string>): boolean {
