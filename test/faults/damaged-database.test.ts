@@ -6,12 +6,14 @@ import {
   closeSync,
   cpSync,
   existsSync,
+  lstatSync,
   openSync,
   readdirSync,
   readFileSync,
   readSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeSync,
 } from "node:fs";
@@ -170,6 +172,22 @@ describe("a state database", () => {
       });
       const mended = await project.mlpipe(...command);
       expect(mended.exit, mended.stderr).toBe(0);
+      expect(await project.statuses()).toEqual({ cached: ["twice", "fit"] });
+    }
+  });
+
+  it("that is a link which leads nowhere is put aside and rebuilt too", async () => {
+    for (const command of [["run"], ["verify", "--repair"]]) {
+      const project = copyOfWhole();
+      for (const end of ["", "-wal", "-shm"]) rmSync(stateOf(project) + end, { force: true });
+      symlinkSync(join(project.root, "no-more/state.db"), stateOf(project));
+      expect(await project.mlpipe("runs")).toMatchObject({
+        exit: 4,
+        stderr: expect.stringMatching(/MLP4002 .*state\.db is damaged: it is a link that leads nowhere/),
+      });
+      const mended = await project.mlpipe(...command);
+      expect(mended.exit, mended.stderr).toBe(0);
+      expect(lstatSync(stateOf(project)).isFile()).toBe(true);
       expect(await project.statuses()).toEqual({ cached: ["twice", "fit"] });
     }
   });

@@ -4,10 +4,10 @@
  * writes into its output is the same every time.
  */
 import { copyFileSync, constants, cpSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join, relative, resolve, sep } from "node:path";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import type { KindSpec, ManifestStep } from "@mlpipe/dsl";
 import type { ResolvedInput } from "@mlpipe/planner";
-import { attemptsAsShown } from "./attempts-as-shown.ts";
+import { type AttemptsAsShown, attemptsAsShown } from "./attempts-as-shown.ts";
 import { canonicalJson, type Digest, digestOf, type Store } from "@mlpipe/store";
 import type { WorkFolders } from "./work-folders.ts";
 
@@ -25,8 +25,8 @@ export type PreparedInput =
 export class AttemptFolder {
   /** Absolute path. */
   readonly path: string;
-  /** The same folder by the path that steps are told. */
-  readonly #shown: string;
+  /** The same folder by the path that steps are told, once it is made. */
+  #shown: string;
   readonly #root: string;
   readonly #store: Store;
   readonly #folders: WorkFolders;
@@ -45,16 +45,18 @@ export class AttemptFolder {
     this.#store = options.store;
     this.#stepName = fileName(options.step.id);
     this.#key = options.key;
-    const name = `${this.#stepName}-${options.key.slice(0, 16)}`;
+    const name = this.#attempts.nameFor(`${this.#stepName}-${options.key.slice(0, 16)}`);
     this.path = join(options.store.root, "attempts", name);
-    this.#shown = join(attemptsAsShown(options.root, options.store.root), name);
+    this.#shown = this.path;
   }
 
   make(): void {
     this.#folders.make(this.path);
+    this.#shown = this.#attempts.show(this.path, basename(this.path));
   }
 
   discard(): void {
+    this.#attempts.hide(this.path, this.#shown);
     this.#folders.discard(this.path);
   }
 
@@ -130,6 +132,10 @@ export class AttemptFolder {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, canonicalJson(value), { mode: 0o600 });
     return path;
+  }
+
+  get #attempts(): AttemptsAsShown {
+    return attemptsAsShown(this.#root, this.#store.root);
   }
 
   #link(port: string, kind: KindSpec, target: string): PreparedInput {

@@ -3,7 +3,16 @@
  * costs on a journalling file system, so one that was left clean is given to the next attempt under its own name.
  */
 import { randomUUID } from "node:crypto";
-import { lstatSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, unlinkSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  unlinkSync,
+} from "node:fs";
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { endMarked } from "./supervisor/strays.ts";
@@ -24,7 +33,8 @@ export class WorkFolders {
     if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
       // They may still write here.
       endMarked(path);
-      rmSync(path, { recursive: true, force: true });
+      // A link that leads somewhere was made a moment ago, for a run on another store: that is refused below.
+      if (!isLiveLink(path)) rmSync(path, { recursive: true, force: true });
     }
     const spare = this.#spare.pop();
     if (spare !== undefined) {
@@ -63,6 +73,10 @@ export class WorkFolders {
       .finally(() => this.#deleting.delete(deleting));
     this.#deleting.add(deleting);
   }
+}
+
+function isLiveLink(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true && existsSync(path);
 }
 
 /** Whether nothing is left in a folder but links to inputs, which are taken out. */

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, statfsSync, statSync } from "node:fs";
+import { closeSync, existsSync, lstatSync, openSync, statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
@@ -243,7 +243,10 @@ export class Database {
   #openForReading(): DatabaseSync {
     // A project that never ran has nothing to read, which is an answer and no error.
     if (!existsSync(this.#path)) {
-      if (this.#isLost()) throw this.#lost();
+      if (this.#isLost()) {
+        if (leadsNowhere(this.#path)) throw this.#damaged("it is a link that leads nowhere");
+        throw this.#lost();
+      }
       const empty = new DatabaseSync(":memory:");
       for (const migration of migrations) empty.exec(migration);
       return empty;
@@ -375,6 +378,7 @@ export class Database {
       case 14: // SQLITE_CANTOPEN
         if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
           return this.#damaged("it is a folder", error);
+        if (leadsNowhere(path)) return this.#damaged("it is a link that leads nowhere", error);
         return refusedBySystem(path, error) ?? error;
       default:
         // The version says that the table is there, so somebody took it away.
@@ -411,6 +415,11 @@ export class Database {
 
 const rebuildHint =
   "mlpipe verify --repair rebuilds it from the records of the runs; so does the next mlpipe run.";
+
+/** Whether there is a link at a path, and nothing where it leads. */
+export function leadsNowhere(path: string): boolean {
+  return !existsSync(path) && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+}
 
 function versionOf(database: DatabaseSync): number {
   return Number(database.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);

@@ -4,7 +4,7 @@ import { type Checkpoint, StoredCheckpoints } from "./checkpoints.ts";
 import { Database, text, textOrNull, type Row } from "./database.ts";
 import type { Content } from "./digest.ts";
 import { takeInForeignRuns } from "./foreign-runs.ts";
-import { layoutOf, removeAll, runFolder, runsOnDisk, type Layout } from "./layout.ts";
+import { layoutOf, makeAttempts, removeAll, runFolder, runsOnDisk, type Layout } from "./layout.ts";
 import { beginOf, claimedKeys, removeLeftovers, leftovers } from "./leftovers.ts";
 import { makeRoomAfter } from "./make-room.ts";
 import { News } from "./news.ts";
@@ -65,6 +65,7 @@ export function collectGarbage(root: string, options: CollectOptions = {}): Coll
   const layout = layoutOf(root);
   if (lstatSync(layout.database, { throwIfNoEntry: false }) === undefined) return nothing;
   if (options.dryRun === true) return new Collection(layout, options).look();
+  makeAttempts(layout.attempts);
   using _ = Tending.begin(layout);
   try {
     return new Collection(layout, options).collect();

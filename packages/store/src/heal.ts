@@ -1,6 +1,6 @@
-import { existsSync, renameSync, statSync } from "node:fs";
+import { existsSync, lstatSync, renameSync, statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { primaryCode, refusedBySystem, schemaVersion } from "./database.ts";
+import { leadsNowhere, primaryCode, refusedBySystem, schemaVersion } from "./database.ts";
 import { withPath } from "./errors.ts";
 import { hasRecords, layoutOf, makeLayout, type Layout } from "./layout.ts";
 import { rebuildDatabase, type Rebuilt } from "./rebuild.ts";
@@ -62,7 +62,8 @@ async function putAside(layout: Layout, patienceMs?: number): Promise<string> {
 
 function move(from: string, to: string): void {
   for (const companion of companions) {
-    if (existsSync(from + companion))
+    // Not followed: a link that leads nowhere is moved too.
+    if (lstatSync(from + companion, { throwIfNoEntry: false }) !== undefined)
       withPath("move aside", from, () => renameSync(from + companion, to + companion));
   }
 }
@@ -91,6 +92,7 @@ const gone = "it is gone";
  * of them carry a seal. A database of another version is left to whoever opens it.
  */
 export function databaseDamage(layout: Layout): string | undefined {
+  if (leadsNowhere(layout.database)) return "it is a link that leads nowhere";
   if (!existsSync(layout.database)) return hasRecords(layout) ? gone : undefined;
   if (statSync(layout.database).isDirectory()) return "it is a folder";
   let database: DatabaseSync | undefined;

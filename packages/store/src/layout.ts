@@ -7,6 +7,8 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  type Stats,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -41,7 +43,8 @@ export function layoutOf(root: string): Layout {
 
 /** Makes what is missing of a store. Cheap when nothing is: three stats and one for the ignore file. */
 export function makeLayout(layout: Layout): void {
-  for (const folder of [layout.root, layout.objects, layout.runs, layout.attempts]) makePrivate(folder);
+  for (const folder of [layout.root, layout.objects, layout.runs]) makePrivate(folder);
+  makeAttempts(layout.attempts);
   if (lstatSync(layout.ignore, { throwIfNoEntry: false }) !== undefined) return;
   withPath("write", layout.ignore, () => {
     try {
@@ -53,10 +56,31 @@ export function makeLayout(layout: Layout): void {
   });
 }
 
+/**
+ * Makes the folder of attempts. A link in its place leads to the folder of another store, where others make and delete
+ * what they like, or nowhere: earlier versions left one in a project that had used a store elsewhere. Only the link goes.
+ */
+export function makeAttempts(folder: string): void {
+  const stats = lstatSync(folder, { throwIfNoEntry: false });
+  if (stats?.isSymbolicLink() !== true) {
+    makePrivate(folder, stats);
+    return;
+  }
+  withPath("remove the link", folder, () => {
+    try {
+      unlinkSync(folder);
+    } catch (error) {
+      // Another process was faster, and may have made the folder too: this never removes one.
+      if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() === true) throw error;
+    }
+  });
+  makePrivate(folder);
+}
+
 /** Makes a folder that only its owner may enter, whatever the umask. Returns whether it was made. */
-export function makePrivate(folder: string): boolean {
+export function makePrivate(folder: string, known?: Stats): boolean {
   return withPath("make the folder", folder, () => {
-    const stats = lstatSync(folder, { throwIfNoEntry: false });
+    const stats = known ?? lstatSync(folder, { throwIfNoEntry: false });
     if (stats !== undefined) {
       // A link is the user's choice of another place for it; what lies there has its own permissions.
       if (stats.isDirectory() && (stats.mode & 0o022) !== 0) chmodSync(folder, 0o700);

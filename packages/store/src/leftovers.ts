@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, type Stats } from "node:fs";
 import { join } from "node:path";
 import { Database, text } from "./database.ts";
 import { discard, recordsPath, runFolder, runsOnDisk, type Layout } from "./layout.ts";
@@ -9,7 +9,8 @@ import { runsAlive } from "./tending.ts";
  *
  * What lies in `attempts/` belongs to nobody if nothing runs. Beside a run it belongs to nobody if it is older than
  * every run that is alive (the lock file of a run is made before anything else of it, and by the same clock), or is
- * the work folder of a key that no living run claims.
+ * the work folder of a key that no living run claims. A link is the name that a store elsewhere gives to a work folder
+ * in this project (`attempts-as-shown.ts`): it is nobody's when it leads nowhere, whoever is alive here.
  */
 export function leftovers(layout: Layout): readonly string[] {
   // Before asking who is alive: what a run makes that begins in between is not among these.
@@ -21,7 +22,12 @@ export function leftovers(layout: Layout): readonly string[] {
   const claimed = alive.length === 0 ? undefined : claimedKeys(layout, alive);
   for (const name of names) {
     const path = join(layout.attempts, name);
-    const changed = lstatSync(path, { throwIfNoEntry: false })?.ctimeMs ?? Infinity;
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    if (isOfAnotherStore(name, stats)) {
+      if (!existsSync(path)) found.push(path);
+      continue;
+    }
+    const changed = stats?.ctimeMs ?? Infinity;
     const key = /-([0-9a-f]{16})$/.exec(name)?.[1];
     const isUnclaimed = key !== undefined && claimed?.some((other) => other.startsWith(key)) === false;
     if (alive.length === 0 || changed < oldest || isUnclaimed) found.push(path);
@@ -74,6 +80,12 @@ function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
+/** Temporary ones may be links of this store's: what a step has made, on its way out. */
+function isOfAnotherStore(name: string, stats: Stats | undefined): boolean {
+  return stats?.isSymbolicLink() === true && !name.startsWith(".tmp-");
+}
+
+/** Nothing of a link: that is another store's folder. */
 function list(folder: string): readonly string[] {
-  return isThere(folder) ? readdirSync(folder) : [];
+  return lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() === true ? readdirSync(folder) : [];
 }

@@ -6,7 +6,7 @@ import { asDigest, digestOf, isDigest, type Content } from "./digest.ts";
 import { StoreError, errnoOf } from "./errors.ts";
 import { foreignRows, takeIn } from "./foreign-runs.ts";
 import { databaseDamage, healDatabase } from "./heal.ts";
-import { discard, layoutOf, recordsPath, runsOnDisk, type Layout } from "./layout.ts";
+import { discard, layoutOf, makeAttempts, recordsPath, runsOnDisk, type Layout } from "./layout.ts";
 import { leftovers, removeLeftovers } from "./leftovers.ts";
 import { makeRoomAfter } from "./make-room.ts";
 import { StoredObjects } from "./objects.ts";
@@ -82,6 +82,7 @@ class Verification {
 
   async run(): Promise<Verified> {
     if (lstatSync(this.#layout.root, { throwIfNoEntry: false }) === undefined) return this.#result();
+    if (this.#repair) makeAttempts(this.#layout.attempts);
     const isReadable = await this.#withRoom(() => this.#verifyDatabase());
     this.#verifyObjects();
     if (isReadable) this.#verifyRows();
