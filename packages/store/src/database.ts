@@ -339,8 +339,9 @@ export class Database {
   #checkOwner(database: DatabaseSync): number {
     const version = versionOf(database);
     if (version > migrations.length) throw this.#tooNew(version);
-    const owner = database.prepare("PRAGMA application_id").get()?.["application_id"];
+    // In this order: another process may be making the same database, and its tables come with their owner.
     const objects = database.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"];
+    const owner = database.prepare("PRAGMA application_id").get()?.["application_id"];
     if (owner !== applicationId && objects !== 0) throw this.#damaged("it is a database of something else");
     return version;
   }

@@ -38,6 +38,6 @@ export async function suspectsOf(
   }
   // ts-morph takes its time to load: only who looks for a cause pays for it.
   const { check } = await import("../check/check.ts");
-  const findings = check({ manifest: { ...manifest, steps: [step] }, root, planner });
+  const findings = check({ manifest: { ...manifest, steps: [step], warnings: [] }, root, planner });
   return [...suspects, ...findings.map(({ message, at }) => `${message} (${at.file}:${at.line})`)];
 }
