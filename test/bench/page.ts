@@ -65,7 +65,6 @@ export function page(results: Results, cores: number): string {
     "## Again",
     "```sh\npnpm bench\npnpm bench --only mlpipe,floors,ninja --sizes 10,100 --workloads fan --repeat 3 --minutes 5\n```",
     "Raw results: [results.json](results.json).",
-    ...(file.complete ? [] : ["[An earlier run with every tool](all-tools/README.md)."]),
     ...notes.lines(),
   ].join("\n\n")}\n`;
 }
@@ -75,7 +74,9 @@ const reasons = [
   "- **No-op.** Node's start takes 25 ms and the import of a TypeScript pipeline with zod 40 more (zod is ninety modules) " +
     "before mlpipe has done anything; a native tool has ended by then. Reading the command line, mlpipe itself and the " +
     "project's code takes another 40. A step then costs about 0.07 ms: its call is noted with its place in the source, its " +
-    "input is looked at, its key computed, its output looked for, and its line written to the run's record.",
+    "input is looked at, its key computed, its output looked for, and its line written to the run's record. doit goes by " +
+    "modification times, looks for no output by content and writes no record; turbo looks at content and is slower from " +
+    "a thousand steps on.",
   "- **One leaf.** The supervisor is started with the first step that must run, and takes as long to start as Node does.",
   "- **Cold.** Every output is synced to disk before it counts, and every step has a private folder, a record of its own in " +
     "the database and in a file, is watched for processor time, memory and daemons, and is started by another process than " +

@@ -35,11 +35,11 @@ const plan: readonly Case[] = [
   [{ shape: "files", size: 100_000 }, 90],
   [{ shape: "large", size: 0 }, 20],
   [{ shape: "large", size: 2048 }, 90],
-  [{ shape: "fan", size: 10_000 }, 300],
+  [{ shape: "fan", size: 10_000 }, 400],
   [{ shape: "chain", size: 10 }, 40],
   [{ shape: "chain", size: 100 }, 80],
   [{ shape: "chain", size: 1000 }, 200],
-  [{ shape: "chain", size: 10_000 }, 200],
+  [{ shape: "chain", size: 10_000 }, 100],
 ];
 
 /** To remove a few hundred thousand files at the end takes its time as well. */
