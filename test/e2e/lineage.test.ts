@@ -100,6 +100,9 @@ describe("lineage", () => {
     expect(byDigest.stepRuns).toEqual(byPath.stepRuns);
     expect(byOutput.subject.digest).toBe(byPath.subject.digest);
     expect(byPath.stepRuns).toEqual(expect.arrayContaining([...byOutput.stepRuns]));
+    // Metrics were indented when they were copied out.
+    const metrics = await asked<TraceJson>("trace", "artifacts/line/metrics.json");
+    expect(metrics.stepRuns.map(({ step }) => step)).toContain("score");
   });
 
   it("says so when nothing is known of the bytes, and executes nothing of the project", async () => {

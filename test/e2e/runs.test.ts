@@ -1,5 +1,5 @@
 /** Finding runs among many, and saying something of them. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { finished, Project } from "./project.ts";
@@ -113,7 +113,37 @@ describe("runs", () => {
     expect(await finished(project.start(["verify"]))).toMatchObject({ exit: 0 });
     // And what was said cannot be unsaid without a trace.
     const said = join(project.root, ".mlpipe/runs/annotations.jsonl");
-    writeFileSync(said, readFileSync(said, "utf8").replace("production", "reductions"));
+    const all = readFileSync(said, "utf8");
+    writeFileSync(said, all.replace("production", "reductions"));
     expect(await finished(project.start(["verify"]))).toMatchObject({ exit: 4 });
+    writeFileSync(said, all.slice(0, all.trimEnd().lastIndexOf("\n") + 1));
+    expect(await finished(project.start(["verify"]))).toMatchObject({
+      exit: 4,
+      stdout: expect.stringContaining("the last line that the database knows of is missing") as string,
+    });
+    writeFileSync(said, all);
+  });
+
+  it("have logs that are compared with their records", async () => {
+    const logs = join(project.root, ".mlpipe/runs", ids["1"] ?? "");
+    const log = readdirSync(logs, { recursive: true, encoding: "utf8" }).find((name) =>
+      name.endsWith(".log"),
+    );
+    const path = join(logs, log ?? "");
+    const before = readFileSync(path);
+    const altered = Buffer.from(before);
+    altered[0] = (altered[0] ?? 0) ^ 1;
+    for (const forged of [altered, Buffer.concat([before, Buffer.from("forged\n")])]) {
+      writeFileSync(path, forged);
+      expect(await finished(project.start(["verify"]))).toMatchObject({
+        exit: 4,
+        stdout: expect.stringContaining("the log is not what its step had said") as string,
+      });
+    }
+    rmSync(path);
+    expect(await finished(project.start(["verify"]))).toMatchObject({
+      exit: 0,
+      stdout: expect.stringContaining("the log is gone") as string,
+    });
   });
 });

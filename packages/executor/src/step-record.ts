@@ -145,8 +145,10 @@ function attemptRecord(attempt: AttemptResult, n: number, storeRoot: string): At
   };
 }
 
-function logRef(log: TextLog, storeRoot: string): { path: string; size: number } | null {
-  return log.size === 0 ? null : { path: relative(storeRoot, log.path).split(sep).join("/"), size: log.size };
+function logRef(log: TextLog, storeRoot: string): AttemptRecord["stdout"] {
+  if (log.size === 0) return null;
+  const path = relative(storeRoot, log.path).split(sep).join("/");
+  return { path, size: log.size, digest: log.digest() };
 }
 
 type InputRef = StepRun["inputs"][string];

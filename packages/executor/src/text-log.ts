@@ -2,6 +2,7 @@
  * What a process says: kept byte by byte in a file that exists only if something was said, and
  * passed on line by line in a form that no terminal can be harmed by.
  */
+import { createHash, type Hash } from "node:crypto";
 import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { RedactedStream } from "@mlpipe/provenance";
@@ -21,6 +22,8 @@ export class TextLog {
   #failure: Error | undefined;
   #file: number | undefined;
   #size = 0;
+  /** Made with the file: most attempts say nothing. */
+  #hash: Hash | undefined;
   #tail: string[] = [];
 
   /** @param secrets values that are neither kept nor shown */
@@ -33,6 +36,11 @@ export class TextLog {
   /** Bytes written. */
   get size(): number {
     return this.#size;
+  }
+
+  /** The sha256 of what was written, asked for once, at the end; nothing if that is nothing. */
+  digest(): string | undefined {
+    return this.#hash?.digest("hex");
   }
 
   /** Why what was said could not be kept. */
@@ -67,9 +75,11 @@ export class TextLog {
     if (this.#file === undefined) {
       mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 });
       this.#file = openSync(this.path, "a", 0o600);
+      this.#hash ??= createHash("sha256");
     }
     for (let from = 0; from < bytes.length;) from += writeSync(this.#file, bytes, from);
     this.#size += bytes.length;
+    this.#hash?.update(bytes);
   }
 
   end(): void {

@@ -85,6 +85,11 @@ function diffRef(diff: Buffer | undefined, store: Store): Ref | null {
   return { name: "HEAD.diff", type: "file", digest, size, mediaType: "text/x-diff" };
 }
 
+/** What the pipeline returned was copied there: it is no code, and kept as an output as long as its run is. */
+function isCopiedOut(name: string): boolean {
+  return name.startsWith("artifacts/");
+}
+
 function untrackedRefs(
   root: string,
   names: readonly string[],
@@ -102,7 +107,8 @@ function untrackedRefs(
     }
     try {
       const bytes = readFileSync(path);
-      const isKept = kept.test(name) && stat.size <= largestKept && keptSoFar++ < mostKept;
+      const isKept =
+        kept.test(name) && !isCopiedOut(name) && stat.size <= largestKept && keptSoFar++ < mostKept;
       const { digest } = isKept ? store.objects.putBytes(bytes) : { digest: digestOf(bytes) };
       refs.push({ name, type: "file", digest, size: bytes.length });
     } catch {

@@ -59,6 +59,14 @@ const Failure = z.object({
   at: z.array(Site).optional(),
 });
 
+const LogSchema = z.object({
+  /** Relative to the store. */
+  path: z.string(),
+  size: z.int(),
+  /** Records of earlier versions have none. */
+  digest: Digest.optional(),
+});
+
 export const AttemptSchema = z
   .object({
     n: z.int().positive(),
@@ -71,8 +79,8 @@ export const AttemptSchema = z
     }),
     usage: UsageSchema.nullable(),
     /** The log of the attempt, relative to the store; null when the step said nothing. */
-    stdout: z.object({ path: z.string(), size: z.int() }).nullable(),
-    stderr: z.object({ path: z.string(), size: z.int() }).nullable(),
+    stdout: LogSchema.nullable(),
+    stderr: LogSchema.nullable(),
     error: Failure.optional(),
   })
   .meta({ id: "Attempt" });

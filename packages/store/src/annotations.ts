@@ -1,7 +1,8 @@
 import { join } from "node:path";
-import { Database } from "./database.ts";
+import { Database, text } from "./database.ts";
 import { layoutOf, type Layout } from "./layout.ts";
 import { RecordLog, readChain } from "./record-log.ts";
+import { sealOf } from "./seal.ts";
 
 /** Something that somebody said of a run afterwards. Its records are closed by then, so it is said beside them. */
 export type Annotation = {
@@ -31,8 +32,15 @@ export function annotate(root: string, annotation: Annotation): void {
       () => {
         const log = new RecordLog(annotationsPath(layout));
         try {
-          log.append(annotation);
+          const head = log.append(annotation);
           log.settle();
+          const document = JSON.stringify(head);
+          database.run(
+            "INSERT OR REPLACE INTO facts (key, document, seal) VALUES (?, ?, ?)",
+            headKey,
+            document,
+            sealOf(headKey, document),
+          );
         } finally {
           log.close();
         }
@@ -42,6 +50,19 @@ export function annotate(root: string, annotation: Annotation): void {
   } finally {
     database.close();
   }
+}
+
+/** Where the database keeps the digest of the last line, so that lines taken off the end are missed. */
+const headKey = "annotations.head";
+
+/** The digest of the last line, as far as the database knows it: a rebuilt one does not. */
+export function annotationsHead(database: Database): string | null {
+  const row = database.get("SELECT document, seal FROM facts WHERE key = ?", headKey);
+  if (row === undefined) return null;
+  const document = text(row, "document");
+  if (row["seal"] !== sealOf(headKey, document)) return null;
+  const head: unknown = JSON.parse(document);
+  return typeof head === "string" ? head : null;
 }
 
 /** By run, what was said of it. */

@@ -145,6 +145,11 @@ export class Database {
     this.#execute("PRAGMA cache_size=-65536");
   }
 
+  /** What is deleted from here on is overwritten in the file, and not just forgotten. */
+  overwriteDeleted(): void {
+    this.#execute("PRAGMA secure_delete=ON");
+  }
+
   /** Returns how many rows changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
     return this.#attempt(() => Number(this.#statement(sql).run(...values).changes));

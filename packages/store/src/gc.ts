@@ -135,6 +135,7 @@ class Collection {
     try {
       // Or their results would go as those of nobody.
       takeInForeignRuns(this.#database, this.#layout);
+      this.#database.overwriteDeleted();
       const disk = objectsOnDisk(this.#layout);
       const { verdict, news } = this.#database.transaction(() => {
         const found = this.#judge(disk);

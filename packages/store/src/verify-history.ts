@@ -1,6 +1,6 @@
 /** Whether the runs that are kept are all that there were, and the index over them says what they say. */
 import { lstatSync } from "node:fs";
-import { annotationsPath } from "./annotations.ts";
+import { annotationsHead, annotationsPath } from "./annotations.ts";
 import { text, type Database } from "./database.ts";
 import { StoreError } from "./errors.ts";
 import { recordsPath, type Layout } from "./layout.ts";
@@ -37,12 +37,17 @@ export function missingRuns(database: Database, layout: Layout): readonly Missin
 
 /** What is wrong with the files that stand beside the records of runs: what was collected, and what was said of runs. */
 export function brokenChains(
+  database: Database,
   layout: Layout,
 ): readonly { readonly path: string; readonly error: StoreError }[] {
-  return [tombstonesPath(layout), annotationsPath(layout)].flatMap((path) => {
-    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) return [];
+  const heads = new Map([
+    [tombstonesPath(layout), null],
+    [annotationsPath(layout), annotationsHead(database)],
+  ]);
+  return [...heads].flatMap(([path, head]) => {
+    if (head === null && lstatSync(path, { throwIfNoEntry: false }) === undefined) return [];
     try {
-      readRecords(path, null);
+      readRecords(path, head);
       return [];
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;

@@ -20,7 +20,16 @@ import { brokenChains, damagedLineage, missingRuns, repairLineage } from "./veri
 
 /** One thing that is not as it should be. */
 export interface Finding {
-  readonly about: "database" | "object" | "entry" | "receipt" | "part" | "records" | "row" | "leftover";
+  readonly about:
+    | "database"
+    | "object"
+    | "entry"
+    | "receipt"
+    | "part"
+    | "records"
+    | "row"
+    | "log"
+    | "leftover";
   /** Relative to the store. */
   readonly path: string;
   readonly message: string;
@@ -313,7 +322,7 @@ class Verification {
   }
 
   #verifyHistory(database: Database): void {
-    for (const { path, error } of brokenChains(this.#layout)) {
+    for (const { path, error } of brokenChains(database, this.#layout)) {
       this.#found("records", path, error.message.replace(/^.* is damaged: /, ""), { isDamage: true });
     }
     for (const { run, namedBy, isThere } of missingRuns(database, this.#layout)) {
@@ -334,6 +343,7 @@ class Verification {
   #compareRows(database: Database, run: string): void {
     const rows = rowsOf(readChain(recordsPath(this.#layout, run)));
     if (rows === undefined) return;
+    for (const { document } of rows.stepRuns) this.#verifyLogs(document);
     const recorded = new Map(rows.stepRuns.map(({ id, document }) => [id, canonicalJson(document)]));
     recorded.set(run, canonicalJson(rows.run.document));
     const kept = database.all(
@@ -362,6 +372,21 @@ class Verification {
         repair: () => database.transaction(() => addRows(database, rows)),
       },
     );
+  }
+
+  /** Logs against what their record says of them. Written without waiting for the disk, their end may be lost in a power cut. */
+  #verifyLogs(document: unknown): void {
+    for (const { path, size, digest } of logsIn(document)) {
+      const file = join(this.#layout.root, path);
+      const stats = lstatSync(file, { throwIfNoEntry: false });
+      const isWhole = stats?.isFile() === true && stats.size >= size;
+      if (!isWhole) {
+        const what = stats === undefined ? "is gone" : `has ${stats.size} bytes, and had ${size}`;
+        this.#found("log", file, `the log ${what}`, { isDamage: false });
+      } else if (stats.size > size || (digest !== undefined && digestOf(readFileSync(file)) !== digest)) {
+        this.#found("log", file, "the log is not what its step had said", { isDamage: true });
+      }
+    }
   }
 
   /** Records that the database does not know: it was replaced, or lost its last rows in a power cut. */
@@ -419,4 +444,27 @@ function namesIn(folder: string): readonly string[] {
 
 function look(path: string): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false });
+}
+
+interface RecordedLog {
+  readonly path: string;
+  readonly size: number;
+  readonly digest: string | undefined;
+}
+
+/** The logs that the document of a step run names. */
+function logsIn(document: unknown): readonly RecordedLog[] {
+  const attempts = fieldOf(document, "attempts");
+  return (Array.isArray(attempts) ? attempts : []).flatMap((attempt: unknown) =>
+    ["stdout", "stderr"].flatMap((stream) => {
+      const log = fieldOf(attempt, stream);
+      const [path, size, digest] = ["path", "size", "digest"].map((name) => fieldOf(log, name));
+      if (typeof path !== "string" || typeof size !== "number") return [];
+      return [{ path, size, digest: typeof digest === "string" ? digest : undefined }];
+    }),
+  );
+}
+
+function fieldOf(document: unknown, name: string): unknown {
+  return typeof document === "object" && document !== null ? Reflect.get(document, name) : undefined;
 }

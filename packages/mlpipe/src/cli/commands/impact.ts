@@ -220,7 +220,7 @@ function linesOf(
     `by ${by.step}`,
     localTime(by.endedAt),
     style("quiet", `run ${shortId(by.run)}`),
-    isCurrent ? style("warning", "there now") : style("quiet", "replaced since"),
+    isCurrent ? style("warning", "the latest there") : style("quiet", "replaced since"),
     earlier(by),
   ]);
   return [

@@ -1,9 +1,9 @@
 /** What a question of lineage is about: a path, a digest or an output of a run. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import { MlpipeError } from "@mlpipe/dsl";
 import type { RecordedRun } from "@mlpipe/provenance";
-import { hashPath, type Store } from "@mlpipe/store";
+import { digestOfJson, hashPath, type Store } from "@mlpipe/store";
 import type { ArtifactPlace, LineageIndex } from "@mlpipe/store/lineage";
 import { nearest } from "../../project/nearest.ts";
 import { shortId } from "../format.ts";
@@ -28,8 +28,13 @@ const shownDigests = 5;
  */
 export function subjectOf(word: string, store: Store, index: LineageIndex): Subject {
   if (existsSync(word)) {
-    const { digest } = hashPath(resolve(word));
-    return { digest, name: relative(process.cwd(), resolve(word)) || "." };
+    const path = resolve(word);
+    const name = relative(process.cwd(), path) || ".";
+    const { digest } = hashPath(path);
+    if (index.linksToBytes([digest]).length > 0) return { digest, name };
+    // Values and metrics are kept in one form, and copied out in one that people can read.
+    const value = valueIn(path);
+    return { digest: value !== undefined && index.linksToBytes([value]).length > 0 ? value : digest, name };
   }
   const output = /^(last|[0-9a-f-]{4,36})\/(.+)\.([^.\]]+)$/i.exec(word);
   if (output !== null) {
@@ -55,6 +60,20 @@ export function subjectOf(word: string, store: Store, index: LineageIndex): Subj
   }
   return { digest, name: digest.slice(0, 12) };
 }
+
+/** The digest of the value that a file holds as JSON, however it is written down. */
+function valueIn(path: string): string | undefined {
+  const stats = statSync(path);
+  if (!stats.isFile() || stats.size > largestValue) return undefined;
+  try {
+    return digestOfJson(JSON.parse(readFileSync(path, "utf8")));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytes: a larger file is hardly a value. */
+const largestValue = 8 << 20;
 
 /** The error for bytes that are in no record. */
 export function unknown(name: string): MlpipeError {

@@ -32,7 +32,7 @@ function linesOf(verified: Verified, repaired: boolean): readonly string[] {
   const looked = `${count(checked.objects, "object")} (${bytes(checked.bytes)}), ${count(checked.entries, "kept result")}, ${count(checked.runs, "run")}`;
   if (isWhole(verified)) return [...lines, `The store is whole: ${looked}.`];
   const isOfRecords = findings.every(
-    ({ about, isDamage, isRepaired }) => !isDamage || isRepaired || about === "records",
+    ({ about, isDamage, isRepaired }) => !isDamage || isRepaired || about === "records" || about === "log",
   );
   const hint = isOfRecords
     ? "Records are written once, and nothing can mend them: put them back from a copy. Kept results do not depend on them."
