@@ -47,7 +47,6 @@ describe("runs", () => {
     expect(await shrinks("--step", "split")).toEqual(["1"]);
     expect(await shrinks("--since", "1h", "--limit", "2")).toEqual(["0.95", "0.5"]);
     expect(await shrinks("--since", "2999-01-01")).toEqual([]);
-    expect(await shrinks("--where", "metrics.nothing>0")).toEqual([]);
   });
 
   it("are sorted by a metric, the best first", async () => {
@@ -88,6 +87,18 @@ describe("runs", () => {
       const done = await finished(project.start(["runs", ...args]));
       expect(done).toMatchObject({ exit: 2, stdout: "" });
       expect(done.stderr).toContain("MLP6010");
+    }
+  });
+
+  it("tell of a metric or param that none of them has", async () => {
+    for (const args of [
+      ["--where", "metrics.nope<1"],
+      ["--sort", "metrics.nope"],
+    ]) {
+      expect(await finished(project.start(["runs", ...args]))).toMatchObject({
+        exit: 0,
+        stderr: "No run has metrics.nope.\n",
+      });
     }
   });
 

@@ -87,8 +87,7 @@ const comparisons: Readonly<Record<string, (order: number) => boolean>> = {
  * @throws MlpipeError MLP6010 for what is no condition
  */
 export function conditionOf(text: string): Condition {
-  const [, name = "", sign = "", wanted = ""] =
-    /^\s*([^<>=!]+?)\s*(<=|>=|!=|==|=|<|>)\s*(.*?)\s*$/.exec(text) ?? [];
+  const [, name = "", sign = "", wanted = ""] = comparison.exec(text) ?? [];
   const holds = comparisons[sign];
   if (holds === undefined || wanted === "") {
     throw new MlpipeError("MLP6010", `${text} is no condition.`, {
@@ -101,6 +100,21 @@ export function conditionOf(text: string): Condition {
       const order = compareFields(value, typeof value === "number" ? Number(wanted) : wanted);
       return !Number.isNaN(order) && holds(order);
     });
+}
+
+const comparison = /^\s*([^<>=!]+?)\s*(<=|>=|!=|==|=|<|>)\s*(.*?)\s*$/;
+
+/** Of the fields that conditions and an order name, those that none of the runs has: a misspelt one, as a rule. */
+export function fieldsInVain(
+  listed: readonly ListedRun[],
+  { where = [], sort }: { readonly where?: readonly string[]; readonly sort?: string },
+): readonly string[] {
+  const named = [...where.map((text) => comparison.exec(text)?.[1] ?? ""), sort ?? ""];
+  return [...new Set(named)].filter(
+    (name) =>
+      /^(?:metrics|params)\./.test(name) &&
+      listed.every((each) => fieldValues(each, name).every((value) => value === undefined)),
+  );
 }
 
 /** Numbers by size, everything else as text; NaN for a number and what is none. */

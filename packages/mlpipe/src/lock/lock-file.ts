@@ -121,7 +121,8 @@ export function parseLock(text: string): Lock | Unreadable {
     const at = line.indexOf(" = ");
     const name = at === -1 ? undefined : words(line.slice(0, at));
     const value = scalar(line.slice(at + 3));
-    if (name === undefined || value === undefined) return { line: number, problem: "no fact" };
+    if (name === undefined || value === undefined)
+      return { line: number, problem: "no line of the form NAME = VALUE" };
     draft.facts.set(name.join("\0"), value);
   }
   const version = top.facts.get("version");

@@ -3,11 +3,12 @@ import { type Run, runOf, stepRunOf } from "@mlpipe/provenance";
 import type { Store } from "@mlpipe/store";
 import { annotationsIn } from "@mlpipe/store/maintenance";
 import { duration, localTime, metric, shortId } from "../format.ts";
-import { columns, print, printJson } from "../output.ts";
+import { columns, print, printJson, say } from "../output.ts";
 import {
   compareFields,
   type Condition,
   conditionOf,
+  fieldsInVain,
   fieldValues,
   type ListedRun,
   sinceOf,
@@ -48,12 +49,12 @@ export function runs(options: RunsOptions): number {
       ...(options.pipeline !== undefined && { pipeline: options.pipeline }),
     });
     const said = annotationsIn(store.root);
-    const listed = rows
-      .map((row): ListedRun => {
-        const stepRuns = row.status === "crashed" ? store.runs.stepRuns(row.id).map(stepRunOf) : [];
-        return { run: runOf(row, stepRuns), tags: [], notes: [], ...said.get(row.id) };
-      })
-      .filter((each) => conditions.every((holds) => holds(each)));
+    const all = rows.map((row): ListedRun => {
+      const stepRuns = row.status === "crashed" ? store.runs.stepRuns(row.id).map(stepRunOf) : [];
+      return { run: runOf(row, stepRuns), tags: [], notes: [], ...said.get(row.id) };
+    });
+    if (all.length > 0) for (const name of fieldsInVain(all, options)) say(`No run has ${name}.`);
+    const listed = all.filter((each) => conditions.every((holds) => holds(each)));
     const sorted = options.sort === undefined ? listed : sortedBy(listed, options.sort, store);
     const found = (options.reverse === true ? sorted.toReversed() : sorted).slice(0, limit);
     if (options.json === true) printJson({ schemaVersion: 1, runs: found.map(inShort) });
