@@ -264,14 +264,28 @@ describe.skipIf(fences.length === 0).each(fences.length === 0 ? ["no fence on th
         expect(run.stderr).not.toContain("warning");
       });
 
-      it.runIf(language === "python")(
-        "does not get out through other processes, mounts or devices",
-        async () => {
-          using project = new SlyProject(language, { ...innocent, python: `way_out.found("LEAK")` });
-          rmSync(join(project.root, "folder/leak.csv"));
-          project.edit("sly.py", "import everyday, helper", "import everyday, helper, way_out");
-          project.write({
-            "way_out.py": `import ctypes, os, stat, subprocess
+      it("a refusal that the step does without is told, and its result is kept", async () => {
+        using project = new SlyProject(language, {
+          ...innocent,
+          typescript: `(() => { try { return readFileSync("data/extra.csv", "utf8"); } catch { return "without\\n"; } })()`,
+          python: `helper.read_or("data/extra.csv", "without\\n")`,
+        });
+        const run = await hermetic(project, which);
+        expect(run.status, run.stderr).toBe("succeeded");
+        expect(project.read("artifacts/sly/text.txt")).toBe("declared\nwithout\n");
+        // Node does not tell of an error that was caught, and what is not mounted is just not there.
+        expect(run.stderr.includes("sly was refused data/extra.csv, which no port declares")).toBe(
+          language === "python" && which === "landlock",
+        );
+      });
+    });
+
+    it("does not get out through other processes, mounts or devices", async () => {
+      using project = new SlyProject("python", { ...innocent, python: `way_out.found("LEAK")` });
+      rmSync(join(project.root, "folder/leak.csv"));
+      project.edit("sly.py", "import everyday, helper", "import everyday, helper, way_out");
+      project.write({
+        "way_out.py": `import ctypes, os, stat, subprocess
 def found(secret):
     ways = []
     # By another program: what watches Python itself would refuse it too.
@@ -290,27 +304,10 @@ def found(secret):
         pass
     return "ways out: " + " ".join(ways)
 `,
-          });
-          const run = await hermetic(project, which);
-          expect(run.status, run.stderr).toBe("succeeded");
-          expect(project.read("artifacts/sly/text.txt")).toBe("declared\nways out: ");
-        },
-      );
-
-      it("a refusal that the step does without is told, and its result is kept", async () => {
-        using project = new SlyProject(language, {
-          ...innocent,
-          typescript: `(() => { try { return readFileSync("data/extra.csv", "utf8"); } catch { return "without\\n"; } })()`,
-          python: `helper.read_or("data/extra.csv", "without\\n")`,
-        });
-        const run = await hermetic(project, which);
-        expect(run.status, run.stderr).toBe("succeeded");
-        expect(project.read("artifacts/sly/text.txt")).toBe("declared\nwithout\n");
-        // Node does not tell of an error that was caught, and what is not mounted is just not there.
-        expect(run.stderr.includes("sly was refused data/extra.csv, which no port declares")).toBe(
-          language === "python" && which === "landlock",
-        );
       });
+      const run = await hermetic(project, which);
+      expect(run.status, run.stderr).toBe("succeeded");
+      expect(project.read("artifacts/sly/text.txt")).toBe("declared\nways out: ");
     });
 
     it.each([
