@@ -1,5 +1,5 @@
 /** What `mlpipe gc` takes and what it leaves, alone and beside runs. */
-import { existsSync, readdirSync, rmSync, utimesSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -70,6 +70,19 @@ async function collected(project: Project, ...args: readonly string[]): Promise<
 }
 
 describe("gc", () => {
+  it("overwrites in the database what it takes of it", async () => {
+    using project = new Project(rounds);
+    const wanted = 4_815_162_342;
+    // The reasons of a run name what was before it, and a run stays as long as one of its results is used.
+    for (const round of [wanted, 1, 2]) await project.run("-s", `round=${round}`, "-s", `wait=${round}`);
+    const state = join(project.root, ".mlpipe/state.db");
+    const tells = (): boolean =>
+      [state, `${state}-wal`].some((file) => existsSync(file) && readFileSync(file).includes(String(wanted)));
+    expect(tells()).toBe(true);
+    await collected(project, "--keep-last", "1");
+    expect(tells()).toBe(false);
+  });
+
   it("without options takes leftovers alone: every run stays, and every result", async () => {
     using project = new Project(rounds);
     for (const round of [1, 2]) await project.run("-s", `round=${round}`);

@@ -145,9 +145,17 @@ export class Database {
     this.#execute("PRAGMA cache_size=-65536");
   }
 
-  /** What is deleted from here on is overwritten in the file, and not just forgotten. */
-  overwriteDeleted(): void {
-    this.#execute("PRAGMA secure_delete=ON");
+  /**
+   * Writes the file anew without what was deleted from it or written over, now or long ago. Takes the time of a copy, and
+   * the database for itself: where that cannot be, or there is no room for a copy, nothing happens.
+   */
+  compact(): void {
+    try {
+      this.#execute("VACUUM");
+    } catch (error) {
+      if (!(error instanceof StoreError) || (error.code !== "MLP4004" && error.code !== "MLP4005"))
+        throw error;
+    }
   }
 
   /** Returns how many rows changed. */

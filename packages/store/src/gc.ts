@@ -135,7 +135,6 @@ class Collection {
     try {
       // Or their results would go as those of nobody.
       takeInForeignRuns(this.#database, this.#layout);
-      this.#database.overwriteDeleted();
       const disk = objectsOnDisk(this.#layout);
       const { verdict, news } = this.#database.transaction(() => {
         const found = this.#judge(disk);
@@ -152,6 +151,7 @@ class Collection {
       const deferred = busy.length > 0 ? unreached : [];
       const left = removeLeftovers(this.#layout).length + this.#removeDamaged();
       const checkpoints = this.#removeCheckpoints();
+      if (verdict.runs.length > 0 && runsAlive(this.#layout).length === 0) this.#database.compact();
       return this.#report(verdict, disk, { gone, deferred, busy, leftovers: left, checkpoints });
     } finally {
       this.#database.close();
