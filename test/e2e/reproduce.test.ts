@@ -173,12 +173,29 @@ describe("what is not", () => {
       one(`export const make = data("make", { inputs: { by: z.number() }, outputs: { at: file("txt") },
   run: async (_, out) => out.at.write("made at " + process.hrtime.bigint() + Date.now()) });`),
     );
+    // A training without a seed is a matter of its own.
+    project.write({
+      "other.ts": `import { model, train } from "mlpipe";
+export const fit = train("fit", { outputs: { model: model("txt") }, run: async (_, out) => out.model.write("the same") });
+`,
+    });
+    project.edit(
+      "one.pipeline.ts",
+      "import * as steps",
+      'import { fit } from "./other.ts";\nimport * as steps',
+    );
+    project.edit(
+      "one.pipeline.ts",
+      "({ ...steps.make({ by: p.by }) })",
+      "({ ...steps.make({ by: p.by }), ...fit({}) })",
+    );
     await project.run();
     const again = await reproduced(project, "last");
     expect([again.exit, again.verdict, again.steps[0]?.cause]).toEqual([3, "DIVERGED", "non-deterministic"]);
     expect(again.steps[0]?.suspects.join("\n")).toMatch(
       /^Date\.now\(\) is reached by make: .*\(steps\.ts:4\)$/,
     );
+    expect(again.steps.map(({ suspects }) => suspects.length)).toEqual([1, 0]);
     expect(again.steps[0]?.determinism).toEqual({ samples: 3, distinct: 3 });
     const { stdout } = await project.mlpipe("reproduce", "make");
     expect(stdout).toMatch(/make {2}DIVERGED {2}at: the bytes differ from \d+ on/);
