@@ -3,7 +3,16 @@
  * place for outputs. Its path is made of the step and its key alone, so that a path which a step
  * writes into its output is the same every time.
  */
-import { copyFileSync, constants, cpSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  constants,
+  cpSync,
+  mkdirSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import type { KindSpec, ManifestStep } from "@mlpipe/dsl";
 import type { ResolvedInput } from "@mlpipe/planner";
@@ -32,6 +41,7 @@ export class AttemptFolder {
   readonly #folders: WorkFolders;
   readonly #stepName: string;
   readonly #key: Digest;
+  #isDiscarded = false;
 
   constructor(options: {
     readonly root: string;
@@ -55,7 +65,17 @@ export class AttemptFolder {
     this.#shown = this.#attempts.show(this.path, basename(this.path));
   }
 
+  /** A file that was made here, moved to where it outlasts the folder. @returns its new path, absolute */
+  moveOut(path: string): string {
+    const aside = this.#folders.aside(this.path);
+    renameSync(path, aside);
+    return aside;
+  }
+
+  /** Doing so twice is fine. */
   discard(): void {
+    if (this.#isDiscarded) return;
+    this.#isDiscarded = true;
     this.#attempts.hide(this.path, this.#shown);
     this.#folders.discard(this.path);
   }

@@ -1,7 +1,10 @@
 import type { Publication, Store } from "@mlpipe/store";
 
-/** How long what was made may wait for what others are about to make: the disk syncs many about as fast as one. */
-const gatheringMs = 50;
+/**
+ * How long what was made may wait for what others are about to make: the disk syncs many about as fast as one, and the
+ * pages of an index that rows fall into at random are written once for all of them.
+ */
+const gatheringMs = 250;
 
 /**
  * Gathers what steps have made and gives it to the store in batches: steps that end together

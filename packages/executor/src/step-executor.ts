@@ -1,9 +1,10 @@
 /** Executes decided steps: claims their keys, attempts them, keeps what they made and records it. */
+import { rmSync } from "node:fs";
 import { relative, resolve, sep } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type ManifestStep, secretsOf } from "@mlpipe/dsl";
 import { secretValues, type StepRun, timestamp } from "@mlpipe/provenance";
-import { type CacheEntry, type Content, uuid7 } from "@mlpipe/store";
+import { type CacheEntry, type Content, type Publication, uuid7 } from "@mlpipe/store";
 import { Attempt, type AttemptResult, publishable, type RunDecision } from "./attempt.ts";
 import { fileName } from "./attempt-folder.ts";
 import { differenceOf } from "./differences.ts";
@@ -276,9 +277,11 @@ export class StepExecutor {
     const metrics = Object.fromEntries(record.metrics.map(({ name, value }) => [name, value]));
     const hasMetrics = record.metrics.length > 0;
     const at = record.endedAt;
+    let objects: readonly KeptObject[] = [];
     try {
+      objects = movedOut([...publishable(outcome.outputs), ...this.#keptSources(decision, attempt)], attempt);
       await this.#publisher.publish({
-        objects: [...publishable(outcome.outputs), ...this.#keptSources(decision, attempt)],
+        objects,
         rows: () => {
           planner.keep(decision, details);
           const entry = { stepRun, run, outputs, createdAt: at, durationMs, ...(hasMetrics && { metrics }) };
@@ -301,6 +304,7 @@ export class StepExecutor {
         },
       });
     } catch (error) {
+      for (const { path } of objects) rmSync(path, { recursive: true, force: true });
       // A damaged database is no fault of the step: whoever runs all this rebuilds it and begins again.
       if (!(error instanceof Error) || !("code" in error) || error.code === "MLP4002") throw error;
       return { ...base, status: "failed", error: keepingFailure(step, error) };
@@ -376,13 +380,28 @@ export class StepExecutor {
   }
 
   /** Copies of the sources that are to outlive their files. */
-  #keptSources(decision: RunDecision, attempt: Attempt): readonly { path: string; content: Content }[] {
+  #keptSources(decision: RunDecision, attempt: Attempt): readonly KeptObject[] {
     return Object.entries(decision.inputs).flatMap(([port, input]) => {
       if (input.type !== "source" || input.keep !== "copy" || this.#options.store.objects.has(input.content))
         return [];
       return [{ path: attempt.folder.copyOf(`source-${port}`, input.absolute), content: input.content }];
     });
   }
+}
+
+/** What the store is to take. */
+type KeptObject = Publication["objects"][number];
+
+/**
+ * The same, moved out of the attempt's folder, which the next attempt then has at once: what was made waits for the disk
+ * together with what others make.
+ */
+function movedOut(objects: readonly KeptObject[], { folder }: Attempt): readonly KeptObject[] {
+  // A folder that its step has locked cannot be moved before the store has opened it.
+  if (objects.some(({ content }) => content.type !== "file")) return objects;
+  const moved = objects.map(({ path, content }) => ({ path: folder.moveOut(path), content }));
+  folder.discard();
+  return moved;
 }
 
 function isExpired({ cache }: ManifestStep, { createdAt }: CacheEntry): boolean {

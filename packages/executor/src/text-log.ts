@@ -15,10 +15,9 @@ const tailLines = 10;
 export class TextLog {
   readonly path: string;
   readonly #onLine: (line: string) => void;
-  readonly #lines = new SafeLines((line) => {
-    this.#say(line);
-  });
-  readonly #redaction: RedactedStream;
+  readonly #secrets: readonly string[];
+  /** Made when something is said: most attempts say nothing. */
+  #said: { readonly redaction: RedactedStream; readonly lines: SafeLines } | undefined;
   #failure: Error | undefined;
   #file: number | undefined;
   #size = 0;
@@ -30,7 +29,7 @@ export class TextLog {
   constructor(path: string, onLine: (line: string) => void, secrets: readonly string[] = []) {
     this.path = path;
     this.#onLine = onLine;
-    this.#redaction = new RedactedStream(secrets);
+    this.#secrets = secrets;
   }
 
   /** Bytes written. */
@@ -55,10 +54,17 @@ export class TextLog {
 
   // Synchronous, so that a process that writes faster than the disk is held back by its pipe.
   write(bytes: Buffer): void {
-    this.#keep(this.#redaction.write(bytes));
+    this.#said ??= {
+      redaction: new RedactedStream(this.#secrets),
+      lines: new SafeLines((line) => {
+        this.#say(line);
+      }),
+    };
+    const { redaction, lines } = this.#said;
+    this.#keep(redaction.write(bytes), lines);
   }
 
-  #keep(bytes: Buffer): void {
+  #keep(bytes: Buffer, lines: SafeLines): void {
     if (bytes.length === 0) return;
     if (this.#failure === undefined) {
       try {
@@ -68,7 +74,7 @@ export class TextLog {
         this.#failure = error instanceof Error ? error : new Error(String(error));
       }
     }
-    this.#lines.write(bytes);
+    lines.write(bytes);
   }
 
   #append(bytes: Buffer): void {
@@ -83,8 +89,10 @@ export class TextLog {
   }
 
   end(): void {
-    this.#keep(this.#redaction.end());
-    this.#lines.end();
+    if (this.#said === undefined) return;
+    const { redaction, lines } = this.#said;
+    this.#keep(redaction.end(), lines);
+    lines.end();
     if (this.#file !== undefined) closeSync(this.#file);
     this.#file = undefined;
   }

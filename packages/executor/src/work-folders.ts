@@ -45,9 +45,14 @@ export class WorkFolders {
       mkdirSync(folder, { mode: 0o700 });
   }
 
+  /** A new path beside a work folder, for a file that is to outlast it. */
+  aside(path: string): string {
+    return join(dirname(path), `.tmp-${randomUUID()}`);
+  }
+
   /** Gives a place free at once, for another run may want it; what is there is deleted while other work goes on. */
   discard(path: string): void {
-    const aside = join(dirname(path), `.tmp-${randomUUID()}`);
+    const aside = this.aside(path);
     try {
       renameSync(path, aside);
       if (this.#spare.length < mostSpare && isClean(aside)) this.#spare.push(aside);

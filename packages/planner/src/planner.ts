@@ -87,6 +87,7 @@ export class Planner {
   readonly #contents = new Map<string, Content>();
   /** Documents of this session, which the store does not hold before a step that has them is kept. */
   readonly #documents = new Map<Digest, unknown>();
+  #secrets: readonly string[] | undefined;
   readonly #now: number;
   readonly #history: History;
   readonly #expected: ExpectedKeys;
@@ -346,8 +347,11 @@ export class Planner {
       decision.parts.environment,
       ...Object.values(decision.parts.inputs),
     ];
+    // Once for all steps: to gather them is to look at each.
     const { manifest, env } = this.#options;
-    const secrets = secretsOf(manifest.steps, env).map((secret) => JSON.stringify(secret).slice(1, -1));
+    const secrets = (this.#secrets ??= secretsOf(manifest.steps, env).map((secret) =>
+      JSON.stringify(secret).slice(1, -1),
+    ));
     for (const digest of digests) {
       const document = this.#documents.get(digest);
       if (document === undefined) continue;

@@ -48,6 +48,8 @@ export class StoredClaims implements Claims {
   readonly #database: Database;
   readonly #layout: Layout;
   readonly #held = new Map<string, AliveLock>();
+  /** Keys that another run had when they were asked for. */
+  readonly #refused = new Set<Digest>();
 
   constructor(database: Database, layout: Layout) {
     this.#database = database;
@@ -92,14 +94,18 @@ export class StoredClaims implements Claims {
 
   claim(key: Digest, run: string): Claim {
     runFolder(this.#layout, run);
-    // Asking first without a write lock: most claims that are held stay held, and those who wait ask often.
-    const holder = this.#holder(key);
-    if (holder === run) return { mine: true };
-    if (holder !== undefined && this.isAlive(holder)) return { mine: false, by: holder };
+    // Most keys are free. Of one that was not, those who wait ask often, and most such claims stay held: then without a
+    // write lock first.
+    const holder = this.#refused.has(key) ? this.#holder(key) : undefined;
+    if (holder !== undefined && holder !== run && this.isAlive(holder)) return { mine: false, by: holder };
     return this.#write(() => {
       const now = this.#holder(key);
-      if (now !== undefined && now !== run && this.isAlive(now)) return { mine: false, by: now };
-      this.#database.run("INSERT OR REPLACE INTO claims (key, run) VALUES (?, ?)", key, run);
+      if (now !== undefined && now !== run && this.isAlive(now)) {
+        this.#refused.add(key);
+        return { mine: false, by: now };
+      }
+      this.#refused.delete(key);
+      if (now !== run) this.#database.run("INSERT OR REPLACE INTO claims (key, run) VALUES (?, ?)", key, run);
       return { mine: true };
     });
   }

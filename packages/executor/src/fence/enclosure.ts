@@ -224,8 +224,9 @@ export class Enclosure {
 
   #pythonWatch(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
     const { fence, root, store } = this.#around;
+    if (this.#identity.language !== "python") return {};
     const watch = pythonFile("sitecustomize.py");
-    if (this.#identity.language !== "python" || watch === undefined) return {};
+    if (watch === undefined) return {};
     const bounds = fence === undefined ? this.#watchedBounds() : this.#declared();
     const told = watchText({
       refuse: fence === undefined ? [] : ["yes"],
