@@ -44,6 +44,16 @@ export interface MachineShare {
   /** Bytes, if it asked for memory. */
   readonly memory?: number | undefined;
   readonly watch: MemoryWatch;
+  /** When its process has ended well, the first in line may have its place. */
+  readonly handsOver?: boolean;
+}
+
+/** An attempt that is made ready before there is a place for it. */
+export interface Turn {
+  /** Its process is in line. */
+  ready(process: StartedProcess): void;
+  /** It has got its place. */
+  began(at: Date): void;
 }
 
 /** What one attempt did. */
@@ -88,6 +98,7 @@ export class Attempt {
   readonly #enclosure: Enclosure;
   readonly #number: number;
   readonly #share: MachineShare;
+  readonly #turn: Turn | undefined;
   readonly #onLine: (stream: "stdout" | "stderr", line: string) => void;
   #process: StartedProcess | undefined;
   #stop: "gently" | "now" | undefined;
@@ -101,6 +112,8 @@ export class Attempt {
     /** 1 for the first. */
     readonly number: number;
     readonly share: MachineShare;
+    /** @default it has its place */
+    readonly turn?: Turn | undefined;
     readonly onLine: (stream: "stdout" | "stderr", line: string) => void;
   }) {
     this.#place = options.place;
@@ -108,6 +121,7 @@ export class Attempt {
     this.#decision = options.decision;
     this.#number = options.number;
     this.#share = options.share;
+    this.#turn = options.turn;
     this.#onLine = options.onLine;
     const { root, store, folders } = options.place;
     const { key } = options.decision;
@@ -141,7 +155,8 @@ export class Attempt {
     }
   }
 
-  async #run(startedAt: Date): Promise<AttemptResult> {
+  async #run(preparedAt: Date): Promise<AttemptResult> {
+    let startedAt = preparedAt;
     const obstacle = this.#enclosure.obstacle() ?? this.#damagedInput();
     if (obstacle !== undefined)
       return notStarted(startedAt, obstacle, this.#log("stdout"), this.#log("stderr"));
@@ -174,15 +189,24 @@ export class Attempt {
       ...this.#runnerEnvironment(),
       ...(this.#share.devices.length > 0 && { CUDA_VISIBLE_DEVICES: this.#share.devices.join(",") }),
     };
+    const turn = this.#turn;
     this.#process = this.#place.engine.start({
       ...this.#enclosure.enclose({ argv, env }),
       cwd: root,
       timeoutMs: step.scheduling.timeoutMs,
+      handsOver: this.#share.handsOver,
+      ...(turn !== undefined && {
+        onBegin: (at) => {
+          startedAt = at;
+          turn.began(at);
+        },
+      }),
       onOutput: (stream, bytes) => {
         (stream === "stdout" ? stdout : stderr).write(bytes);
       },
     });
     if (this.#stop !== undefined) this.#process.stop(this.#stop);
+    else turn?.ready(this.#process);
     const processEnded = await this.#process.ended;
     stdout.end();
     stderr.end();
@@ -222,7 +246,7 @@ export class Attempt {
     before: ReadonlyMap<string, string | undefined>,
     logs: readonly TextLog[],
   ): AttemptResult["outcome"] {
-    if (ended.stopped) return { type: "cancelled" };
+    if (ended.stopped || ended.neverBegan === true) return { type: "cancelled" };
     if (!ended.timedOut && result?.status === "rejected") {
       const { reason } = result;
       return {

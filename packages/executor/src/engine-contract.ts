@@ -24,6 +24,8 @@ interface Work {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly timeoutMs?: number;
+  readonly handsOver?: boolean;
+  readonly onBegin?: (at: Date) => void;
   readonly onOutput?: (stream: "stdout" | "stderr", bytes: Buffer) => void;
 }
 
@@ -422,6 +424,56 @@ while True:
         expect((await stopped.ended).stopped).toBe(true);
         expect((await late.ended).timedOut).toBe(true);
         for (const name of ["killed", "stopped", "late"]) expect(await beats(`beat-${name}`)).toBe(false);
+      });
+    });
+
+    describe("a process in line", () => {
+      const waits = (file: string): readonly string[] => [
+        "sh",
+        "-c",
+        `echo ${file} >>order; while [ ! -e ${file} ]; do sleep 0.01; done`,
+      ];
+
+      it("begins when one has ended well, first come first served; taken out, it never does", async () => {
+        const begun: string[] = [];
+        const inLine = (file: string): StartedProcess =>
+          start({ argv: waits(file), handsOver: true, onBegin: () => begun.push(file) });
+        const running = start({ argv: waits("a"), handsOver: true });
+        const [first, second, third] = [inLine("b"), inLine("c"), inLine("d")];
+        await there("order");
+        second.withdraw();
+        expect(await second.ended).toMatchObject({ neverBegan: true, code: null, stopped: false });
+        third.stop("gently");
+        expect(await third.ended).toMatchObject({ neverBegan: true, stopped: true });
+        expect([begun, await there("order")]).toEqual([[], "a\n"]);
+        writeFileSync(join(folder, "a"), "");
+        await running.ended;
+        expect(begun).toEqual(["b"]);
+        // It has begun: it goes on.
+        first.withdraw();
+        first.begin();
+        writeFileSync(join(folder, "b"), "");
+        const ended = await first.ended;
+        expect(ended.code).toBe(0);
+        expect(ended.neverBegan).toBeUndefined();
+        expect([begun, await there("order")]).toEqual([["b"], "a\nb\n"]);
+      });
+
+      it("after a failure none begins before it is given a place", async () => {
+        const begun: string[] = [];
+        const inLine = (name: string): StartedProcess =>
+          start({ argv: ["true"], handsOver: true, onBegin: () => begun.push(name) });
+        const fails = start({ argv: ["sh", "-c", "exit 3"], handsOver: true });
+        const other = start({ argv: waits("go"), handsOver: true });
+        const [first, second] = [inLine("first"), inLine("second")];
+        expect((await fails.ended).code).toBe(3);
+        writeFileSync(join(folder, "go"), "");
+        expect((await other.ended).code).toBe(0);
+        expect(begun).toEqual([]);
+        first.begin();
+        expect((await first.ended).code).toBe(0);
+        expect((await second.ended).code).toBe(0);
+        expect(begun).toEqual(["first", "second"]);
       });
     });
 

@@ -17,6 +17,10 @@ export interface ProcessOrder {
   readonly env: Readonly<Record<string, string>>;
   /** After this long it is stopped. @default never */
   readonly timeoutMs?: number | undefined;
+  /** When it has ended well, the first in line begins in its place. @default false */
+  readonly handsOver?: boolean | undefined;
+  /** It has no place yet and is the last in line: called when it begins. @default it begins at once */
+  readonly onBegin?: ((at: Date) => void) | undefined;
   /** What it says, as it says it. Synchronous: whoever writes faster than this takes it is held back. */
   readonly onOutput: (stream: "stdout" | "stderr", bytes: Buffer) => void;
 }
@@ -31,6 +35,8 @@ export interface Ended {
   readonly stopped: boolean;
   /** It could not be started at all, or nobody knows what became of it. */
   readonly failure?: { readonly code?: string | undefined; readonly message: string };
+  /** It was in line and did not get to begin. @default false */
+  readonly neverBegan?: boolean;
   readonly usage: Usage | null;
 }
 
@@ -40,6 +46,10 @@ export interface StartedProcess {
   readonly ended: Promise<Ended>;
   /** Asks the whole tree to stop, and ends it if it does not within the grace period; `now` does not ask. */
   stop(how: "gently" | "now"): void;
+  /** Gives one in line a place; one that has begun goes on. */
+  begin(): void;
+  /** Takes one out of the line, which then ends with `neverBegan`; one that has begun goes on. */
+  withdraw(): void;
 }
 
 /** Runs processes. What every engine promises is written down in `engine-contract.ts`. */

@@ -10,7 +10,8 @@ import {
 import { type RunRecorder, timestamp } from "@mlpipe/provenance";
 import { type CacheEntry, type Content, isDigest, type Store, StoreError } from "@mlpipe/store";
 import { copyArtifacts, type ReturnedOutput } from "./artifacts-folder.ts";
-import type { RunDecision } from "./attempt.ts";
+import { StepsAhead } from "./ahead.ts";
+import type { RunDecision, Turn } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
 import type { ExecutorEvent, RunStatus, StepOutcome } from "./events.ts";
 import type { Fence } from "./fence/fence.ts";
@@ -104,6 +105,9 @@ class Execution {
   /** Of steps, and of fan-outs whose lists are to be known. */
   readonly #readiness = new Readiness();
   #running = 0;
+  readonly #ahead = new StepsAhead();
+  /** A step has failed, and is about to end the run: nothing is started while that is being kept. */
+  #isFailing = false;
   /** What runs processes, from the first step on that has to run. */
   #engine: LocalEngine | undefined;
   #begun = false;
@@ -488,7 +492,15 @@ class Execution {
       ...this.#options,
       engine: () => this.#startedEngine(),
       halted: this.#haltedSignal.signal,
-      isMoreToCome: () => this.#schedule !== undefined && this.#schedule.waiting > 0,
+      isMoreToCome: () => !this.#isFailing && (this.#ahead.count > 0 || (this.#schedule?.waiting ?? 0) > 0),
+      onFailure: () => {
+        if (this.#options.keepGoing) return;
+        this.#isFailing = true;
+        this.#ahead.close();
+      },
+      onContended: () => {
+        this.#ahead.close();
+      },
       makerOf: (step) => this.#outcomes.get(step)?.stepRun ?? null,
     });
     this.#confirmHits();
@@ -516,32 +528,58 @@ class Execution {
 
   #startAll(): void {
     const schedule = this.#schedule;
-    if (schedule === undefined) return;
+    if (schedule === undefined || this.#isFailing) return;
+    for (let next = this.#ahead.first; next && schedule.hasRoomFor(next.placed); next = this.#ahead.first)
+      next.process.begin();
     for (let placed = schedule.take(); placed !== undefined; placed = schedule.take()) {
       const enter = this.#entering.get(placed.step.id);
       if (enter === undefined) this.#start(schedule, placed);
       else enter(placed);
     }
+    while (this.#halted === undefined && this.#ahead.hasRoom(this.#running - this.#ahead.count)) {
+      const placed = schedule.takeAhead();
+      if (placed === undefined) break;
+      this.#start(schedule, placed, true);
+    }
   }
 
-  #start(schedule: Schedule, first: Placed): void {
+  /** @param isAhead it is made ready, and has its place when another has left */
+  #start(schedule: Schedule, first: Placed, isAhead = false): void {
     const { step } = first;
     const decision = this.#decisions.get(step.id);
     if (decision === undefined) throw new Error(`${step.id} was scheduled without a decision`);
     this.#running++;
-    const place = new TakenPlace(first, {
-      release: (placed) => {
-        schedule.release(placed);
+    const place = new TakenPlace(
+      first,
+      {
+        release: (placed) => {
+          schedule.release(placed);
+          this.#wake?.();
+        },
+        enter: (attempt) => this.#enter(schedule, step, attempt),
+      },
+      !isAhead,
+    );
+    const ahead = isAhead ? this.#ahead.add(first) : undefined;
+    const turn: Turn | undefined = ahead && {
+      ready: (process) => {
+        this.#ahead.ready(ahead, process);
         this.#wake?.();
       },
-      enter: (attempt) => this.#enter(schedule, step, attempt),
-    });
-    this.#execute(step, decision, place)
+      began: () => {
+        this.#ahead.remove(ahead);
+        schedule.occupy(first);
+        place.take();
+        this.#wake?.();
+      },
+    };
+    this.#execute(step, decision, place, turn)
       .catch((error: unknown) => {
         this.#broken ??= { error };
       })
       .finally(() => {
         this.#running--;
+        if (ahead !== undefined) this.#ahead.remove(ahead);
         place.leave();
         this.#wake?.();
       });
@@ -560,7 +598,7 @@ class Execution {
     });
   }
 
-  async #execute(step: ManifestStep, decision: RunDecision, place: Place): Promise<void> {
+  async #execute(step: ManifestStep, decision: RunDecision, place: Place, turn?: Turn): Promise<void> {
     const kept = this.#kept.get(step.id);
     if (kept !== undefined) {
       const check = await this.#started().compare(step, decision, kept, place);
@@ -571,7 +609,15 @@ class Execution {
       this.#options.emit({ type: "step-checked", at: timestamp(new Date()), outcome: checked });
       return;
     }
-    const settled = (await this.#started().execute(step, decision, place)) ?? this.#notStarted();
+    const executed = await this.#started().execute(step, decision, place, turn);
+    if (executed === undefined && turn !== undefined && this.#halted === undefined) {
+      // Its turn did not come: it waits for a place like all others.
+      this.#ahead.close();
+      this.#schedule?.add(step);
+      return;
+    }
+    const settled = executed ?? this.#notStarted();
+    if (settled.status === "ran") this.#ahead.ran(settled.durationMs ?? 0);
     if (settled.status === "ran" || settled.status === "cached")
       this.#outputs.set(step.id, settled.outputs ?? {});
     this.#settle(step, settled);
@@ -603,6 +649,7 @@ class Execution {
     if (this.#halted !== undefined) return;
     this.#halted = { status: "cancelled", because };
     this.#haltedSignal.abort();
+    this.#ahead.close();
     for (const { step } of this.#schedule?.clear() ?? []) {
       const enter = this.#entering.get(step.id);
       if (enter === undefined) this.#neverStarted(step);

@@ -85,14 +85,23 @@ export class LocalEngine implements Engine {
   start(order: ProcessOrder): StartedProcess {
     const id = ++this.#last;
     const { promise, resolve } = Promise.withResolvers<Ended>();
-    this.#running.set(id, { onOutput: order.onOutput, mark: order.env[attemptVariable], resolve });
-    const { argv, cwd, env, timeoutMs } = order;
-    this.#ask(id, { type: "start", argv, cwd, env, timeoutMs });
+    const { argv, cwd, env, timeoutMs, handsOver = false, onBegin, onOutput } = order;
+    const running: Running = { onOutput, onBegin, mark: env[attemptVariable], resolve };
+    this.#running.set(id, running);
+    this.#ask(id, { type: "start", argv, cwd, env, timeoutMs, handsOver, waits: onBegin !== undefined });
     if (this.#socket?.destroyed !== false) this.#lost("it has gone");
     return {
       ended: promise,
       stop: (how) => {
         this.#ask(id, { type: "stop", how });
+      },
+      begin: () => {
+        if (running.onBegin === undefined) return;
+        this.#ask(id, { type: "begin" });
+        begun(running, new Date());
+      },
+      withdraw: () => {
+        if (running.onBegin !== undefined) this.#ask(id, { type: "withdraw" });
       },
     };
   }
@@ -124,6 +133,8 @@ export class LocalEngine implements Engine {
       case "ended": {
         const running = this.#running.get(id);
         this.#running.delete(id);
+        const next = report.next && this.#running.get(report.next.process);
+        if (report.next !== undefined && next !== undefined) begun(next, new Date(report.next.at));
         running?.resolve(report.ended);
       }
     }
@@ -143,8 +154,9 @@ export class LocalEngine implements Engine {
     // One that was being started when the supervisor went shows whose it is only now.
     setTimeout(() => {
       endAll();
-      for (const { resolve } of lost) {
-        resolve({ code: null, signal: null, timedOut: false, stopped: this.#closed, failure, usage: null });
+      for (const { resolve, onBegin } of lost) {
+        const how = onBegin === undefined ? { failure } : { neverBegan: true };
+        resolve({ code: null, signal: null, timedOut: false, stopped: this.#closed, ...how, usage: null });
       }
     }, startingMs);
   }
@@ -152,8 +164,17 @@ export class LocalEngine implements Engine {
 
 interface Running {
   readonly onOutput: ProcessOrder["onOutput"];
+  /** Of one that is in line. */
+  onBegin: ProcessOrder["onBegin"];
   readonly mark: string | undefined;
   readonly resolve: (ended: Ended) => void;
+}
+
+/** Tells of one in line that it has begun, once: it may be given a place from both sides. */
+function begun(running: Running, at: Date): void {
+  const { onBegin } = running;
+  running.onBegin = undefined;
+  onBegin?.(at);
 }
 
 function supervisorArguments(): readonly string[] {

@@ -16,7 +16,7 @@ export class TakenPlace implements Place {
   readonly #release: (placed: Placed) => void;
   readonly #enter: (attempt: number) => Promise<Placed | undefined>;
   #placed: Placed;
-  #isHeld = true;
+  #isHeld: boolean;
 
   constructor(
     placed: Placed,
@@ -24,14 +24,21 @@ export class TakenPlace implements Place {
       readonly release: (placed: Placed) => void;
       readonly enter: (attempt: number) => Promise<Placed | undefined>;
     },
+    isHeld = true,
   ) {
     this.#placed = placed;
+    this.#isHeld = isHeld;
     this.#release = schedule.release;
     this.#enter = schedule.enter;
   }
 
   get placed(): Placed {
     return this.#placed;
+  }
+
+  /** It was in line for it, and has got it. */
+  take(): void {
+    this.#isHeld = true;
   }
 
   leave(): void {

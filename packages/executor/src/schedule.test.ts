@@ -257,3 +257,31 @@ test("a chain and a fan of 20,000 are handed out in time that grows as they do",
   // Ten times as many: a hundred times as long where every step is looked at each time.
   expect(handOut(20_000)).toBeLessThan(40 * Math.max(handOut(2_000), 2));
 });
+
+test("a step is made ready ahead if it is the next and asks for one processor; it takes its room when it begins", () => {
+  const schedule = new Schedule({
+    steps: [step("a"), step("b"), step("wide", { resources: { cpu: 2 } }), step("c")],
+    needs: () => [],
+    pools: pools({ cpu: 2 }),
+    durationOf: () => 1,
+  });
+  for (const id of ["a", "b"]) schedule.add(step(id));
+  schedule.add(step("wide", { resources: { cpu: 2 } }));
+  const first = schedule.take();
+  const second = schedule.takeAhead();
+  expect([first?.step.id, second?.step.id]).toEqual(["a", "b"]);
+  // Whoever asks for more than one waits until all of it is there.
+  expect([schedule.takeAhead(), schedule.waiting]).toEqual([undefined, 1]);
+  if (first === undefined || second === undefined) throw new Error("nobody was first");
+  expect(schedule.hasRoomFor(second)).toBe(true);
+  schedule.occupy(second);
+  expect(schedule.hasRoomFor(second)).toBe(false);
+  // One more has begun in the place of the first, which is given back a moment later.
+  schedule.occupy(second);
+  schedule.release(first);
+  expect(schedule.hasRoomFor(second)).toBe(false);
+  schedule.release(second);
+  expect(schedule.take()).toBeUndefined();
+  schedule.release(second);
+  expect(schedule.take()?.step.id).toBe("wide");
+});

@@ -136,6 +136,29 @@ export class Schedule {
     return this.#place(best);
   }
 
+  /**
+   * The step that would be next if there were room, nothing taken for it: to be made ready for the place of another. Only
+   * one that asks for nothing but a processor: whoever asks for more waits until it is there.
+   */
+  takeAhead(): Placed | undefined {
+    let best: Waiting | undefined;
+    for (const { first } of this.#classes.values()) {
+      if (first !== undefined && (best === undefined || isBefore(first, best))) best = first;
+    }
+    if (best === undefined || best.attempt > 1 || !isPlain(best.amounts)) return undefined;
+    return this.#takeOut(best);
+  }
+
+  /** Whether there is room for a step that was taken ahead. */
+  hasRoomFor({ amounts }: Placed): boolean {
+    return this.#fits(amounts);
+  }
+
+  /** Takes what a step that was taken ahead asks for: it begins, in the place of one that is about to give it back. */
+  occupy({ amounts }: Placed): void {
+    for (const [pool, amount] of Object.entries(amounts)) this.#change(pool, -amount);
+  }
+
   /** Gives back what a step has taken. */
   release({ amounts, devices }: Placed): void {
     for (const [pool, amount] of Object.entries(amounts)) this.#change(pool, amount);
@@ -153,13 +176,17 @@ export class Schedule {
   }
 
   #place(waiting: Waiting): Placed {
-    const { asks, step, attempt, amounts } = waiting;
+    const placed = this.#takeOut(waiting);
+    this.occupy(placed);
+    return { ...placed, devices: this.#devices.splice(0, placed.amounts["gpu"] ?? 0) };
+  }
+
+  #takeOut({ asks, step, attempt, amounts }: Waiting): Placed {
     const queue = this.#classes.get(asks);
     queue?.shift();
     if (queue?.first === undefined) this.#classes.delete(asks);
     this.#waiting--;
-    for (const [pool, amount] of Object.entries(amounts)) this.#change(pool, -amount);
-    return { step, attempt, amounts, devices: this.#devices.splice(0, amounts["gpu"] ?? 0) };
+    return { step, attempt, amounts, devices: [] };
   }
 
   #fits(amounts: Amounts): boolean {
@@ -182,6 +209,11 @@ export class Schedule {
     // Sums of fractions: 0.1 three times is to leave room for 0.7.
     this.#free.set(pool, Math.round(((this.#free.get(pool) ?? 0) + by) * 1e6) / 1e6);
   }
+}
+
+/** Whether it asks for one processor and nothing else: the place of each such step fits every other. */
+export function isPlain(amounts: Amounts): boolean {
+  return amounts["cpu"] === 1 && Object.keys(amounts).length === 1;
 }
 
 function isBefore(a: Waiting, b: Waiting): boolean {

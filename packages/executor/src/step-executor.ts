@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type ManifestStep, secretsOf } from "@mlpipe/dsl";
 import { secretValues, type StepRun, timestamp } from "@mlpipe/provenance";
 import { type CacheEntry, type Content, type Publication, uuid7 } from "@mlpipe/store";
-import { Attempt, type AttemptResult, publishable, type RunDecision } from "./attempt.ts";
+import { Attempt, type AttemptResult, publishable, type RunDecision, type Turn } from "./attempt.ts";
 import { fileName } from "./attempt-folder.ts";
 import { differenceOf } from "./differences.ts";
 import type { Engine } from "./engine.ts";
@@ -15,6 +15,7 @@ import { MemoryWatch } from "./failure-kind.ts";
 import type { Enclosure, Surroundings } from "./fence/enclosure.ts";
 import type { Place } from "./place.ts";
 import { Publisher } from "./publisher.ts";
+import { isPlain } from "./schedule.ts";
 import { attemptsOf, isTriedAgain, pauseAfter } from "./retry.ts";
 import { type StepFacts, stepRecord } from "./step-record.ts";
 import { WorkFolders } from "./work-folders.ts";
@@ -52,6 +53,10 @@ type StepExecutorOptions = Pick<
   readonly isMoreToCome: () => boolean;
   /** The step run that made an upstream output. */
   readonly makerOf: (step: string) => string | null;
+  /** A step has its place and must wait for a key that another run has. */
+  readonly onContended: () => void;
+  /** A step has failed for good. It is known to all only once that is kept. */
+  readonly onFailure: () => void;
 };
 
 export class StepExecutor {
@@ -84,30 +89,47 @@ export class StepExecutor {
   }
 
   /**
-   * Executes a step and keeps what it made; nothing if it was not started, since nothing more is to be.
+   * Executes a step and keeps what it made; nothing if it was not started, since nothing more is to be or its turn did not
+   * come.
    * @param place left when its process has ended well: what is left to do needs none
+   * @param turn of a step that has no place yet
    */
-  async execute(step: ManifestStep, decision: RunDecision, place: Place): Promise<Settled | undefined> {
+  async execute(
+    step: ManifestStep,
+    decision: RunDecision,
+    place: Place,
+    turn?: Turn,
+  ): Promise<Settled | undefined> {
     const { key } = decision;
     for (let other = this.#underWay.get(key); other !== undefined; other = this.#underWay.get(key))
       await other;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#underWay.set(key, promise);
     try {
-      return await this.#executeAlone(step, decision, place);
+      return await this.#executeAlone(step, decision, place, turn);
     } finally {
       this.#underWay.delete(key);
       resolve();
     }
   }
 
-  async #executeAlone(step: ManifestStep, decision: RunDecision, place: Place): Promise<Settled | undefined> {
-    if (!(await this.#claim(decision))) return undefined;
+  async #executeAlone(
+    step: ManifestStep,
+    decision: RunDecision,
+    place: Place,
+    turn: Turn | undefined,
+  ): Promise<Settled | undefined> {
+    if (!(await this.#claim(decision, turn))) return undefined;
     try {
       const made = this.#madeMeanwhile(step, decision);
       if (made !== undefined) return made;
-      const tried = await this.#attemptAll(step, decision, place);
+      const tried = await this.#attemptAll(step, decision, place, turn);
+      if (tried.attempts.at(-1)?.ended.neverBegan === true) {
+        tried.attempt.folder.discard();
+        return undefined;
+      }
       if (tried.outcome.type === "made") place.leave();
+      else if (tried.outcome.type === "failed") this.#options.onFailure();
       return await this.#conclude(step, decision, tried);
     } finally {
       this.#options.store.claims.release(decision.key, this.#options.run);
@@ -136,11 +158,16 @@ export class StepExecutor {
     }
   }
 
-  /** Claims a key, waiting while another run has it; false if this run is to start nothing more. */
-  async #claim({ key }: RunDecision): Promise<boolean> {
-    const { store, run, halted } = this.#options;
+  /**
+   * Claims a key, waiting while another run has it; false if this run is to start nothing more. Who has no place does not
+   * wait for others: two runs could wait for each other's next steps for ever.
+   */
+  async #claim({ key }: RunDecision, turn?: Turn): Promise<boolean> {
+    const { store, run, halted, onContended } = this.#options;
     for (let tries = 0; !halted.aborted; tries++) {
       if (store.claims.claim(key, run).mine) return true;
+      if (turn !== undefined) return false;
+      onContended();
       await pause(claimPausesMs[Math.min(tries, claimPausesMs.length - 1)]);
     }
     return false;
@@ -169,7 +196,7 @@ export class StepExecutor {
     };
   }
 
-  async #attemptAll(step: ManifestStep, decision: RunDecision, place: Place): Promise<Tried> {
+  async #attemptAll(step: ManifestStep, decision: RunDecision, place: Place, turn?: Turn): Promise<Tried> {
     const { emit, engine, planner, recorder, root, store, run, halted } = this.#options;
     const stepRun = uuid7();
     const enclosed = await this.#enclosing(step, decision);
@@ -181,24 +208,43 @@ export class StepExecutor {
     const attempts: AttemptResult[] = [];
     // Looked at on both sides of the execution: an edit that is taken back is seen on one of them.
     const editedBefore = decision.cacheable ? planner.codeChanged(step.id) : undefined;
-    const since = performance.now();
+    let since = performance.now();
     for (let number = 1; ; number++) {
-      emit({
-        type: "step-started",
-        step: step.id,
-        stepRun,
-        key: decision.key,
-        attempt: number,
-        at: timestamp(new Date()),
-        reasons: decision.reasons,
-      });
+      const begins = (at: Date): void => {
+        emit({
+          type: "step-started",
+          step: step.id,
+          stepRun,
+          key: decision.key,
+          attempt: number,
+          at: timestamp(at),
+          reasons: decision.reasons,
+        });
+      };
+      const ahead = number === 1 ? turn : undefined;
+      if (ahead === undefined) begins(new Date());
       const attempt = new Attempt({
         place: { root, store, run, engine: engine(), folders: this.#folders, secrets: this.#secrets },
         step,
         decision,
         enclosed,
         number,
-        share: { devices: place.placed.devices, memory: place.placed.amounts["memory"], watch },
+        share: {
+          devices: place.placed.devices,
+          memory: place.placed.amounts["memory"],
+          watch,
+          handsOver: isPlain(place.placed.amounts),
+        },
+        turn: ahead && {
+          ready: (process) => {
+            ahead.ready(process);
+          },
+          began: (at) => {
+            since = performance.now() - Math.max(0, Date.now() - at.getTime());
+            begins(at);
+            ahead.began(at);
+          },
+        },
         onLine: (stream, line) => {
           emit({ type: "step-output", step: step.id, attempt: number, stream, line });
         },

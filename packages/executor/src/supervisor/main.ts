@@ -12,10 +12,12 @@ import type { Report, Request } from "./messages.ts";
 import { endOrphans } from "./orphans.ts";
 import { ProcessTree } from "./process-tree.ts";
 import { Strays } from "./strays.ts";
+import { WaitingLine } from "./waiting-line.ts";
 
 const socket = new Socket({ fd: 3, readable: true, writable: true });
 const trees = new Map<number, ProcessTree>();
 const strays = new Strays();
+const line = new WaitingLine();
 /** Marks of all attempts: at the end nothing of any of them may be left. */
 const marks = new Set<string>();
 /** What is left to do when the last process is gone, once the end has begun. */
@@ -69,26 +71,52 @@ function listen(held: AliveLock): void {
 function handle(id: number, request: Request, held: AliveLock): void {
   switch (request.type) {
     case "start": {
-      const mark = request.env[attemptVariable];
-      if (mark !== undefined) marks.add(mark);
-      const tree = new ProcessTree(request, strays, {
-        // When mlpipe is gone nobody wants it any more, and a full pipe must not look like something still to be said.
-        output: (stream, bytes) => socket.destroyed || writeFrame(socket, channels[stream], id, bytes),
-        ended: (ended) => {
-          trees.delete(id);
-          report(id, { type: "ended", ended });
-          if (trees.size === 0) finish?.();
-        },
-      });
-      trees.set(id, tree);
+      if (request.waits) line.add(id, request);
+      else begin(id, request);
       return;
     }
+    case "begin": {
+      const order = line.begin(id);
+      if (order !== undefined) begin(id, order);
+      return;
+    }
+    case "withdraw":
+      withdraw(id, false);
+      return;
     case "stop":
-      trees.get(id)?.stop(request.how);
+      if (!withdraw(id, true)) trees.get(id)?.stop(request.how);
       return;
     case "close":
       end(held);
   }
+}
+
+function begin(id: number, order: Request & { type: "start" }): void {
+  const mark = order.env[attemptVariable];
+  if (mark !== undefined) marks.add(mark);
+  const tree = new ProcessTree(order, strays, {
+    // When mlpipe is gone nobody wants it any more, and a full pipe must not look like something still to be said.
+    output: (stream, bytes) => socket.destroyed || writeFrame(socket, channels[stream], id, bytes),
+    ended: (ended) => {
+      trees.delete(id);
+      const isOver = finish !== undefined || socket.destroyed;
+      const next = order.handsOver && !isOver ? line.afterOne(ended) : undefined;
+      // Said first: while the next is being started, mlpipe can look at what this one has made.
+      const handed = next !== undefined && { next: { process: next.id, at: Date.now() } };
+      report(id, { type: "ended", ended, ...handed });
+      if (next !== undefined) begin(next.id, next.order);
+      if (trees.size === 0) finish?.();
+    },
+  });
+  trees.set(id, tree);
+}
+
+/** Returns whether it was still in line. */
+function withdraw(id: number, stopped: boolean): boolean {
+  if (!line.withdraw(id)) return false;
+  const ended = { code: null, signal: null, timedOut: false, stopped, neverBegan: true, usage: null };
+  report(id, { type: "ended", ended });
+  return true;
 }
 
 function report(id: number, message: Report): void {

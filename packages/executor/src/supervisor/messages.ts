@@ -9,7 +9,15 @@ export type Request =
       readonly cwd: string;
       readonly env: Readonly<Record<string, string>>;
       readonly timeoutMs?: number | undefined;
+      /** When it has ended well, the first in line begins. */
+      readonly handsOver: boolean;
+      /** It is last in line. */
+      readonly waits: boolean;
     }
+  /** One in line has a place; nothing if it has begun meanwhile. */
+  | { readonly type: "begin" }
+  /** One in line is not to begin; nothing if it has begun meanwhile. */
+  | { readonly type: "withdraw" }
   | { readonly type: "stop"; readonly how: "gently" | "now" }
   /** About none: nothing more is to come. */
   | { readonly type: "close" };
@@ -20,4 +28,9 @@ export type Report =
   | { readonly type: "ready" }
   /** About none: the lock cannot be taken. */
   | { readonly type: "locked"; readonly message: string | null }
-  | { readonly type: "ended"; readonly ended: Ended };
+  | {
+      readonly type: "ended";
+      readonly ended: Ended;
+      /** The one in line that has begun in its place, and when, in ms since 1970. */
+      readonly next?: { readonly process: number; readonly at: number };
+    };

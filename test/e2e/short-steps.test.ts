@@ -1,0 +1,126 @@
+/**
+ * Many steps of a few milliseconds, which are made ready before there is a place for them: through the real command
+ * line, and as the steps themselves see it.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { finished, Project, type RunJson } from "./project.ts";
+
+const steps = 80;
+
+/** Each step says who is at work when it begins, and fails if it is told to. */
+const script = `mkdir -p running && : > running/$1
+echo "$1 $(ls running | wc -l)" >> began.log
+if [ -e bad-$1 ]; then rm running/$1; exit 3; fi
+cp "$2" "$3" && rm running/$1
+`;
+
+function newProject(): Project {
+  return new Project({
+    ...Object.fromEntries(Array.from({ length: steps }, (_, n) => [`data/${n}.txt`, `row ${n}\n`])),
+    "step.sh": script,
+    "steps.ts": `import { cmd, data, file } from "mlpipe";
+import { z } from "zod";
+export const copy = data("copy", {
+  inputs: { from: file("txt"), n: z.int() },
+  outputs: { to: file("txt") },
+  files: ["step.sh"],
+  command: (i, o) => cmd\`sh step.sh \${i.n} \${i.from} \${o.to}\`,
+});
+`,
+    "short.pipeline.ts": `import { file, pipeline, source } from "mlpipe";
+import { z } from "zod";
+import { copy } from "./steps.ts";
+export default pipeline("short", z.object({}), () => Object.fromEntries(
+  Array.from({ length: ${steps} }, (_, n) => [
+    "to-" + n,
+    copy.as(\`copy-\${n}\`)({ from: source(\`data/\${n}.txt\`, file("txt")), n }).to,
+  ]),
+));
+`,
+  });
+}
+
+interface Began {
+  readonly step: number;
+  /** How many were at work then, this one among them. */
+  readonly atWork: number;
+}
+
+function began(project: Project): readonly Began[] {
+  if (!existsSync(join(project.root, "began.log"))) return [];
+  return project
+    .read("began.log")
+    .trimEnd()
+    .split("\n")
+    .map((line) => {
+      const [step, atWork] = line.split(" ").map(Number);
+      return { step: step ?? -1, atWork: atWork ?? -1 };
+    });
+}
+
+const sorted = (all: readonly Began[]): readonly number[] =>
+  all.map(({ step }) => step).toSorted((a, b) => a - b);
+const every = Array.from({ length: steps }, (_, n) => n);
+
+function expectWhole(project: Project): void {
+  for (const n of every) expect(project.read(`artifacts/short/to-${n}.txt`)).toBe(`row ${n}\n`);
+  // Nothing is left of what was made ready.
+  expect(readdirSync(join(project.root, ".mlpipe/attempts"))).toEqual([]);
+}
+
+it("never more at once than --jobs, each once, and nothing is left of what was made ready", async () => {
+  using project = newProject();
+  const { exit, stderr } = await project.mlpipe("run", "--jobs", "2");
+  expect(exit, stderr).toBe(0);
+  expect(sorted(began(project))).toEqual(every);
+  expect(Math.max(...began(project).map(({ atWork }) => atWork))).toBe(2);
+  expectWhole(project);
+  const { stdout } = await project.mlpipe("show", "last", "--json");
+  const { stepRuns } = JSON.parse(stdout) as { stepRuns: { startedAt: string; endedAt: string }[] };
+  expect(stepRuns).toHaveLength(steps);
+  for (const { startedAt, endedAt } of stepRuns)
+    expect(Date.parse(endedAt)).toBeGreaterThanOrEqual(Date.parse(startedAt));
+});
+
+it("two runs at once execute each key once, and neither waits for the other for ever", async () => {
+  using project = newProject();
+  const runs = await Promise.all([
+    project.mlpipe("run", "--jobs", "2"),
+    project.mlpipe("run", "--jobs", "1"),
+  ]);
+  for (const { exit, stderr } of runs) expect(exit, stderr).toBe(0);
+  expect(sorted(began(project))).toEqual(every);
+  expectWhole(project);
+});
+
+it("after a failure none that was made ready begins; then, and after kill -9, the next run does what is left", async () => {
+  using project = newProject();
+  project.write({ "bad-50": "" });
+  const { exit, stdout } = await project.mlpipe("run", "--jobs", "2", "--json");
+  expect(exit).toBe(1);
+  const after = began(project).map(({ step }) => step);
+  // The other place may have been filled once more before the failure was known.
+  expect(after.length - 1 - after.indexOf(50)).toBeLessThanOrEqual(3);
+  const { steps: outcomes } = JSON.parse(stdout) as RunJson;
+  const status = (id: number): string | undefined =>
+    outcomes.find((step) => step.id === `copy-${id}`)?.status;
+  const expected = (n: number): string => (n === 50 ? "failed" : after.includes(n) ? "ran" : "cancelled");
+  expect(every.map((n) => [n, status(n)])).toEqual(every.map((n) => [n, expected(n)]));
+
+  const keepGoing = await project.mlpipe("run", "--jobs", "2", "--keep-going");
+  expect(keepGoing.exit).toBe(1);
+  expect([...new Set(sorted(began(project)))]).toEqual(every);
+
+  using killed = newProject();
+  const child = killed.start(["run", "--jobs", "2"]);
+  const gone = finished(child);
+  while (began(killed).length < steps / 2) await pause(5);
+  child.kill("SIGKILL");
+  await gone;
+  const { exit: again, stderr } = await killed.mlpipe("run", "--jobs", "2");
+  expect(again, stderr).toBe(0);
+  for (const n of every) expect(killed.read(`artifacts/short/to-${n}.txt`)).toBe(`row ${n}\n`);
+});
