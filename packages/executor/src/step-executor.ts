@@ -1,5 +1,5 @@
 /** Executes decided steps: claims their keys, attempts them, keeps what they made and records it. */
-import { rmSync } from "node:fs";
+import { unlinkSync } from "node:fs";
 import { relative, resolve, sep } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type ManifestStep, secretsOf } from "@mlpipe/dsl";
@@ -350,7 +350,7 @@ export class StepExecutor {
         },
       });
     } catch (error) {
-      for (const { path } of objects) rmSync(path, { recursive: true, force: true });
+      removeMoved(objects);
       // A damaged database is no fault of the step: whoever runs all this rebuilds it and begins again.
       if (!(error instanceof Error) || !("code" in error) || error.code === "MLP4002") throw error;
       return { ...base, status: "failed", error: keepingFailure(step, error) };
@@ -448,6 +448,17 @@ function movedOut(objects: readonly KeptObject[], { folder }: Attempt): readonly
   const moved = objects.map(({ path, content }) => ({ path: folder.moveOut(path), content }));
   folder.discard();
   return moved;
+}
+
+/** Removes what was moved out and is not kept. */
+function removeMoved(objects: readonly KeptObject[]): void {
+  for (const { path } of objects) {
+    try {
+      unlinkSync(path);
+    } catch {
+      // A folder, which goes with the one of the attempt; or an object already. What is left else, gc removes.
+    }
+  }
 }
 
 function isExpired({ cache }: ManifestStep, { createdAt }: CacheEntry): boolean {
