@@ -23,10 +23,7 @@ const placed: Placed = {
 
 /** How many would be made ready beside two that run. */
 function roomOf(ahead: StepsAhead): number {
-  const made = [];
-  while (ahead.hasRoom(2)) made.push(ahead.add(placed));
-  for (const each of made) ahead.remove(each);
-  return made.length;
+  return ahead.roomBeside(2);
 }
 
 function ran(ahead: StepsAhead, times: number, ms: number): StepsAhead {
@@ -40,6 +37,14 @@ test("none is made ready until steps have been short for a while, then as many a
   expect(roomOf(ran(ahead, 3, 20))).toBe(0);
   expect(roomOf(ran(ahead, 30, 20))).toBe(4);
   expect(roomOf(ran(ahead, 60, 0))).toBe(32);
+});
+
+test("as long as half of them are there, no more are made ready", () => {
+  const ahead = ran(new StepsAhead(), 60, 9.9);
+  const made = Array.from({ length: 6 }, () => ahead.add(placed));
+  expect(roomOf(ahead)).toBe(0);
+  for (const each of made.slice(1)) ahead.remove(each);
+  expect(roomOf(ahead)).toBe(9);
 });
 
 test("one long step ends it", () => {
@@ -62,7 +67,7 @@ test("closed, it takes back what is in line and what comes into it, until a step
   ahead.close();
   ahead.ready(late, process("late"));
   expect(withdrawn).toEqual(["first", "late"]);
-  expect(ahead.hasRoom(2)).toBe(false);
+  expect(roomOf(ahead)).toBe(0);
   ahead.ran(5);
-  expect(ahead.hasRoom(2)).toBe(true);
+  expect(roomOf(ahead)).toBeGreaterThan(0);
 });

@@ -39,11 +39,14 @@ export class StepsAhead {
     this.#isClosed = false;
   }
 
-  /** Whether one more is worth making ready. @param running steps that have a place */
-  hasRoom(running: number): boolean {
-    return (
-      !this.#isClosed && this.#steps.size < Math.min(most, Math.floor((running * readyMs) / this.#usualMs))
-    );
+  /**
+   * How many more are worth making ready: none while half of them are there, for several at once cost less than one after
+   * the other.
+   * @param running steps that have a place
+   */
+  roomBeside(running: number): number {
+    const wanted = Math.min(most, Math.floor((running * readyMs) / this.#usualMs));
+    return this.#isClosed || this.#steps.size * 2 > wanted ? 0 : wanted - this.#steps.size;
   }
 
   add(placed: Placed): Ahead {

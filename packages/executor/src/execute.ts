@@ -8,7 +8,7 @@ import {
   type Reason,
 } from "@mlpipe/planner";
 import { type RunRecorder, timestamp } from "@mlpipe/provenance";
-import { type CacheEntry, type Content, isDigest, type Store, StoreError } from "@mlpipe/store";
+import { type CacheEntry, type Content, type Digest, isDigest, type Store, StoreError } from "@mlpipe/store";
 import { copyArtifacts, type ReturnedOutput } from "./artifacts-folder.ts";
 import { StepsAhead } from "./ahead.ts";
 import type { RunDecision, Turn } from "./attempt.ts";
@@ -542,11 +542,23 @@ class Execution {
       if (enter === undefined) this.#start(schedule, placed);
       else enter(placed);
     }
-    while (this.#halted === undefined && this.#ahead.hasRoom(this.#running - this.#ahead.count)) {
+    if (this.#halted === undefined) this.#makeReady(schedule);
+  }
+
+  /** Steps that are to have the next places. */
+  #makeReady(schedule: Schedule): void {
+    const next: Placed[] = [];
+    const keys: Digest[] = [];
+    for (let room = this.#ahead.roomBeside(this.#running - this.#ahead.count); room > 0; room--) {
       const placed = schedule.takeAhead();
       if (placed === undefined) break;
-      this.#start(schedule, placed, true);
+      next.push(placed);
+      const decision = this.#decisions.get(placed.step.id);
+      if (decision !== undefined) keys.push(decision.key);
     }
+    if (next.length === 0) return;
+    this.#started().claimAhead(keys);
+    for (const placed of next) this.#start(schedule, placed, true);
   }
 
   /** @param isAhead it is made ready, and has its place when another has left */

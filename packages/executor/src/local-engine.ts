@@ -113,7 +113,16 @@ export class LocalEngine implements Engine {
   }
 
   #ask(id: number, request: Request): void {
-    if (this.#socket?.destroyed === false) writeMessage(this.#socket, id, request);
+    const socket = this.#socket;
+    if (socket?.destroyed !== false) return;
+    // What is asked in one turn goes in one write: each wakes the supervisor.
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      process.nextTick(() => {
+        socket.uncork();
+      });
+    }
+    writeMessage(socket, id, request);
   }
 
   #take({ channel, process: id, payload }: Frame): void {

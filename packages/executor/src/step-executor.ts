@@ -4,7 +4,7 @@ import { relative, resolve, sep } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type ManifestStep, secretsOf } from "@mlpipe/dsl";
 import { secretValues, type StepRun, timestamp } from "@mlpipe/provenance";
-import { type CacheEntry, type Content, type Publication, uuid7 } from "@mlpipe/store";
+import { type CacheEntry, type Content, type Digest, type Publication, uuid7 } from "@mlpipe/store";
 import { Attempt, type AttemptResult, publishable, type RunDecision, type Turn } from "./attempt.ts";
 import { fileName } from "./attempt-folder.ts";
 import { differenceOf } from "./differences.ts";
@@ -64,11 +64,14 @@ export class StepExecutor {
   readonly #publisher: Publisher;
   readonly #attempts = new Set<Attempt>();
   readonly #folders = new WorkFolders();
+  #enclosures: Promise<typeof import("./fence/enclosure.ts")> | undefined;
   #around: Surroundings | undefined;
   /** Said once of a step, however often it is executed. */
   readonly #remarked = new Set<string>();
   /** Keys that this run executes: a claim tells runs apart, not the steps of one. */
   readonly #underWay = new Map<string, Promise<void>>();
+  /** Keys that were claimed together, of steps that have not come to it yet. */
+  readonly #claimed = new Set<string>();
   #watch: MemoryWatch | undefined;
   readonly #secrets: readonly string[];
 
@@ -81,6 +84,13 @@ export class StepExecutor {
   /** Resolves when nothing is left to be tidied up. */
   async settle(): Promise<void> {
     await this.#folders.settle();
+  }
+
+  /** Claims the keys of steps that are about to be executed without a place, together. */
+  claimAhead(keys: readonly Digest[]): void {
+    const { store, run } = this.#options;
+    const free = keys.filter((key) => !this.#underWay.has(key));
+    for (const key of store.claims.claimAll(free, run)) this.#claimed.add(key);
   }
 
   /** Stops every attempt under way. */
@@ -165,8 +175,10 @@ export class StepExecutor {
   async #claim({ key }: RunDecision, turn?: Turn): Promise<boolean> {
     const { store, run, halted, onContended } = this.#options;
     for (let tries = 0; !halted.aborted; tries++) {
-      if (store.claims.claim(key, run).mine) return true;
+      if (this.#claimed.delete(key)) return true;
+      // One that was not to be had then is left to those who have a place.
       if (turn !== undefined) return false;
+      if (store.claims.claim(key, run).mine) return true;
       onContended();
       await pause(claimPausesMs[Math.min(tries, claimPausesMs.length - 1)]);
     }
@@ -274,7 +286,7 @@ export class StepExecutor {
 
   /** Loaded when a step is executed: most runs execute none. */
   async #enclosing(step: ManifestStep, { inputs, key }: RunDecision): Promise<(folder: string) => Enclosure> {
-    const { Enclosure, Surroundings } = await import("./fence/enclosure.ts");
+    const { Enclosure, Surroundings } = await (this.#enclosures ??= import("./fence/enclosure.ts"));
     const around = (this.#around ??= new Surroundings(this.#options));
     const identity = this.#options.planner.identityOf(step.id);
     const { checkpoints } = this.#options.store;

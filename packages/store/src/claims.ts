@@ -38,6 +38,8 @@ export interface Claims {
    * process than the one that claims: a supervisor, say.
    */
   claim(key: Digest, run: string): Claim;
+  /** Claims those of several keys that no other living run has, in one transaction. @returns the keys that are the run's */
+  claimAll(keys: readonly Digest[], run: string): ReadonlySet<Digest>;
   /** Gives a claim back; that of another run is left alone. */
   release(key: Digest, run: string): void;
 }
@@ -98,16 +100,25 @@ export class StoredClaims implements Claims {
     // write lock first.
     const holder = this.#refused.has(key) ? this.#holder(key) : undefined;
     if (holder !== undefined && holder !== run && this.isAlive(holder)) return { mine: false, by: holder };
-    return this.#write(() => {
-      const now = this.#holder(key);
-      if (now !== undefined && now !== run && this.isAlive(now)) {
-        this.#refused.add(key);
-        return { mine: false, by: now };
-      }
-      this.#refused.delete(key);
-      if (now !== run) this.#database.run("INSERT OR REPLACE INTO claims (key, run) VALUES (?, ?)", key, run);
-      return { mine: true };
-    });
+    return this.#write(() => this.#take(key, run));
+  }
+
+  claimAll(keys: readonly Digest[], run: string): ReadonlySet<Digest> {
+    runFolder(this.#layout, run);
+    return this.#write(() => new Set(keys.filter((key) => this.#take(key, run).mine)));
+  }
+
+  /** Inside a transaction. */
+  #take(key: Digest, run: string): Claim {
+    const holder = this.#holder(key);
+    if (holder !== undefined && holder !== run && this.isAlive(holder)) {
+      this.#refused.add(key);
+      return { mine: false, by: holder };
+    }
+    this.#refused.delete(key);
+    if (holder !== run)
+      this.#database.run("INSERT OR REPLACE INTO claims (key, run) VALUES (?, ?)", key, run);
+    return { mine: true };
   }
 
   release(key: Digest, run: string): void {
