@@ -227,6 +227,26 @@ export function storeContract(name: string, newStore: () => StoreUnderTest): voi
       expect(other.facts.get("another")).toBeUndefined();
     });
 
+    test("a document that many have need be put twice only, and again if that came to nothing", () => {
+      const { store } = setUp();
+      const digest = store.parts.put("of many");
+      const publishTwice = (fails: boolean): void => {
+        store.publish([
+          {
+            objects: [],
+            rows: () => {
+              for (let n = 0; n < 2; n++) store.parts.put("of many");
+              if (fails) throw new Error("it failed");
+            },
+          },
+        ]);
+      };
+      expect(() => publishTwice(true)).toThrow("it failed");
+      expect(store.parts.isShared(digest)).toBe(false);
+      publishTwice(false);
+      expect(store.parts.isShared(digest)).toBe(true);
+    });
+
     test("a receipt is that of the last deployment of its target", () => {
       const { store, another: open } = setUp();
       const receipt = {
@@ -347,6 +367,10 @@ export function storeContract(name: string, newStore: () => StoreUnderTest): voi
       expect(store.claims.claim(key, mine)).toEqual({ mine: true });
       expect(other.claims.claim(key, theirs)).toEqual({ mine: false, by: mine });
       expect(other.claims.claim(another, theirs)).toEqual({ mine: true });
+      expect([...other.claims.claimAll([key, another, digestOf("a third")], theirs)]).toEqual([
+        another,
+        digestOf("a third"),
+      ]);
       other.claims.release(key, theirs);
       expect(other.claims.claim(key, theirs)).toEqual({ mine: false, by: mine });
       store.claims.release(key, mine);

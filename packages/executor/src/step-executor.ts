@@ -12,6 +12,7 @@ import type { Engine } from "./engine.ts";
 import type { StepError, StepOutcome } from "./events.ts";
 import type { ExecuteOptions } from "./execute.ts";
 import { MemoryWatch } from "./failure-kind.ts";
+import type * as enclosures from "./fence/enclosure.ts";
 import type { Enclosure, Surroundings } from "./fence/enclosure.ts";
 import type { Place } from "./place.ts";
 import { Publisher } from "./publisher.ts";
@@ -64,7 +65,7 @@ export class StepExecutor {
   readonly #publisher: Publisher;
   readonly #attempts = new Set<Attempt>();
   readonly #folders = new WorkFolders();
-  #enclosures: Promise<typeof import("./fence/enclosure.ts")> | undefined;
+  #enclosures: Promise<typeof enclosures> | undefined;
   #around: Surroundings | undefined;
   /** Said once of a step, however often it is executed. */
   readonly #remarked = new Set<string>();

@@ -372,7 +372,7 @@ export class Planner {
     ));
     for (const digest of digests) {
       const document = this.#documents.get(digest);
-      if (document === undefined) continue;
+      if (document === undefined || parts.isShared(digest)) continue;
       // A param with a password in it: a later why says that it changed, and not what it was.
       if (secrets.length > 0 && holdsOneOf(secrets, document)) continue;
       parts.put(document);

@@ -10,12 +10,18 @@ export interface Parts {
    * or `close`), before the rows that may name it: thousands of parts cost one commit.
    */
   put(value: unknown): Digest;
+  /** Whether this process has put a document more than once, for good: whoever knows its digest need not do so again. */
+  isShared(digest: Digest): boolean;
 }
 
 export class StoredParts implements Parts, Participant {
   readonly #database: Database;
   readonly #held = new Map<Digest, string>();
   #fresh: string[] = [];
+  /** Documents that were there when they were put: those that many steps have, and so few. */
+  readonly #shared = new Set<Digest>();
+  /** The same of the transaction that is open. */
+  #again: Digest[] = [];
 
   constructor(database: Database) {
     this.#database = database;
@@ -40,6 +46,10 @@ export class StoredParts implements Parts, Participant {
     return digest;
   }
 
+  isShared(digest: Digest): boolean {
+    return this.#shared.has(digest);
+  }
+
   /**
    * Documents that were new when they were written, each given out once: whoever appends to the records of a run
    * writes them there, so that a lost database takes none of them along.
@@ -61,10 +71,13 @@ export class StoredParts implements Parts, Participant {
 
   afterCommit(): void {
     this.#held.clear();
+    for (const digest of this.#again) this.#shared.add(digest);
+    this.#again = [];
   }
 
   afterRollback(): void {
     this.#fresh = [];
+    this.#again = [];
   }
 
   #write(digest: Digest, document: string): void {
@@ -76,6 +89,7 @@ export class StoredParts implements Parts, Participant {
       document,
     );
     if (changes > 0) this.#fresh.push(document);
+    else this.#again.push(digest);
   }
 }
 
