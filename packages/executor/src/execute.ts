@@ -498,12 +498,7 @@ class Execution {
       ...this.#options,
       engine: () => this.#startedEngine(),
       halted: this.#haltedSignal.signal,
-      isMoreToCome: () => !this.#isFailing && (this.#ahead.count > 0 || (this.#schedule?.waiting ?? 0) > 0),
-      onFailure: () => {
-        if (this.#options.keepGoing) return;
-        this.#isFailing = true;
-        this.#ahead.close();
-      },
+      isMoreToCome: () => this.#isMoreToCome(),
       onContended: () => {
         this.#ahead.close();
       },
@@ -512,6 +507,13 @@ class Execution {
     this.#confirmHits();
     this.#options.recorder.begin();
     this.#begun = true;
+  }
+
+  /** Whether other steps keep the machine busy, so that what was made may wait for what they make. */
+  #isMoreToCome(): boolean {
+    const schedule = this.#schedule;
+    if (schedule === undefined || this.#isFailing) return false;
+    return schedule.isFull && schedule.waiting + this.#ahead.count > 0;
   }
 
   /** Until now no lock was held, so a gc beside may have dropped what was taken from the cache. */

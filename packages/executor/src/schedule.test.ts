@@ -273,9 +273,9 @@ test("a step is made ready ahead if it is the next and asks for one processor; i
   // Whoever asks for more than one waits until all of it is there.
   expect([schedule.takeAhead(), schedule.waiting]).toEqual([undefined, 1]);
   if (first === undefined || second === undefined) throw new Error("nobody was first");
-  expect(schedule.hasRoomFor(second)).toBe(true);
+  expect([schedule.hasRoomFor(second), schedule.isFull]).toEqual([true, false]);
   schedule.occupy(second);
-  expect(schedule.hasRoomFor(second)).toBe(false);
+  expect([schedule.hasRoomFor(second), schedule.isFull]).toEqual([false, true]);
   // One more has begun in the place of the first, which is given back a moment later.
   schedule.occupy(second);
   schedule.release(first);

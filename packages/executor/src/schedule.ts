@@ -75,6 +75,11 @@ export class Schedule {
     return this.#waiting;
   }
 
+  /** Whether no processor is free: one that is may be waiting for what is about to be there. */
+  get isFull(): boolean {
+    return !this.#fits({ cpu: 1 });
+  }
+
   /** @param attempt 1 for the first; a later one may ask for more */
   add(step: ManifestStep, attempt = 1): void {
     const amounts = this.#pools.request(step, attempt);

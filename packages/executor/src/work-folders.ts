@@ -24,8 +24,8 @@ const remove = promisify(rm);
 /** The places inside of one. */
 const inside = ["in", "out"] as const;
 
-/** More than ever work at once on a machine of usual size. */
-const mostSpare = 16;
+/** More than are ever at work or ahead at once on a machine of usual size. */
+const mostSpare = 64;
 
 /** The work folders of one run. */
 export class WorkFolders {
