@@ -499,6 +499,11 @@ class Execution {
       engine: () => this.#startedEngine(),
       halted: this.#haltedSignal.signal,
       isMoreToCome: () => this.#isMoreToCome(),
+      onFailure: () => {
+        if (this.#options.keepGoing) return;
+        this.#isFailing = true;
+        this.#ahead.close();
+      },
       onContended: () => {
         this.#ahead.close();
       },

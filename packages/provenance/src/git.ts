@@ -44,7 +44,10 @@ export async function gitState(root: string, store: Store): Promise<Run["git"]> 
   ]);
   // Git is not there, or does not want to speak of a repository of somebody else's.
   if (untracked === undefined) return null;
-  const names = untracked.toString("utf8").split("\0").filter((name) => name !== "");
+  const names = untracked
+    .toString("utf8")
+    .split("\0")
+    .filter((name) => name !== "");
   const isDirty = (diff !== undefined && diff.length > 0) || names.length > 0;
   return {
     remote: remote === null ? null : withoutCredentials(remote),
