@@ -11,6 +11,7 @@ const takenIn = ["commander", "fastest-levenshtein"];
 /** What Node loads slowly and few commands need: loaded by the first call. */
 const lazy: Readonly<Record<string, readonly string[] | "all">> = {
   "node:child_process": "all",
+  "node:v8": "all",
   "node:worker_threads": ["Worker"],
 };
 

@@ -528,6 +528,7 @@ class Execution {
     const { step } = first;
     const decision = this.#decisions.get(step.id);
     if (decision === undefined) throw new Error(`${step.id} was scheduled without a decision`);
+    this.#decisions.delete(step.id);
     this.#running++;
     const place = new TakenPlace(first, {
       release: (placed) => {
