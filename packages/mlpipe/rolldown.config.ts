@@ -59,7 +59,7 @@ const onTheWay = new RegExp(
   [
     "planner/src/.*",
     "provenance/src/(?:errors|git|graph-digest|index|questions|recorder|redact|time|trigger|who)",
-    "store/src/(?:cache-entries|canonical|checkpoints|claims|copy-out|database|digest|durability|errors|facts|hash-pool)",
+    "store/src/(?:cache-entries|canonical|change-mark|checkpoints|claims|copy-out|database|digest|durability|errors|facts|hash-pool)",
     "store/src/(?:index|last-change|layout|lineage-tables|objects|parts|publish|reading|receipts|record-log|runs|seal)",
     "store/src/(?:stat-index|store|tree|uuid7|walk)",
     "executor/src/(?:artifacts-folder|attempt-folder|attempts-as-shown|engine|errors|execute|index|inherited)",

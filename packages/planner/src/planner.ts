@@ -401,6 +401,11 @@ export class Planner {
     );
   }
 
+  /** The content of a source that this session has looked at. @param path absolute */
+  knownContent(path: string): Content | undefined {
+    return this.#contents.get(path);
+  }
+
   #contentOf(path: string): Content {
     // The first source asked for brings all others along: hashed together, both cores work.
     if (!this.#hashedSources) {

@@ -222,7 +222,9 @@ function portable(
 ): ReturnType<typeof portableIdentity> {
   return portableIdentity(step, planner.identityOf(step.id), {
     root,
-    contentOf: (path) => (existsSync(path) ? store.index.contentOf(path) : undefined),
+    // What the steps were planned with, where they were: the lock tells of the same.
+    contentOf: (path) =>
+      planner.knownContent(path) ?? (existsSync(path) ? store.index.contentOf(path) : undefined),
   });
 }
 
