@@ -184,7 +184,7 @@ export class StoredStatIndex implements StatIndex, Memory {
   }
 
   isUnchanged(path: string, { digest }: Content, mark: ChangeMark): boolean {
-    return isUnchangedSince(path, digest, mark, this);
+    return isUnchangedSince(path, digest, mark, this, this.#read.get(path));
   }
 
   beforeReading(): void {
@@ -222,7 +222,9 @@ export class StoredStatIndex implements StatIndex, Memory {
       stamps.fill(-1n, i * stampFields, (i + 1) * stampFields);
     });
     const fingerprint = racy === 0 ? fingerprintOf(walk) : "";
-    if (walk.root === path) this.#read.set(path, readFolder(walk));
+    // What was written in the tick in which it was read may have been written to since, and look the same.
+    if (walk.root === path && racy === 0) this.#read.set(path, readFolder(walk, content));
+    else this.#read.delete(path);
     this.#trees.set(this.#name(path), { walk, fingerprint, content, digests, stamps });
   }
 
