@@ -71,6 +71,19 @@ const onTheWay = new RegExp(
     .join("|") + "|fastest-levenshtein",
 );
 
+/** What the first step that has to run brings along, all at once. What its process loads is not among it. */
+const onceSomethingRuns = new RegExp(
+  [
+    "executor/src/(?:attempt|command-line|devices|failure-kind|machine-limits|order|outputs|pools|priority-queue)",
+    "executor/src/(?:publisher|retry|schedule|step-executor|step-record|task|text-log|work-folders)",
+    "executor/src/fence/(?:enclosure|fence|watched-paths)",
+    "provenance/src/(?:container|gpus|host|libc)",
+    "mlpipe/src/(?:cli/commands/run-lock|lock/lock.*)",
+  ]
+    .map((places) => `packages/${places}\\.ts$`)
+    .join("|"),
+);
+
 const licences: Plugin = {
   name: "licences",
   generateBundle() {
@@ -142,7 +155,11 @@ export default defineConfig({
           test: /packages\/executor\/src\/supervisor\/(?:frames|orphans|strays)\.ts$|packages\/store\/src\/alive-lock\.ts$/,
           priority: 4,
         },
-        { name: "language", test: /packages\/dsl\/src\//, priority: 3 },
+        {
+          name: "language",
+          test: /packages\/(?:dsl\/src\/|executor\/src\/zod-locales)/,
+          priority: 3,
+        },
         {
           name: "face",
           test: /packages\/mlpipe\/src\/(?:package-files|project\/project|cli\/(?:output|style|render-error|text-width|code-frame))\.ts$/,
@@ -153,6 +170,7 @@ export default defineConfig({
           test: onTheWay,
           priority: 1,
         },
+        { name: "execution", test: onceSomethingRuns, priority: 0 },
       ],
     },
   },

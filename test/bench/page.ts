@@ -55,7 +55,9 @@ export function page(results: Results, cores: number): string {
     ...(missing.length === 0 ? [] : [`Left out: ${missing.join(" ")}`]),
     [
       "- mlpipe is what users get: built, packed, installed by npm, started as `node node_modules/mlpipe/bin/mlpipe.js`.",
-      "- Floors are no tools. The bare planner reads a manifest and an index, looks at every input and prints a count; " +
+      "- Floors are no tools. The bare planner reads a manifest and an index, looks at every input and prints a count; the " +
+        "least promised imports zod, makes a key of each input's content, looks for each output and writes a chained record, " +
+        "which is what mlpipe promises of a run, and types, checks and explains nothing; " +
         "the bare spawner starts the commands two at a time; the durable one also captures their output and syncs what they wrote.",
       "- make, ninja, snakemake and redun go by modification times, doit looks at content when times differ; the others by content.",
       "- turbo is started as its native binary, without its npm wrapper. It starts each task by `npm run`: beyond 100 " +

@@ -212,8 +212,9 @@ out.write(b"the last without an end"); out.flush()`,
     await pause(500);
     running.kill("SIGKILL");
     await runEnded;
-    const { exit, stdout } = await followEnded;
+    const { exit, stdout, stderr } = await followEnded;
     expect([exit, stdout]).toEqual([0, "so far\n"]);
+    expect(stderr).toContain("was broken off: its mlpipe is gone");
     expect(await log()).toBe("so far\n");
     // Ends what the killed run has left behind.
     project.write({ "slow.py": `import sys\nopen(sys.argv[1], "w").write("done")` });

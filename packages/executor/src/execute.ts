@@ -93,7 +93,8 @@ class Execution {
   #schedule: Schedule | undefined;
   /** Decided to run, before there was a schedule. */
   #toSchedule: ManifestStep[] = [];
-  readonly #since = performance.now();
+  // `performance` is loaded when it is first asked for, which takes longer than to decide ten steps.
+  readonly #since = process.hrtime.bigint();
   readonly #outcomes = new Map<string, StepOutcome>();
   readonly #outputs = new Map<string, Readonly<Record<string, Content>>>();
   readonly #decisions = new Map<string, RunDecision>();
@@ -237,7 +238,7 @@ class Execution {
     planner.end();
     await this.#executor?.settle();
     const steps = planner.graph.steps.flatMap(({ id }) => this.#outcomes.get(id) ?? []);
-    const durationMs = Math.round(performance.now() - this.#since);
+    const durationMs = Math.round(Number(process.hrtime.bigint() - this.#since) / 1e6);
     const endedAt = timestamp(new Date());
     await recorder.end({
       status,
@@ -312,6 +313,7 @@ class Execution {
       return;
     }
     const decision = planner.decide(step.id, (from, port) => this.#outputs.get(from)?.[port]);
+    if (planner.readSomething) this.#startEngine();
     if (decision.decision === "cached") {
       const { entry, key } = decision;
       this.#outputs.set(step.id, entry.outputs);
@@ -474,11 +476,15 @@ class Execution {
     this.#add(step);
   }
 
-  /** What runs processes gets ready while the other steps are decided. */
   #add(step: ManifestStep): void {
+    this.#startEngine();
+    this.#toSchedule.push(step);
+  }
+
+  /** What runs processes gets ready while the other steps are decided. */
+  #startEngine(): void {
     const { store, run } = this.#options;
     this.#engine ??= new LocalEngine(store.claims.lockPath(run));
-    this.#toSchedule.push(step);
   }
 
   /** A run in which nothing has to run takes no lock and leaves no trace before its end. */

@@ -9,13 +9,17 @@ import {
   mkdirSync,
   readdirSync,
   renameSync,
+  rm,
   rmdirSync,
   rmSync,
   unlinkSync,
 } from "node:fs";
-import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { endMarked } from "./supervisor/strays.ts";
+
+// `node:fs/promises` takes as long to load as ten such folders to delete.
+const remove = promisify(rm);
 
 /** The places inside of one. */
 const inside = ["in", "out"] as const;
@@ -67,7 +71,7 @@ export class WorkFolders {
   }
 
   #delete(path: string): void {
-    const deleting = rm(path, { recursive: true, force: true })
+    const deleting = remove(path, { recursive: true, force: true })
       // A folder that its step has made read-only, say.
       .catch(() => {})
       .finally(() => this.#deleting.delete(deleting));

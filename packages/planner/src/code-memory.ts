@@ -11,7 +11,7 @@
  * - the version of the parser that is installed.
  */
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { findPackageJSON } from "node:module";
 import { fileURLToPath } from "node:url";
 import { type Digest, digestOf, type Store } from "@mlpipe/store";
 import type { ModuleFacts } from "./code/module-facts.ts";
@@ -50,6 +50,7 @@ export class CodeMemory implements FactsMemory {
 }
 
 function parserVersion(): string {
-  const file = createRequire(import.meta.url).resolve("oxc-parser/package.json");
+  const file = findPackageJSON("oxc-parser", import.meta.url);
+  if (file === undefined) throw new Error("oxc-parser is not installed");
   return readFileSync(file, "utf8");
 }

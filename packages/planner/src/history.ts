@@ -38,12 +38,21 @@ interface GoneStep {
   readonly preimage: Preimage;
 }
 
+/** What a run had results of. */
+interface ResultsUsed {
+  /** Nothing where there is no such run. */
+  readonly run: string | undefined;
+  /** Step runs by step. */
+  readonly results: ReadonlyMap<string, string>;
+}
+
 export class History {
   readonly #store: Store;
   readonly #manifest: Manifest;
   readonly #graph: StepGraph;
   readonly #documents: ReadonlyMap<Digest, unknown>;
-  #used: ReadonlyMap<string, string> | undefined;
+  /** Of the latest runs, newest first, as far as somebody had to look. */
+  readonly #used: ResultsUsed[] = [];
   #gone: readonly GoneStep[] | undefined;
   readonly #params = new Map<string, unknown>();
 
@@ -75,36 +84,42 @@ export class History {
    * cache. What was executed last may be older news: A, then B, then A again compares with A.
    */
   lastUsed(step: string): StepRunRow | undefined {
-    this.#used ??= this.#resultsUsed();
     const { runs } = this.#store;
-    const used = this.#used.get(step);
+    const used = this.#lastUsedBy(step);
     return (
       (used === undefined ? undefined : runs.stepRun(used)) ??
       runs.latestStepRun(this.#manifest.pipeline, step, "ran")
     );
   }
 
-  /** By step, the step run of the latest of a few runs that had a result of it. */
-  #resultsUsed(): ReadonlyMap<string, string> {
-    const used = new Map<string, string>();
-    for (const { document } of this.#store.runs.list({
-      pipeline: this.#manifest.pipeline,
-      limit: runsBack,
-    })) {
-      // Records are written by the recorder alone; what an older one lacks reads as undefined.
-      const { steps = [] } = document as {
-        readonly steps?: readonly {
-          readonly id: string;
-          readonly status: string;
-          readonly stepRun: string | null;
-        }[];
-      };
-      for (const { id, status, stepRun } of steps) {
-        if (stepRun !== null && (status === "ran" || status === "cached") && !used.has(id))
-          used.set(id, stepRun);
-      }
+  /** The step run of the latest of a few runs that had a result of a step. Few look further back than one run. */
+  #lastUsedBy(step: string): string | undefined {
+    for (let back = 0; back < runsBack; back++) {
+      this.#used[back] ??= this.#resultsUsed(this.#used[back - 1]?.run);
+      const { run, results } = this.#used[back] ?? {};
+      const found = results?.get(step);
+      if (found !== undefined || run === undefined) return found;
     }
-    return used;
+    return undefined;
+  }
+
+  /** What the newest run before another one used. */
+  #resultsUsed(before: string | undefined): ResultsUsed {
+    const { pipeline } = this.#manifest;
+    const [run] = this.#store.runs.list({ pipeline, limit: 1, ...(before !== undefined && { before }) });
+    // Records are written by the recorder alone; what an older one lacks reads as undefined.
+    const { steps = [] } = (run?.document ?? {}) as {
+      readonly steps?: readonly {
+        readonly id: string;
+        readonly status: string;
+        readonly stepRun: string | null;
+      }[];
+    };
+    const results = new Map<string, string>();
+    for (const { id, status, stepRun } of steps) {
+      if (stepRun !== null && (status === "ran" || status === "cached")) results.set(id, stepRun);
+    }
+    return { run: run?.id, results };
   }
 
   /** What differs from a step run; nothing if what it was made of is no longer kept. */

@@ -152,10 +152,13 @@ function typeAt(path: string): Content["type"] | undefined {
 /**
  * Looks whether every source is there and of the right sort, before anything runs: the last step's
  * source must not be missed when the first has trained for hours.
+ *
+ * @param typeOf what lies at an absolute path, if somebody has looked
  */
 export function checkSources(
   steps: readonly Pick<ManifestStep, "id" | "called" | "inputs">[],
   root: string,
+  typeOf: (path: string) => Content["type"] | undefined,
 ): void {
   for (const step of steps) {
     for (const [port, { kind, from }] of Object.entries(step.inputs)) {
@@ -163,7 +166,8 @@ export function checkSources(
       for (const binding of sources) {
         if (binding.type === "many") sources.push(...binding.items.map((item) => item.from));
         else if (binding.type === "joined") sources.push(binding.from);
-        else if (binding.type === "source") checkSource(step, port, kind, binding, root);
+        else if (binding.type === "source")
+          checkSource(step, port, kind, binding, root, typeOf(absolutePath(root, binding.path)));
       }
     }
   }

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import {
   type KeyFunction,
@@ -92,10 +92,12 @@ export class Planner {
   readonly #expected: ExpectedKeys;
   /** Before any code was looked at. */
   readonly #began: FileClock;
+  readonly #hashedBefore: number;
   #hashedSources = false;
 
   constructor(options: PlannerOptions) {
     this.#options = options;
+    this.#hashedBefore = options.store.index.counts.hashedFiles;
     this.#began = new FileClock(options.store.root);
     this.#graph = new StepGraph(options.manifest, options.keyFunctions ?? new Map());
     this.#history = new History(options.store, options.manifest, this.#graph, this.#documents);
@@ -173,6 +175,17 @@ export class Planner {
     return this.#identities.of(this.#step(step));
   }
 
+  /** Whether anything had to be read that was not as it was when it was last read: then something has probably to run. */
+  get readSomething(): boolean {
+    return this.#options.store.index.counts.hashedFiles > this.#hashedBefore;
+  }
+
+  /** The content of a source as this session has seen it; nothing where there is none. @param path absolute */
+  sourceContent(path: string): Content | undefined {
+    if (!this.#contents.has(path) && !existsSync(path)) return undefined;
+    return this.#contentOf(path);
+  }
+
   /**
    * A file by which a step's code is no longer what this session found it to be. What the step does
    * then belongs to no key: nobody can say which content its process has loaded.
@@ -192,14 +205,19 @@ export class Planner {
    * @throws MlpipeError MLP2001, MLP2002 for sources that are missing or of the wrong sort
    */
   checkSources(): void {
-    const { manifest, root } = this.#options;
-    checkSources(manifest.steps, root);
+    const { manifest, root, store } = this.#options;
+    // What is as it was when it was last read is there: one look tells that and its content.
+    for (const [path, content] of store.index.unchanged(sourcePaths(root, manifest.steps))) {
+      this.#contents.set(path, content);
+    }
+    const typeOf = (path: string): Content["type"] | undefined => this.#contents.get(path)?.type;
+    checkSources(manifest.steps, root, typeOf);
     const lists = (manifest.fanOuts ?? []).map(({ id, called, list, kind }) => ({
       id,
       called,
       inputs: { list: { kind: { kind }, from: list } },
     }));
-    checkSources(lists, root);
+    checkSources(lists, root, typeOf);
   }
 
   /**
@@ -401,17 +419,12 @@ export class Planner {
     );
   }
 
-  /** The content of a source that this session has looked at. @param path absolute */
-  knownContent(path: string): Content | undefined {
-    return this.#contents.get(path);
-  }
-
   #contentOf(path: string): Content {
     // The first source asked for brings all others along: hashed together, both cores work.
     if (!this.#hashedSources) {
       this.#hashedSources = true;
       const { root, manifest } = this.#options;
-      const paths = sourcePaths(root, manifest.steps);
+      const paths = sourcePaths(root, manifest.steps).filter((source) => !this.#contents.has(source));
       try {
         this.#readTogether(paths);
       } catch (error) {

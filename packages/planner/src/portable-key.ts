@@ -30,49 +30,74 @@ export interface PortableQuestion {
 /** Longer values are named by their digests. */
 const shownValue = 60;
 
-/** The portable key of a step whose children, if any, are known. */
-export function portableIdentity(
-  step: ManifestStep,
-  identity: Pick<StepIdentity, "code" | "contract" | "packages" | "environment">,
-  question: PortableQuestion,
-): PortableIdentity {
-  const { root } = question;
+/** The part of a portable key that all calls of a definition share. */
+interface PortableDefinition {
+  readonly code: Digest;
+  readonly packages: Digest;
+  readonly variables: Readonly<Record<string, unknown>>;
+}
+
+type Identity = Pick<StepIdentity, "code" | "contract" | "packages" | "environment">;
+
+/** Finds out portable keys, remembering what is the same for all calls of a definition. */
+export class PortableIdentities {
+  readonly #question: PortableQuestion;
+  readonly #definitions = new Map<Identity, PortableDefinition>();
+
+  constructor(question: PortableQuestion) {
+    this.#question = question;
+  }
+
+  /** The portable key of a step whose children, if any, are known. */
+  of(step: ManifestStep, identity: Identity): PortableIdentity {
+    const { code, packages, variables } = this.#definitionOf(identity);
+    const inputs: Record<string, unknown> = {};
+    const given: Record<string, string> = {};
+    for (const [port, { from }] of Object.entries(step.inputs)) {
+      inputs[port] = portableInput(from, this.#question);
+      const shown = shownInput(from, inputs[port]);
+      if (shown !== undefined) given[port] = shown;
+    }
+    const contract = identity.contract.digest;
+    const key = digestOfJson({ code, contract, format: keyFormat, inputs, packages, variables });
+    return { key, code, packages, given };
+  }
+
+  #definitionOf(identity: Identity): PortableDefinition {
+    let definition = this.#definitions.get(identity);
+    if (definition === undefined) {
+      definition = portableDefinition(identity, this.#question.root);
+      this.#definitions.set(identity, definition);
+    }
+    return definition;
+  }
+}
+
+function portableDefinition(identity: Identity, root: string): PortableDefinition {
   const { parts, ...code } = identity.code.document;
   const places = Object.entries(parts).map(([name, digest]) => [portableName(root, name), digest]);
-  const codeDigest = digestOfJson({
-    ...code,
-    step: portableName(root, code.step),
-    parts: Object.fromEntries(places),
-  });
-  const packages = digestOfJson(portablePackages(identity.packages.document));
-  const inputs: Record<string, unknown> = {};
-  const given: Record<string, string> = {};
-  for (const [port, { from }] of Object.entries(step.inputs)) {
-    inputs[port] = portableInput(from, question);
-    const shown = shownInput(from, inputs[port]);
-    if (shown !== undefined) given[port] = shown;
-  }
   // `part` has made it of what `environmentOf` gave.
   const { variables } = identity.environment.document as EnvironmentDocument;
-  const key = digestOfJson({
-    code: codeDigest,
-    contract: identity.contract.digest,
-    format: keyFormat,
-    inputs,
-    packages,
+  return {
+    code: digestOfJson({
+      ...code,
+      step: portableName(root, code.step),
+      parts: Object.fromEntries(places),
+    }),
+    packages: digestOfJson(portablePackages(identity.packages.document)),
     // What a step declares is no accident of a machine. Whether a secret is set is.
     variables: Object.fromEntries(
       Object.entries(variables).map(([name, variable]) => [name, "secret" in variable ? "secret" : variable]),
     ),
-  });
-  return { key, code: codeDigest, packages, given };
+  };
 }
 
 /** An environment in a few words: `linux x64, node 26, CPython 3.11.2, gcc 1f2e3d4c`. */
 export function environmentWords(identities: Iterable<Pick<StepIdentity, "environment">>): string {
   const words = new Set<string>();
   const programs = new Set<string>();
-  for (const { environment } of identities) {
+  // Calls of one definition share it.
+  for (const { environment } of new Set(identities)) {
     // As above.
     const { platform, arch, node, python, tools = {} } = environment.document as EnvironmentDocument;
     words.add(`${platform} ${arch}`);

@@ -3,8 +3,8 @@
  * own: a run never fails because of it.
  */
 import { execFile } from "node:child_process";
-import { readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { digestOf, type Store } from "@mlpipe/store";
 import type { Ref, Run } from "./records.ts";
 
@@ -34,8 +34,7 @@ export async function gitState(root: string, store: Store): Promise<Run["git"]> 
     const output = await git(...args);
     return output?.toString("utf8").trim() || null;
   };
-  const top = await line("rev-parse", "--show-toplevel");
-  if (top === null) return null;
+  if (!liesInRepository(realpathSync(root))) return null;
   const [remote, commit, ref, diff, untracked] = await Promise.all([
     line("config", "--get", "remote.origin.url"),
     line("rev-parse", "--verify", "HEAD"),
@@ -43,7 +42,12 @@ export async function gitState(root: string, store: Store): Promise<Run["git"]> 
     git("diff", "--binary", "--no-ext-diff", "--no-textconv", "HEAD"),
     git("ls-files", "--others", "--exclude-standard", "-z"),
   ]);
-  const names = (untracked?.toString("utf8") ?? "").split("\0").filter((name) => name !== "");
+  // Git is not there, or does not want to speak of a repository of somebody else's.
+  if (untracked === undefined) return null;
+  const names = untracked
+    .toString("utf8")
+    .split("\0")
+    .filter((name) => name !== "");
   const isDirty = (diff !== undefined && diff.length > 0) || names.length > 0;
   return {
     remote: remote === null ? null : withoutCredentials(remote),
@@ -51,6 +55,13 @@ export async function gitState(root: string, store: Store): Promise<Run["git"]> 
     ref,
     dirty: isDirty ? { diff: diffRef(diff, store), ...untrackedRefs(root, names, store) } : null,
   };
+}
+
+/** To ask git itself would start a process for each run outside of one. */
+function liesInRepository(folder: string): boolean {
+  if (existsSync(join(folder, ".git"))) return true;
+  const parent = dirname(folder);
+  return parent !== folder && liesInRepository(parent);
 }
 
 /** A file of a commit; nothing if git, the commit or the file is not there. @param path relative to the folder */

@@ -55,8 +55,10 @@ const helpers: Worker[] = [];
 export function hashFiles(files: readonly FileToHash[]): HashedFiles {
   let bytes = 0;
   for (const file of files) bytes += file.size;
-  const threads = Math.min(availableParallelism(), maxThreads, files.length);
-  const shared = threads > 1 && (bytes >= worthBytes || files.length >= worthFiles);
+  // Asked only when it counts: to count the processors reads files of the system.
+  const isMuch = files.length > 1 && (bytes >= worthBytes || files.length >= worthFiles);
+  const threads = isMuch ? Math.min(availableParallelism(), maxThreads, files.length) : 1;
+  const shared = threads > 1;
 
   const order = shared ? largestFirst(files) : undefined;
   const job = jobOf(files, order, shared);

@@ -12,7 +12,7 @@ import { text, unreadable, type Database, type Row } from "./database.ts";
 import { asDigest, type Content, type Digest } from "./digest.ts";
 import { stampFields } from "./hash-job.ts";
 import type { Layout } from "./layout.ts";
-import { readContents, type Memory, type SeenFile } from "./reading.ts";
+import { readContents, unchangedFiles, type Memory, type SeenFile } from "./reading.ts";
 import { sealOf } from "./seal.ts";
 import { fingerprintOf, type FolderWalk } from "./walk.ts";
 
@@ -27,6 +27,8 @@ export interface StatIndex {
   contentOf(path: string): Content;
   /** Many at once: hashed together, on several threads when it pays. Errors as for `contentOf`. */
   contentsOf(paths: readonly string[]): readonly Content[];
+  /** By path, the contents of those files that are as they were when they were last read: nothing is read. */
+  unchanged(paths: readonly string[]): ReadonlyMap<string, Content>;
   /** Since the store was opened. */
   readonly counts: { readonly statted: number; readonly hashedFiles: number; readonly hashedBytes: number };
   /** How a source is before a step reads it; nothing where that cannot be told. */
@@ -108,6 +110,14 @@ export class StoredStatIndex implements StatIndex, Memory {
   contentsOf(paths: readonly string[]): readonly Content[] {
     try {
       return readContents(paths, this);
+    } finally {
+      this.#expected = undefined;
+    }
+  }
+
+  unchanged(paths: readonly string[]): ReadonlyMap<string, Content> {
+    try {
+      return unchangedFiles(paths, this);
     } finally {
       this.#expected = undefined;
     }

@@ -55,7 +55,7 @@ async function attempt(argv: readonly string[]): Promise<Attempted> {
   let command: string | undefined;
   const program = createProgram((code) => {
     exit = code;
-  });
+  }, argv);
   // Commands inherit these only if they are told before they are made, so each is told.
   for (const each of [program, ...program.commands]) {
     each.exitOverride().configureOutput({ writeErr: () => {} });

@@ -18,12 +18,43 @@ import type { WhyOptions } from "./commands/why.ts";
 /** Gathers an option that may be given several times. */
 const gather = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
 
+/** A command that nobody asks for: its name, arguments and description are there, and its options are of no use. */
+class Unasked extends Command {
+  override option(): this {
+    return this;
+  }
+
+  override requiredOption(): this {
+    return this;
+  }
+
+  override addOption(): this {
+    return this;
+  }
+}
+
+/** The program itself: makes commands with all there is of them only for those whose names are among the words. */
+class Program extends Command {
+  readonly #words: ReadonlySet<string> | undefined;
+
+  constructor(words: ReadonlySet<string> | undefined) {
+    super("mlpipe");
+    this.#words = words;
+  }
+
+  override createCommand(name?: string): Command {
+    const isAsked = name === undefined || this.#words === undefined || this.#words.has(name);
+    return isAsked ? new Command(name) : new Unasked(name);
+  }
+}
+
 /**
  * The program.
  * @param finish is told the exit code of the command that ran
+ * @param argv what it is made for: options of commands that are not named there are left out. @default all there is
  */
-export function createProgram(finish: (exit: number) => void): Command {
-  const program = new Command("mlpipe")
+export function createProgram(finish: (exit: number) => void, argv?: readonly string[]): Command {
+  const program = new Program(argv && new Set(argv))
     .description("Declarative ML pipelines in TypeScript: typed, cached, explained and recorded.")
     .version("", "-V, --version", "print the version")
     .option("-C, --cwd <folder>", "act as if started in this folder")

@@ -167,6 +167,8 @@ function stepOf(facts: Draft["facts"]): LockedStep | undefined {
 
 /** The parts of a dotted key. */
 function words(text: string): readonly string[] | undefined {
+  // Almost all: looked at as a whole.
+  if (/^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/.test(text)) return text.split(".");
   const found: string[] = [];
   let rest = text;
   for (;;) {

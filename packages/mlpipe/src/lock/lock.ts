@@ -4,7 +4,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { anyItem, type Manifest, type ManifestStep, MlpipeError } from "@mlpipe/dsl";
 import type { Instead, StepOutcome } from "@mlpipe/executor";
 import { type Planner, upstreamOf } from "@mlpipe/planner";
-import { environmentWords, portableIdentity } from "@mlpipe/planner/portable-key";
+import { environmentWords, PortableIdentities } from "@mlpipe/planner/portable-key";
 import type { Content, Store } from "@mlpipe/store";
 import { projectPath } from "../project/project.ts";
 import { type Comparison, compareWithLock, type LockChange, type SeenPipeline } from "./lock-changes.ts";
@@ -60,7 +60,8 @@ export function keepLock(
   const { root, manifest } = question;
   const path = lockPath(root, manifest.file);
   const shown = projectPath(root, path);
-  const read = readLock(path);
+  const textBefore = lockTextAt(path);
+  const read = textBefore === undefined ? undefined : parseLock(textBefore);
   // One that a merge has torn is written anew from this run; one of a later version is none of our business.
   if (read !== undefined && "problem" in read && read.newer === true) {
     return { path: shown, written: false, changes: [], remarks: [`${shown} was ${read.problem}`] };
@@ -70,7 +71,9 @@ export function keepLock(
   const comparison = compareWithLock(seen(question, outcomes), locked, { strictEnvironment });
   const next = withoutGone(path, before).set(manifest.pipeline, settled(comparison, locked));
   const text = lockText(next);
-  const written = !frozen && (read === undefined || "problem" in read || text !== lockText(before));
+  // What says the same in other words (line ends, order) is left as somebody wrote it.
+  const saysMore = comparison.changes.length > 0 || before.size === 0 || text !== lockText(before);
+  const written = !frozen && text !== textBefore && saysMore;
   if (written) write(path, text);
   return { path: shown, written, changes: comparison.changes, remarks: comparison.remarks };
 }
@@ -119,13 +122,14 @@ export function resultsOfLock(question: LockQuestion, { any }: { readonly any: b
     });
   }
   const locked = read.get(manifest.pipeline);
+  const portable = portableIdentities(question);
   return (step, decision, outputOf) => {
     const before = locked?.steps.get(step.id);
     if (locked === undefined || before === undefined || step.kind === "deploy") return undefined;
     if (!decision.cacheable || step.cache.mode !== "keyed") return undefined;
     if (decision.reasons.some(({ part }) => part === "forced")) return undefined;
     if (!before.deterministic && !any) return undefined;
-    if (portable(question, step).key !== before.key) return undefined;
+    if (portable.of(step, planner.identityOf(step.id)).key !== before.key) return undefined;
     // Its inputs must be those that the locked result was made of.
     const sameInputs = [...outputsUsed(step)].every(({ step: from, port }) => {
       const [is, was] = [outputOf(from, port), locked.steps.get(from)?.outputs[port]];
@@ -173,6 +177,7 @@ function* outputsUsed(step: ManifestStep): Generator<{ readonly step: string; re
 /** The pipeline as it is now, with what its steps made if they did. */
 function seen(question: LockQuestion, outcomes?: readonly StepOutcome[]): SeenPipeline {
   const { manifest, planner } = question;
+  const portable = portableIdentities(question);
   const results = new Map(outcomes?.map((outcome) => [outcome.id, outcome]));
   const steps = new Map<
     string,
@@ -184,7 +189,7 @@ function seen(question: LockQuestion, outcomes?: readonly StepOutcome[]): SeenPi
       open.add(step.id.replace(/\[.*$/s, ""));
       continue;
     }
-    const { key, code, packages, given } = portable(question, step);
+    const { key, code, packages, given } = portable.of(step, planner.identityOf(step.id));
     const outcome = results.get(step.id);
     steps.set(step.id, {
       key,
@@ -216,20 +221,18 @@ function isOpen(step: ManifestStep): boolean {
   );
 }
 
-function portable(
-  { root, planner, store }: LockQuestion,
-  step: ManifestStep,
-): ReturnType<typeof portableIdentity> {
-  return portableIdentity(step, planner.identityOf(step.id), {
-    root,
-    // What the steps were planned with, where they were: the lock tells of the same.
-    contentOf: (path) =>
-      planner.knownContent(path) ?? (existsSync(path) ? store.index.contentOf(path) : undefined),
-  });
+/** By the contents that the plan was made of: an edit during the run is of the next one. */
+function portableIdentities({ root, planner }: LockQuestion): PortableIdentities {
+  return new PortableIdentities({ root, contentOf: (path) => planner.sourceContent(path) });
 }
 
 function readLock(path: string): Lock | Unreadable | undefined {
-  return existsSync(path) ? parseLock(readFileSync(path, "utf8")) : undefined;
+  const text = lockTextAt(path);
+  return text === undefined ? undefined : parseLock(text);
+}
+
+function lockTextAt(path: string): string | undefined {
+  return existsSync(path) ? readFileSync(path, "utf8") : undefined;
 }
 
 /** Whole or not at all. */

@@ -4,7 +4,7 @@ import { MlpipeError } from "@mlpipe/dsl";
 import { slotOfFile, stepSlot } from "@mlpipe/executor";
 import type { Store } from "@mlpipe/store";
 import { nearest } from "../../project/nearest.ts";
-import { printJson } from "../output.ts";
+import { printJson, say } from "../output.ts";
 import { shortId } from "../format.ts";
 import { type LogFile, LogPrinter } from "../log-printer.ts";
 import { recordedRun } from "./recorded.ts";
@@ -116,6 +116,8 @@ async function followAll(
     await pause(lookMs);
   }
   for (const { file } of tails.values()) await printer.end(file);
+  // To whoever follows it, a run that was killed looks like one that is done.
+  if (store.runs.get(run)?.status === "crashed") say(`${run} was broken off: its mlpipe is gone.`);
 }
 
 /** The end of a log that grows: reads on where it stopped. */
