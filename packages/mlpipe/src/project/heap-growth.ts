@@ -11,7 +11,7 @@
  */
 import { setFlagsFromString } from "node:v8";
 
-/** Steps from which on the heap is worth 2 ms. A pipeline of 100 steps stays far below what is set here. */
+/** Steps from which on the heap is worth the 2 ms that it takes: 100 steps take less without (98 MiB) than 1,000 with. */
 const many = 500;
 
 let young = false;
