@@ -11,6 +11,7 @@ const takenIn = ["commander", "fastest-levenshtein"];
 /** What Node loads slowly and few commands need: loaded by the first call. */
 const lazy: Readonly<Record<string, readonly string[] | "all">> = {
   "node:child_process": "all",
+  "node:v8": "all",
   "node:worker_threads": ["Worker"],
 };
 
@@ -58,7 +59,7 @@ const onTheWay = new RegExp(
   [
     "planner/src/.*",
     "provenance/src/(?:errors|git|graph-digest|index|questions|recorder|redact|time|trigger|who)",
-    "store/src/(?:cache-entries|canonical|checkpoints|claims|copy-out|database|digest|durability|errors|facts|hash-pool)",
+    "store/src/(?:cache-entries|canonical|change-mark|checkpoints|claims|copy-out|database|digest|durability|errors|facts|hash-pool)",
     "store/src/(?:index|last-change|layout|lineage-tables|objects|parts|publish|reading|receipts|record-log|runs|seal)",
     "store/src/(?:stat-index|store|tree|uuid7|walk)",
     "executor/src/(?:artifacts-folder|attempt-folder|attempts-as-shown|engine|errors|execute|index|inherited)",

@@ -83,10 +83,10 @@ const reasons = [
   "- **Cold.** Every output is synced to disk before it counts, and every step has a private folder, a record of its own in " +
     "the database and in a file, is watched for processor time, memory and daemons, and is started by another process than " +
     "the one that decides. What mlpipe holds in memory no longer matters.",
-  "- **Small files.** Each is opened, read and hashed by calls of its own, and looked at a second time after the step; what " +
-    "is measured is a whole cold run.",
-  "- **Memory.** The parser of TypeScript is native code with arenas of its own, and a cold run holds the outcome of every " +
-    "step until its record is written.",
+  "- **Small files.** Each is looked at, opened, read, hashed and looked at again by calls of its own, and once more after " +
+    "the step; the first look is one thread's, and what is measured is a whole cold run.",
+  "- **Memory.** Of Node itself 55 MiB are in use once it has done all that a cold run asks for, zod and the code of mlpipe " +
+    "take 15, the parser of TypeScript 10, and a run of 10,000 steps writes one record with the outcome of each.",
 ].join("\n");
 
 function runs(repeat: number | null): string {

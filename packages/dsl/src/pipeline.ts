@@ -41,6 +41,8 @@ export interface Pipeline<Params extends StandardSchemaV1 = StandardSchemaV1> {
 export interface BuiltPipeline {
   /** The definitions of all steps; each has to be located in a module before the manifest can be made. */
   readonly definitions: ReadonlySet<StepDefinition>;
+  /** How many steps there are before any fan-out over a ref is expanded. */
+  readonly size: number;
   /** The functions that make the keys of items, by the fan-out they belong to. */
   readonly keyFunctions: ReadonlyMap<string, KeyFunction>;
   /**
@@ -107,6 +109,7 @@ export function pipeline(
       }
       return {
         definitions: new Set([...builder.steps.values()].map((step) => step.definition)),
+        size: builder.steps.size,
         keyFunctions: new Map(
           [...builder.fanOuts.values()].flatMap(({ id, keyFunction }) =>
             keyFunction === undefined ? [] : [[id, keyFunction] as const],

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import type { FailureKind, ManifestStep } from "@mlpipe/dsl";
 import type { Decision } from "@mlpipe/planner";
 import { redactDocument, type StepRun, type Usage } from "@mlpipe/provenance";
-import { type Content, hashPath, lastChangeOf, type Store, StoreError } from "@mlpipe/store";
+import { type ChangeMark, type Content, hashPath, type Store } from "@mlpipe/store";
 import { AttemptFolder, type PreparedInput } from "./attempt-folder.ts";
 import { commandLine } from "./command-line.ts";
 import { attemptVariable, type Ended, type Engine, type StartedProcess } from "./engine.ts";
@@ -175,7 +175,7 @@ export class Attempt {
 
     // A deploy writes its target and need not make the folders above it.
     if (step.target !== undefined) mkdirSync(dirname(join(root, step.target)), { recursive: true });
-    const before = this.#inputStamps();
+    const before = this.#inputsBefore();
     const stdout = this.#log("stdout");
     const stderr = this.#log("stderr");
     const argv =
@@ -243,7 +243,7 @@ export class Attempt {
     ended: Ended,
     result: TaskResult | undefined,
     places: Readonly<Record<string, string>>,
-    before: ReadonlyMap<string, string | undefined>,
+    before: InputsBefore,
     logs: readonly TextLog[],
   ): AttemptResult["outcome"] {
     if (ended.stopped || ended.neverBegan === true) return { type: "cancelled" };
@@ -466,12 +466,13 @@ export class Attempt {
     return undefined;
   }
 
-  /** How the files behind the inputs look: enough to see that one was written to. */
-  #inputStamps(): ReadonlyMap<string, string | undefined> {
-    const stamps = new Map<string, string | undefined>();
+  /** How the inputs look before the step: enough to see that one was written to. */
+  #inputsBefore(): InputsBefore {
+    const stamps = new Map<string, string>();
     for (const path of this.#inputFiles()) stamps.set(path, stampOf(path));
-    for (const path of this.#sources()) stamps.set(path, changeOf(path));
-    return stamps;
+    const marks = new Map<string, ChangeMark | undefined>();
+    for (const path of this.#sources()) marks.set(path, this.#place.store.index.mark(path));
+    return { stamps, marks };
   }
 
   *#sources(): Generator<string> {
@@ -490,18 +491,16 @@ export class Attempt {
     }
   }
 
-  #changedInput(before: ReadonlyMap<string, string | undefined>): StepError | undefined {
+  #changedInput(before: InputsBefore): StepError | undefined {
     const { store } = this.#place;
     for (const [port, given] of Object.entries(this.#decision.inputs)) {
       const inputs = [given];
       for (const input of inputs) {
         if (input.type === "many") inputs.push(...input.items.map((item) => item.input));
         else if (input.type === "source") {
-          // The time too: a change that was taken back may still be what the step has read. And the time last: what was
-          // read here is then what was there all the while.
-          const isSame = contentIs(store, input.absolute, input.content);
-          const lastChange = changeOf(input.absolute);
-          if (isSame && lastChange !== undefined && before.get(input.absolute) === lastChange) continue;
+          // The time too: a change that was taken back may still be what the step has read.
+          const mark = before.marks.get(input.absolute);
+          if (mark !== undefined && store.index.isUnchanged(input.absolute, input.content, mark)) continue;
           return this.#error(
             "MLP3007",
             `The input ${port} (${input.path}) of "${this.#step.id}" changed while the step ran.`,
@@ -509,7 +508,8 @@ export class Attempt {
           );
         } else if (input.type === "object") {
           const path = store.objects.pathOf(input.content);
-          if (before.get(path) === stampOf(path) || store.objects.verify(input.content) === "ok") continue;
+          if (before.stamps.get(path) === stampOf(path) || store.objects.verify(input.content) === "ok")
+            continue;
           store.objects.remove(input.content);
           return this.#error(
             "MLP3007",
@@ -583,23 +583,10 @@ function taskInput(input: PreparedInput): TaskInput {
   };
 }
 
-/** Whether a source has a content now; one that is gone, or changes while it is read, has not. */
-function contentIs(store: Store, path: string, { digest }: Content): boolean {
-  try {
-    return store.index.contentOf(path).digest === digest;
-  } catch (error) {
-    if (error instanceof StoreError && (error.code === "MLP4006" || error.code === "MLP4008")) return false;
-    throw error;
-  }
-}
-
-/** When a source was last changed; nothing where that cannot be told, because it is not there, say. */
-function changeOf(path: string): string | undefined {
-  try {
-    return String(lastChangeOf(path));
-  } catch {
-    return undefined;
-  }
+/** Inputs before a step, by path: what other steps made by its stamp, sources by their marks. */
+interface InputsBefore {
+  readonly stamps: ReadonlyMap<string, string>;
+  readonly marks: ReadonlyMap<string, ChangeMark | undefined>;
 }
 
 function stampOf(path: string): string {

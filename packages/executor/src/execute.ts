@@ -573,6 +573,7 @@ class Execution {
     const { step } = first;
     const decision = this.#decisions.get(step.id);
     if (decision === undefined) throw new Error(`${step.id} was scheduled without a decision`);
+    this.#decisions.delete(step.id);
     this.#running++;
     const place = new TakenPlace(
       first,

@@ -7,7 +7,10 @@ import { createHash, hash } from "node:crypto";
  */
 export interface HashJob {
   readonly paths: readonly string[];
-  /** Sizes as of the stat that decided to hash; a file of another length has changed. */
+  /**
+   * Sizes as of the stat that decided to hash; a file of another length has changed. `onlyStamp` for a file that is to be
+   * looked at and not read.
+   */
   readonly sizes: Float64Array;
   /** Chunk c holds the files `starts[c]` up to `starts[c + 1]`. */
   readonly starts: Uint32Array;
@@ -20,6 +23,9 @@ export interface HashJob {
   /** 32 bytes per file. */
   readonly digests: Uint8Array;
 }
+
+/** In the place of a size: the stamp alone is wanted. */
+export const onlyStamp = -1;
 
 const NEXT = 0;
 export const DONE = 1;
@@ -64,6 +70,11 @@ export function work(job: HashJob): unknown {
 export function hashInto(job: HashJob, file: number): void {
   const path = job.paths[file] ?? "";
   const size = job.sizes[file] ?? 0;
+  if (size === onlyStamp) {
+    writeStamp(job.stamps, file * stampFields, lstatSync(path, { bigint: true }));
+    job.outcomes[file] = outcomes.hashed;
+    return;
+  }
   const digest = hashFile(path, size, job.control);
   if (digest === undefined) {
     job.outcomes[file] = outcomes.changed;

@@ -2,7 +2,17 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { asDigest, type Digest } from "./digest.ts";
 import { StoreError, shown, withPath } from "./errors.ts";
-import { BEAT, DONE, digestBytes, hashInto, outcomes, stampFields, work, type HashJob } from "./hash-job.ts";
+import {
+  BEAT,
+  DONE,
+  digestBytes,
+  hashInto,
+  onlyStamp,
+  outcomes,
+  stampFields,
+  work,
+  type HashJob,
+} from "./hash-job.ts";
 
 /** A regular file, not a link, with the size its stat told. */
 export interface FileToHash {
@@ -70,6 +80,25 @@ export function hashFiles(files: readonly FileToHash[]): HashedFiles {
       return asDigest(digests.toString("hex", slot * digestBytes, (slot + 1) * digestBytes));
     },
   };
+}
+
+/**
+ * Whether files still look as they did, on several threads when there are many; one that cannot be looked at does not.
+ *
+ * @param before four numbers per file
+ */
+export function haveStamps(paths: readonly string[], before: BigInt64Array): boolean {
+  const threads = Math.min(availableParallelism(), maxThreads);
+  const shared = threads > 1 && paths.length >= worthFiles;
+  const files = paths.map((path) => ({ path, size: onlyStamp }));
+  const job = jobOf(files, undefined, shared);
+  if (shared) ask(job, threads - 1);
+  if (work(job) !== undefined) return false;
+  if (shared) awaitHelpers(job);
+  return (
+    job.outcomes.every((outcome) => outcome === outcomes.hashed) &&
+    Buffer.from(job.stamps.buffer).equals(Buffer.from(before.buffer, before.byteOffset, before.byteLength))
+  );
 }
 
 /** A large file that comes last would keep one thread busy while the others have nothing left to do. */

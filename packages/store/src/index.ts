@@ -5,7 +5,7 @@ export type { Claim, Claims } from "./claims.ts";
 export { asDigest, digestOf, digestOfJson, isDigest, type Content, type Digest } from "./digest.ts";
 export { StoreError, storeErrors, type StoreErrorCode } from "./errors.ts";
 export type { Facts } from "./facts.ts";
-export { lastChangeOf } from "./last-change.ts";
+export type { ChangeMark } from "./change-mark.ts";
 export { makeAttempts } from "./layout.ts";
 export type { Objects } from "./objects.ts";
 export type { Parts } from "./parts.ts";

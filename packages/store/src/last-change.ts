@@ -1,7 +1,7 @@
 import { lstatSync, realpathSync, statSync } from "node:fs";
 import { withPath } from "./errors.ts";
 import { stampFields } from "./hash-job.ts";
-import { Unsteady, walkFolder } from "./walk.ts";
+import { type FolderWalk, Unsteady, walkFolder } from "./walk.ts";
 
 /**
  * When anything of a file or folder was last changed, in nanoseconds of its file system's clock: nobody can set that
@@ -14,19 +14,24 @@ export function lastChangeOf(path: string): bigint {
   return withPath("look at", path, () => {
     const own = lstatSync(path, { bigint: true });
     const stats = own.isSymbolicLink() ? statSync(path, { bigint: true }) : own;
-    let last = later(own.ctimeNs, stats.ctimeNs);
+    const last = later(own.ctimeNs, stats.ctimeNs);
     if (!stats.isDirectory()) return last;
     try {
-      const { folders, stamps } = walkFolder(realpathSync(path));
-      for (const { ctimeNs } of folders) last = later(last, ctimeNs);
-      for (let at = 2; at < stamps.length; at += stampFields) last = later(last, stamps[at] ?? 0n);
+      return later(last, lastChangeIn(walkFolder(realpathSync(path))));
     } catch (error) {
       // It is changing at this very moment, and will have another time when it is looked at again.
       if (!(error instanceof Unsteady)) throw error;
       return 0n;
     }
-    return last;
   });
+}
+
+/** The same of a folder that was walked, its own change included. */
+export function lastChangeIn({ folders, stamps }: FolderWalk): bigint {
+  let last = 0n;
+  for (const { ctimeNs } of folders) last = later(last, ctimeNs);
+  for (let at = 2; at < stamps.length; at += stampFields) last = later(last, stamps[at] ?? 0n);
+  return last;
 }
 
 function later(a: bigint, b: bigint): bigint {

@@ -72,6 +72,27 @@ export function readContents(paths: readonly string[], memory?: Memory): readonl
   });
 }
 
+/**
+ * A folder that looks as an index knows it, with the walk that showed it; nothing for anything else, a link to a folder
+ * included. Throws for what is not there, or cannot be kept, as for `hashPath`.
+ */
+export function knownFolder(
+  path: string,
+  memory: Pick<Memory, "tree">,
+): { readonly content: Content; readonly walk: FolderWalk } | undefined {
+  try {
+    const seen = look(path);
+    if (!("walk" in seen) || seen.walk.root !== path) return undefined;
+    const known = memory.tree(path, seen.walk);
+    return known !== undefined && "content" in known
+      ? { content: known.content, walk: seen.walk }
+      : undefined;
+  } catch (error) {
+    if (error instanceof Unsteady) return undefined;
+    throw error;
+  }
+}
+
 /** By path, those of some absolute paths that are files and as they were when they were last read. */
 export function unchangedFiles(paths: readonly string[], memory: Memory): ReadonlyMap<string, Content> {
   const found = new Map<string, Content>();

@@ -47,8 +47,9 @@ export class RecordLog {
     const line = `{${Object.entries({ ...record, prev: this.#head })
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, value]) => `${canonicalJson(name)}:${encode(value)}`)
-      .join(",")}}`;
-    const bytes = Buffer.from(`${line}\n`);
+      .join(",")}}\n`;
+    // Once: the line of a run with 10,000 steps has megabytes.
+    const bytes = Buffer.from(line);
     withPath("write", this.#path, () => {
       try {
         for (let written = 0; written < bytes.length;) written += writeSync(this.#descriptor, bytes, written);
@@ -59,7 +60,7 @@ export class RecordLog {
       }
     });
     this.#length += bytes.length;
-    this.#head = digestOf(line);
+    this.#head = digestOf(bytes.subarray(0, -1));
     return this.#head;
   }
 

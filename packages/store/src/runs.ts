@@ -152,6 +152,8 @@ export class StoredRuns implements RunIndex, Participant {
         id,
       );
       if (changed !== 1) throw new Error(`run ${id} was never begun`);
+      // With all its steps, and nobody asks for it again.
+      this.#encoded = undefined;
       this.#ended.add(id);
     });
   }

@@ -1,5 +1,6 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import {
+  chmodSync,
   closeSync,
   mkdirSync,
   openSync,
@@ -202,4 +203,78 @@ test("a store opened for reading hashes, and writes nothing", () => {
   store.close();
   using reader = openStore(store.root, { readonly: true });
   expect(reader.index.contentOf(file).digest).toBe(digestOf("x"));
+});
+
+test("a folder that a step reads: a change shows, also one that was taken back, and being touched beforehand does not", async () => {
+  const store = newStore();
+  const folder = join(projectOf(store), "folder");
+  mkdirSync(join(folder, "below"), { recursive: true });
+  const file = join(folder, "below", "a.csv");
+  const write = (text: string): void => {
+    writeFileSync(file, text);
+    utimesSync(file, 1, 1);
+  };
+  const { index } = store;
+  // Read in this process and in an earlier one, in the tick in which it was written and later.
+  for (const [text, wait, reread] of [
+    ["1", 0, false],
+    ["2", 30, false],
+    ["3", 30, true],
+  ] as const) {
+    write(text);
+    await sleep(wait);
+    const content = index.contentOf(folder);
+    if (reread) index.flush();
+    const later = reread ? openStore(store.root) : store;
+    onTestFinished(() => later.close());
+    utimesSync(file, 1, 1);
+    if (wait > 0) await sleep(wait);
+    const mark = later.index.mark(folder);
+    if (mark === undefined) throw new Error("a folder that is there has a mark");
+    expect(later.index.isUnchanged(folder, content, mark)).toBe(true);
+    await tick();
+    write("x");
+    expect(later.index.isUnchanged(folder, content, mark)).toBe(false);
+    write(text);
+    expect(later.index.contentOf(folder).digest).toBe(content.digest);
+    expect(later.index.isUnchanged(folder, content, mark)).toBe(false);
+    unlinkSync(file);
+    expect(later.index.isUnchanged(folder, content, mark)).toBe(false);
+  }
+});
+
+test("a folder that a step has read is looked at again as a whole: files, links, what came, what is executable", async () => {
+  const store = newStore();
+  const folder = join(projectOf(store), "folder");
+  mkdirSync(join(folder, "empty"), { recursive: true });
+  writeFileSync(join(folder, "a.csv"), "a");
+  symlinkSync("a.csv", join(folder, "link"));
+  const { index } = store;
+  const relink = (target: string): void => {
+    unlinkSync(join(folder, "link"));
+    symlinkSync(target, join(folder, "link"));
+  };
+  const edits: readonly (readonly [change: () => void, back: () => void])[] = [
+    [
+      () => writeFileSync(join(folder, "empty", "b.csv"), ""),
+      () => unlinkSync(join(folder, "empty", "b.csv")),
+    ],
+    [() => relink("empty"), () => relink("a.csv")],
+    [() => chmodSync(join(folder, "a.csv"), 0o755), () => chmodSync(join(folder, "a.csv"), 0o644)],
+    [
+      () => renameSync(join(folder, "empty"), join(folder, "vacant")),
+      () => renameSync(join(folder, "vacant"), join(folder, "empty")),
+    ],
+  ];
+  for (const [change, back] of edits) {
+    await tick();
+    const content = index.contentOf(folder);
+    const mark = index.mark(folder);
+    if (mark === undefined) throw new Error("a folder that is there has a mark");
+    expect(index.isUnchanged(folder, content, mark)).toBe(true);
+    change();
+    expect(index.isUnchanged(folder, content, mark), String(change)).toBe(false);
+    back();
+    expect(index.isUnchanged(folder, content, mark), String(back)).toBe(false);
+  }
 });

@@ -1,5 +1,13 @@
 import { statSync, utimesSync } from "node:fs";
 import { dirname, sep } from "node:path";
+import {
+  type ChangeMark,
+  type FileSystemClock,
+  isUnchangedSince,
+  markOf,
+  readFolder,
+  type ReadFolder,
+} from "./change-mark.ts";
 import { text, unreadable, type Database, type Row } from "./database.ts";
 import { asDigest, type Content, type Digest } from "./digest.ts";
 import { stampFields } from "./hash-job.ts";
@@ -23,6 +31,13 @@ export interface StatIndex {
   unchanged(paths: readonly string[]): ReadonlyMap<string, Content>;
   /** Since the store was opened. */
   readonly counts: { readonly statted: number; readonly hashedFiles: number; readonly hashedBytes: number };
+  /** How a source is before a step reads it; nothing where that cannot be told. */
+  mark(path: string): ChangeMark | undefined;
+  /**
+   * Whether a source still has a content, and was not changed since its mark, not even for a while. Errors as for
+   * `contentOf`, but for what is missing or changes: that has changed.
+   */
+  isUnchanged(path: string, content: Content, mark: ChangeMark): boolean;
   /** Writes what was learnt, in one transaction. Done by `close` as well. */
   flush(): void;
 }
@@ -69,10 +84,10 @@ export class StoredStatIndex implements StatIndex, Memory {
   /** Rows of files that will be asked for, fetched together; nothing if each is to be fetched by itself. */
   #expected: ReadonlyMap<string, Row> | undefined;
   readonly #trees = new Map<string, TreeRow>();
+  /** Folders that this process has read whole. */
+  readonly #read = new Map<string, ReadFolder>();
   readonly #counts = { statted: 0, hashedFiles: 0, hashedBytes: 0 };
-  #clock:
-    | { readonly device: bigint | undefined; readonly ctimeNs: bigint; readonly nowNs: bigint }
-    | undefined;
+  #clock: (FileSystemClock & { readonly nowNs: bigint }) | undefined;
 
   constructor(database: Database, layout: Layout) {
     this.#database = database;
@@ -174,18 +189,30 @@ export class StoredStatIndex implements StatIndex, Memory {
     return { digests: this.#digestsKept(name, walk) };
   }
 
+  mark(path: string): ChangeMark | undefined {
+    return markOf(path, this.#read.get(path), () => this.#askClock());
+  }
+
+  isUnchanged(path: string, { digest }: Content, mark: ChangeMark): boolean {
+    return isUnchangedSince(path, digest, mark, this, this.#read.get(path));
+  }
+
   beforeReading(): void {
     this.#clock = undefined;
     const nowNs = BigInt(Date.now()) * 1_000_000n;
+    this.#clock = { ...this.#askClock(), nowNs };
+  }
+
+  #askClock(): FileSystemClock {
     try {
       if (this.#database.isReadonly) throw new Error("nothing may be touched");
       const now = new Date();
       utimesSync(this.#clockFile, now, now);
       const { dev, ctimeNs } = statSync(this.#clockFile, { bigint: true });
-      this.#clock = { device: dev, ctimeNs, nowNs };
+      return { device: dev, ctimeNs };
     } catch {
       // Without the file system's clock the window of the others has to do.
-      this.#clock = { device: undefined, ctimeNs: 0n, nowNs };
+      return { device: undefined, ctimeNs: 0n };
     }
   }
 
@@ -205,6 +232,9 @@ export class StoredStatIndex implements StatIndex, Memory {
       stamps.fill(-1n, i * stampFields, (i + 1) * stampFields);
     });
     const fingerprint = racy === 0 ? fingerprintOf(walk) : "";
+    // What was written in the tick in which it was read may have been written to since, and look the same.
+    if (walk.root === path && racy === 0) this.#read.set(path, readFolder(walk, content));
+    else this.#read.delete(path);
     this.#trees.set(this.#name(path), { walk, fingerprint, content, digests, stamps });
   }
 

@@ -7,6 +7,7 @@ import {
   type Pipeline,
   type StepDefinition,
 } from "@mlpipe/dsl";
+import { holdYoungGeneration } from "./heap-growth.ts";
 import { importModule } from "./import-module.ts";
 import { type GivenParams, readParams } from "./params.ts";
 import { type Project, projectPath } from "./project.ts";
@@ -35,6 +36,7 @@ export async function loadManifest(project: Project, file: string, given: GivenP
     const { pipelineFailure } = await import("./import-failure.ts");
     throw pipelineFailure(pipeline.name, error);
   }
+  holdYoungGeneration(built.size);
   const places = new Map<StepDefinition, { module: string; export: string }>();
   const modules = new ModuleIndex();
   for (const definition of built.definitions) {

@@ -5,6 +5,7 @@ import { redactDocument, RunRecorder, secretValues, timestamp } from "@mlpipe/pr
 import { uuid7 } from "@mlpipe/store";
 import { version } from "../../package-files.ts";
 import { readConfig } from "../../project/config.ts";
+import { holdOldGeneration } from "../../project/heap-growth.ts";
 import type { LineageReporter } from "../../report/lineage.ts";
 import type { MlflowReporter } from "../../report/mlflow.ts";
 import { NdjsonReporter } from "../../report/ndjson.ts";
@@ -104,6 +105,7 @@ export async function run(named: string | undefined, options: RunOptions): Promi
       signal: stop.gently,
       kill: stop.now,
       emit: (raw) => {
+        if (raw.type === "step-started") holdOldGeneration();
         const event = redactDocument(raw, secrets);
         reporter.event(event);
         lineage?.event(event);

@@ -1,0 +1,118 @@
+import { readdirSync, readlinkSync } from "node:fs";
+import { lastChangeIn, lastChangeOf } from "./last-change.ts";
+import { StoreError } from "./errors.ts";
+import type { Content, Digest } from "./digest.ts";
+import { knownFolder, type Memory } from "./reading.ts";
+import { haveStamps } from "./hash-pool.ts";
+import { type FolderWalk, hasMoved } from "./walk.ts";
+
+/**
+ * How a source was when a step began to read it, to be held against how it is when the step has ended. Nobody can set the
+ * time of a change, so one that was taken back shows as well.
+ */
+export type ChangeMark =
+  /** When it was last changed. */
+  | { readonly lastChange: bigint }
+  /** A time of its file system that came after its last change: whatever changes it from now on has that time or a later one. */
+  | { readonly now: bigint };
+
+/** The clock of the store's file system, asked by touching a file there. */
+export interface FileSystemClock {
+  /** Nothing where no file can be touched. */
+  readonly device: bigint | undefined;
+  readonly ctimeNs: bigint;
+}
+
+/** What was seen of a folder when all of it was read. */
+export interface ReadFolder {
+  readonly walk: FolderWalk;
+  readonly content: Content;
+  readonly lastChange: bigint;
+  /** The file system of all its files; nothing if there are several, or no files. */
+  readonly device: bigint | undefined;
+}
+
+/** What a walk of a folder says of the time in which it was read. */
+export function readFolder(walk: FolderWalk, content: Content): ReadFolder {
+  const [device] = walk.devices;
+  return {
+    walk,
+    content,
+    lastChange: lastChangeIn(walk),
+    device: walk.devices.every((each) => each === device) ? device : undefined,
+  };
+}
+
+/**
+ * The mark of a source. A folder that this process has read before the present tick of the clock needs no second look: what
+ * was changed since, and before this moment, shows in its content or does not matter.
+ *
+ * @returns nothing where it cannot be told, because the source is not there, say
+ */
+export function markOf(
+  path: string,
+  read: ReadFolder | undefined,
+  clock: () => FileSystemClock,
+): ChangeMark | undefined {
+  if (read?.device !== undefined) {
+    const { device, ctimeNs } = clock();
+    if (device === read.device && read.lastChange < ctimeNs) return { now: ctimeNs };
+  }
+  try {
+    return { lastChange: lastChangeOf(path) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a source has a content, and was not changed since a mark. */
+export function isUnchangedSince(
+  path: string,
+  digest: Digest,
+  mark: ChangeMark,
+  index: Memory & { contentOf(path: string): Content },
+  read: ReadFolder | undefined,
+): boolean {
+  const seen = read !== undefined && looksAsRead(read) ? read : seenAgain(path, index);
+  if (seen?.content.digest !== digest) return false;
+  return "now" in mark ? seen.lastChange < mark.now : seen.lastChange === mark.lastChange;
+}
+
+/**
+ * Whether all that a walk saw is there as it was, and nothing else: as good as a second walk, without names to sort and
+ * with the files looked at by several threads. Entries are counted, because one that came in the tick in which its folder
+ * was walked does not show in the folder's times.
+ */
+function looksAsRead({ walk }: ReadFolder): boolean {
+  try {
+    if (hasMoved(walk)) return false;
+    let entries = 0;
+    for (const { path } of walk.folders) entries += readdirSync(path).length;
+    const paths = walk.files.map((file) => `${walk.root}/${file}`);
+    return (
+      entries === walk.statted &&
+      walk.links.every(({ path, target }) => readlinkSync(`${walk.root}/${path}`) === target) &&
+      haveStamps(paths, walk.stamps)
+    );
+  } catch {
+    // Whatever it is, whoever looks closely will tell.
+    return false;
+  }
+}
+
+function seenAgain(
+  path: string,
+  index: Memory & { contentOf(path: string): Content },
+): { readonly content: Content; readonly lastChange: bigint } | undefined {
+  try {
+    const known = knownFolder(path, index);
+    if (known !== undefined) return { content: known.content, lastChange: lastChangeIn(known.walk) };
+    // The time last: what was read here is then what was there all the while.
+    const content = index.contentOf(path);
+    return { content, lastChange: lastChangeOf(path) };
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    if (error.code === "MLP4006" || error.code === "MLP4008") return undefined;
+    throw error;
+  }
+}
