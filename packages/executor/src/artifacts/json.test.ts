@@ -67,7 +67,11 @@ describe("jsonl", () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(
-          fc.jsonValue().map((value) => ({ value })),
+          // Zod lets no key of this name through, whatever the schema says.
+          fc
+            .jsonValue()
+            .filter((value) => !JSON.stringify(value).includes('"__proto__"'))
+            .map((value) => ({ value })),
           { maxLength: 10 },
         ),
         async (rows) => {
