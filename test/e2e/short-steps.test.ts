@@ -2,7 +2,7 @@
  * Many steps of a few milliseconds, which are made ready before there is a place for them: through the real command
  * line, and as the steps themselves see it.
  */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, it } from "vitest";
@@ -14,6 +14,7 @@ const steps = 80;
 const script = `mkdir -p running && : > running/$1
 echo "$1 $(ls running | wc -l)" >> began.log
 if [ -e bad-$1 ]; then rm running/$1; exit 3; fi
+while [ -e slow-$1 ]; do sleep 0.05; done
 cp "$2" "$3" && rm running/$1
 `;
 
@@ -94,6 +95,33 @@ it("two runs at once execute each key once, and neither waits for the other for 
   for (const { exit, stderr } of runs) expect(exit, stderr).toBe(0);
   expect(sorted(began(project))).toEqual(every);
   expectWhole(project);
+});
+
+it("a key that another run has keeps no place from other steps, and is waited for at the end", async () => {
+  using project = newProject();
+  project.write({ "slow-60": "" });
+  const first = project.mlpipe("run", "--only", "copy-60");
+  while (began(project).length === 0) await pause(20);
+  const second = project.mlpipe("run", "--jobs", "2");
+  // All others are done while that one is under way.
+  while (began(project).length < steps) await pause(20);
+  await pause(300);
+  rmSync(join(project.root, "slow-60"));
+  for (const { exit, stderr } of await Promise.all([first, second])) expect(exit, stderr).toBe(0);
+  expect(sorted(began(project))).toEqual(every);
+  expectWhole(project);
+});
+
+it("steps that are run again to be compared have their places like all others", async () => {
+  using project = newProject();
+  expect((await project.mlpipe("run", "--jobs", "2")).exit).toBe(0);
+  rmSync(join(project.root, "began.log"));
+  for (const n of every.filter((each) => each % 2 === 0))
+    project.write({ [`data/${n}.txt`]: `another row ${n}\n` });
+  const { exit, stderr } = await project.mlpipe("run", "--jobs", "2", "--check");
+  expect(exit, stderr).toBe(0);
+  expect(sorted(began(project))).toEqual(every);
+  expect(Math.max(...began(project).map(({ atWork }) => atWork))).toBe(2);
 });
 
 it("after a failure none that was made ready begins; then, and after kill -9, the next run does what is left", async () => {

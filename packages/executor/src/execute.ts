@@ -557,7 +557,8 @@ class Execution {
     const next: Placed[] = [];
     const keys: Digest[] = [];
     for (let room = this.#ahead.roomBeside(this.#running - this.#ahead.count); room > 0; room--) {
-      const placed = schedule.takeAhead();
+      // What is only to be compared gives way to what has to be made, and has no turn.
+      const placed = schedule.takeAhead(({ id }) => !this.#kept.has(id));
       if (placed === undefined) break;
       next.push(placed);
       const decision = this.#decisions.get(placed.step.id);
@@ -639,6 +640,7 @@ class Execution {
     if (executed === undefined && turn !== undefined && this.#halted === undefined) {
       // Its turn did not come: it waits for a place like all others.
       this.#ahead.close();
+      this.#decisions.set(step.id, decision);
       this.#schedule?.add(step);
       return;
     }

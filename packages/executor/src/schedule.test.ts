@@ -268,10 +268,10 @@ test("a step is made ready ahead if it is the next and asks for one processor; i
   for (const id of ["a", "b"]) schedule.add(step(id));
   schedule.add(step("wide", { resources: { cpu: 2 } }));
   const first = schedule.take();
-  const second = schedule.takeAhead();
+  const second = schedule.takeAhead(() => true);
   expect([first?.step.id, second?.step.id]).toEqual(["a", "b"]);
   // Whoever asks for more than one waits until all of it is there.
-  expect([schedule.takeAhead(), schedule.waiting]).toEqual([undefined, 1]);
+  expect([schedule.takeAhead(() => true), schedule.waiting]).toEqual([undefined, 1]);
   if (first === undefined || second === undefined) throw new Error("nobody was first");
   expect([schedule.hasRoomFor(second), schedule.isFull]).toEqual([true, false]);
   schedule.occupy(second);

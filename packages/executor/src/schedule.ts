@@ -144,13 +144,16 @@ export class Schedule {
   /**
    * The step that would be next if there were room, nothing taken for it: to be made ready for the place of another. Only
    * one that asks for nothing but a processor: whoever asks for more waits until it is there.
+   *
+   * @param isFit whether it may be made ready
    */
-  takeAhead(): Placed | undefined {
+  takeAhead(isFit: (step: ManifestStep) => boolean): Placed | undefined {
     let best: Waiting | undefined;
     for (const { first } of this.#classes.values()) {
       if (first !== undefined && (best === undefined || isBefore(first, best))) best = first;
     }
-    if (best === undefined || best.attempt > 1 || !isPlain(best.amounts)) return undefined;
+    if (best === undefined || best.attempt > 1 || !isPlain(best.amounts) || !isFit(best.step))
+      return undefined;
     return this.#takeOut(best);
   }
 
