@@ -65,6 +65,8 @@ test("closed, it takes back what is in line and what comes into it, until a step
   ahead.ready(first, process("first"));
   expect(ahead.first).toBe(first);
   ahead.close();
+  // It is on its way out, and gets no place that has become free meanwhile.
+  expect(ahead.first).toBeUndefined();
   ahead.ready(late, process("late"));
   expect(withdrawn).toEqual(["first", "late"]);
   expect(roomOf(ahead)).toBe(0);

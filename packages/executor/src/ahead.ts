@@ -18,8 +18,8 @@ const unknownMs = 1_000;
 /** A step that is made ready. */
 export interface Ahead {
   readonly placed: Placed;
-  /** Once it is in line. */
-  process?: StartedProcess;
+  /** While it is in line. */
+  process?: StartedProcess | undefined;
 }
 
 /** The steps ahead of one run. */
@@ -57,8 +57,8 @@ export class StepsAhead {
 
   /** It is in line. */
   ready(ahead: Ahead, process: StartedProcess): void {
-    ahead.process = process;
     if (this.#isClosed) process.withdraw();
+    else ahead.process = process;
   }
 
   /** It has begun, or does not get to. */
@@ -75,7 +75,10 @@ export class StepsAhead {
   /** Takes back what has not begun; nothing more is made ready until a step has run. */
   close(): void {
     this.#isClosed = true;
-    for (const { process } of this.#steps) process?.withdraw();
+    for (const ahead of this.#steps) {
+      ahead.process?.withdraw();
+      ahead.process = undefined;
+    }
   }
 }
 
