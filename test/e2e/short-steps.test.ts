@@ -14,7 +14,7 @@ const steps = 80;
 const script = `mkdir -p running && : > running/$1
 echo "$1 $(ls running | wc -l)" >> began.log
 if [ -e bad-$1 ]; then rm running/$1; exit 3; fi
-while [ -e slow-$1 ]; do sleep 0.05; done
+n=0; while [ -e slow-$1 ] && [ $n -lt 600 ]; do sleep 0.05; n=$((n + 1)); done
 cp "$2" "$3" && rm running/$1
 `;
 
