@@ -8,19 +8,19 @@ import {
   type Reason,
 } from "@mlpipe/planner";
 import { type RunRecorder, timestamp } from "@mlpipe/provenance";
-import { type CacheEntry, type Content, type Digest, isDigest, type Store, StoreError } from "@mlpipe/store";
+import { type CacheEntry, type Content, isDigest, type Store, StoreError } from "@mlpipe/store";
 import { copyArtifacts, type ReturnedOutput } from "./artifacts-folder.ts";
-import { StepsAhead } from "./ahead.ts";
 import type { RunDecision, Turn } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
 import type { ExecutorEvent, RunStatus, StepOutcome } from "./events.ts";
 import type { Fence } from "./fence/fence.ts";
 import { cancelled, cutoffs, stoppedBy } from "./inherited.ts";
 import { LocalEngine } from "./local-engine.ts";
-import { type Place, TakenPlace } from "./place.ts";
+import type { Place } from "./place.ts";
+import { Places } from "./places.ts";
 import type { Amounts } from "./pools.ts";
 import { Readiness } from "./readiness.ts";
-import type { Placed, Schedule } from "./schedule.ts";
+import type { Schedule } from "./schedule.ts";
 import { outcomeRecord } from "./outcome-record.ts";
 import type { Settled, StepExecutor } from "./step-executor.ts";
 
@@ -91,9 +91,9 @@ const onRequest = "stopped";
 class Execution {
   readonly #options: ExecuteOptions;
   /** Made when the first step must run: a run in which none must needs none. */
-  #schedule: Schedule | undefined;
-  /** Decided to run, before there was a schedule. */
-  #toSchedule: ManifestStep[] = [];
+  #places: Places | undefined;
+  /** Decided to run, before there were places. */
+  #toPlace: ManifestStep[] = [];
   // `performance` is loaded when it is first asked for, which takes longer than to decide ten steps.
   readonly #since = process.hrtime.bigint();
   readonly #outcomes = new Map<string, StepOutcome>();
@@ -105,15 +105,9 @@ class Execution {
   readonly #kept = new Map<string, CacheEntry>();
   /** Of steps, and of fan-outs whose lists are to be known. */
   readonly #readiness = new Readiness();
-  #running = 0;
-  readonly #ahead = new StepsAhead();
-  /** A step has failed, and is about to end the run: nothing is started while that is being kept. */
-  #isFailing = false;
   /** What runs processes, from the first step on that has to run. */
   #engine: LocalEngine | undefined;
   #begun = false;
-  /** Later attempts that wait for a place. */
-  readonly #entering = new Map<string, (placed: Placed | undefined) => void>();
   readonly #haltedSignal = new AbortController();
   /** Why no new step is started. */
   #halted: { readonly status: "cancelled"; readonly because: string } | undefined;
@@ -185,7 +179,7 @@ class Execution {
       // An error of the plan ends the run, and the record must say that it did.
       this.#halt("the run could not go on");
       this.#executor?.stop("gently");
-      while (this.#running > 0) await this.#progress();
+      while (this.#busy > 0) await this.#progress();
       this.#settleTheRest("the run could not go on");
       await this.#finish("failed", {}, [...warnings]);
       throw error;
@@ -262,11 +256,11 @@ class Execution {
   async #loop(): Promise<void> {
     for (;;) {
       this.#decideAll();
-      if (this.#toSchedule.length > 0) await this.#scheduleAll();
-      this.#startAll();
+      if (this.#toPlace.length > 0) await this.#placeAll();
+      this.#places?.fill();
       if (this.#broken !== undefined) throw this.#broken.error;
-      if (this.#running === 0 && !this.#readiness.hasReady) {
-        if (this.#schedule === undefined || this.#schedule.waiting === 0) return;
+      if (this.#busy === 0 && !this.#readiness.hasReady) {
+        if (this.#places === undefined || this.#places.waiting === 0) return;
         // With nothing running every pool is whole, so whatever waits fits now or never.
         throw new Error("steps wait for places that nobody can give back");
       }
@@ -274,16 +268,39 @@ class Execution {
     }
   }
 
+  /** Steps that have a place or are made ready for one. */
+  get #busy(): number {
+    return this.#places?.busy ?? 0;
+  }
+
   /** Lets what was decided wait for its place. */
-  async #scheduleAll(): Promise<void> {
-    const schedule = (this.#schedule ??= await this.#newSchedule());
+  async #placeAll(): Promise<void> {
+    const places = (this.#places ??= this.#newPlaces(await this.#newSchedule()));
     if (!this.#begun) await this.#begin();
     // It may have been stopped meanwhile.
-    for (const step of this.#toSchedule) {
-      if (this.#halted === undefined) schedule.add(step);
+    for (const step of this.#toPlace) {
+      if (this.#halted === undefined) places.add(step);
       else this.#neverStarted(step);
     }
-    this.#toSchedule = [];
+    this.#toPlace = [];
+  }
+
+  #newPlaces(schedule: Schedule): Places {
+    return new Places({
+      schedule,
+      execute: (step, place, turn) => this.#execute(step, place, turn),
+      // What is only to be compared gives way to what has to be made, and has no turn.
+      mayBeAhead: ({ id }) => !this.#kept.has(id),
+      onAhead: (steps) => {
+        this.#started().claimAhead(steps.flatMap(({ id }) => this.#decisions.get(id)?.key ?? []));
+      },
+      onBroken: (error) => {
+        this.#broken ??= { error };
+      },
+      onChange: () => {
+        this.#wake?.();
+      },
+    });
   }
 
   /** Everything is decided that can be before a step runs, so what has no outcome may have to run. */
@@ -482,7 +499,7 @@ class Execution {
 
   #add(step: ManifestStep): void {
     this.#startEngine();
-    this.#toSchedule.push(step);
+    this.#toPlace.push(step);
   }
 
   /** What runs processes gets ready while the other steps are decided. */
@@ -498,27 +515,18 @@ class Execution {
       ...this.#options,
       engine: () => this.#startedEngine(),
       halted: this.#haltedSignal.signal,
-      isMoreToCome: () => this.#isMoreToCome(),
+      isMoreToCome: () => this.#places?.isCrowded === true,
       onFailure: () => {
-        if (this.#options.keepGoing) return;
-        this.#isFailing = true;
-        this.#ahead.close();
+        if (!this.#options.keepGoing) this.#places?.fail();
       },
       onContended: () => {
-        this.#ahead.close();
+        this.#places?.takeBack();
       },
       makerOf: (step) => this.#outcomes.get(step)?.stepRun ?? null,
     });
     this.#confirmHits();
     this.#options.recorder.begin();
     this.#begun = true;
-  }
-
-  /** Whether other steps keep the machine busy, so that what was made may wait for what they make. */
-  #isMoreToCome(): boolean {
-    const schedule = this.#schedule;
-    if (schedule === undefined || this.#isFailing) return false;
-    return schedule.isFull && schedule.waiting + this.#ahead.count > 0;
   }
 
   /** Until now no lock was held, so a gc beside may have dropped what was taken from the cache. */
@@ -539,93 +547,10 @@ class Execution {
     }
   }
 
-  #startAll(): void {
-    const schedule = this.#schedule;
-    if (schedule === undefined || this.#isFailing) return;
-    for (let next = this.#ahead.first; next && schedule.hasRoomFor(next.placed); next = this.#ahead.first)
-      next.process.begin();
-    for (let placed = schedule.take(); placed !== undefined; placed = schedule.take()) {
-      const enter = this.#entering.get(placed.step.id);
-      if (enter === undefined) this.#start(schedule, placed);
-      else enter(placed);
-    }
-    if (this.#halted === undefined) this.#makeReady(schedule);
-  }
-
-  /** Steps that are to have the next places. */
-  #makeReady(schedule: Schedule): void {
-    const next: Placed[] = [];
-    const keys: Digest[] = [];
-    for (let room = this.#ahead.roomBeside(this.#running - this.#ahead.count); room > 0; room--) {
-      // What is only to be compared gives way to what has to be made, and has no turn.
-      const placed = schedule.takeAhead(({ id }) => !this.#kept.has(id));
-      if (placed === undefined) break;
-      next.push(placed);
-      const decision = this.#decisions.get(placed.step.id);
-      if (decision !== undefined) keys.push(decision.key);
-    }
-    if (next.length === 0) return;
-    this.#started().claimAhead(keys);
-    for (const placed of next) this.#start(schedule, placed, true);
-  }
-
-  /** @param isAhead it is made ready, and has its place when another has left */
-  #start(schedule: Schedule, first: Placed, isAhead = false): void {
-    const { step } = first;
+  async #execute(step: ManifestStep, place: Place, turn: Turn | undefined): Promise<void> {
     const decision = this.#decisions.get(step.id);
-    if (decision === undefined) throw new Error(`${step.id} was scheduled without a decision`);
+    if (decision === undefined) throw new Error(`${step.id} has a place without a decision`);
     this.#decisions.delete(step.id);
-    this.#running++;
-    const place = new TakenPlace(
-      first,
-      {
-        release: (placed) => {
-          schedule.release(placed);
-          this.#wake?.();
-        },
-        enter: (attempt) => this.#enter(schedule, step, attempt),
-      },
-      !isAhead,
-    );
-    const ahead = isAhead ? this.#ahead.add(first) : undefined;
-    const turn: Turn | undefined = ahead && {
-      ready: (process) => {
-        this.#ahead.ready(ahead, process);
-        this.#wake?.();
-      },
-      began: () => {
-        this.#ahead.remove(ahead);
-        schedule.occupy(first);
-        place.take();
-        this.#wake?.();
-      },
-    };
-    this.#execute(step, decision, place, turn)
-      .catch((error: unknown) => {
-        this.#broken ??= { error };
-      })
-      .finally(() => {
-        this.#running--;
-        if (ahead !== undefined) this.#ahead.remove(ahead);
-        place.leave();
-        this.#wake?.();
-      });
-  }
-
-  /** Waits for a place for another attempt; nothing if there is to be none. */
-  #enter(schedule: Schedule, step: ManifestStep, attempt: number): Promise<Placed | undefined> {
-    if (this.#halted !== undefined) return Promise.resolve(undefined);
-    return new Promise((resolve) => {
-      this.#entering.set(step.id, (placed) => {
-        this.#entering.delete(step.id);
-        resolve(placed);
-      });
-      schedule.add(step, attempt);
-      this.#wake?.();
-    });
-  }
-
-  async #execute(step: ManifestStep, decision: RunDecision, place: Place, turn?: Turn): Promise<void> {
     const kept = this.#kept.get(step.id);
     if (kept !== undefined) {
       const check = await this.#started().compare(step, decision, kept, place);
@@ -638,14 +563,12 @@ class Execution {
     }
     const executed = await this.#started().execute(step, decision, place, turn);
     if (executed === undefined && turn !== undefined && this.#halted === undefined) {
-      // Its turn did not come: it waits for a place like all others.
-      this.#ahead.close();
       this.#decisions.set(step.id, decision);
-      this.#schedule?.add(step);
+      this.#places?.sendBack(step);
       return;
     }
     const settled = executed ?? this.#notStarted();
-    if (settled.status === "ran") this.#ahead.ran(settled.durationMs ?? 0);
+    if (settled.status === "ran") this.#places?.ran(settled.durationMs ?? 0);
     if (settled.status === "ran" || settled.status === "cached")
       this.#outputs.set(step.id, settled.outputs ?? {});
     this.#settle(step, settled);
@@ -677,12 +600,7 @@ class Execution {
     if (this.#halted !== undefined) return;
     this.#halted = { status: "cancelled", because };
     this.#haltedSignal.abort();
-    this.#ahead.close();
-    for (const { step } of this.#schedule?.clear() ?? []) {
-      const enter = this.#entering.get(step.id);
-      if (enter === undefined) this.#neverStarted(step);
-      else enter(undefined);
-    }
+    for (const step of this.#places?.close() ?? []) this.#neverStarted(step);
     this.#wake?.();
   }
 
