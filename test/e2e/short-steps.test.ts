@@ -112,6 +112,44 @@ it("a key that another run has keeps no place from other steps, and is waited fo
   expectWhole(project);
 });
 
+it("steps of one key, and steps that ask for less than a processor, do not wait for each other for ever", async () => {
+  using project = newProject();
+  project.write({
+    "short.pipeline.ts": `import { file, pipeline, source } from "mlpipe";
+import { z } from "zod";
+import { copy } from "./steps.ts";
+const half = { resources: { cpu: 0.5 } };
+const input = (n: number) => ({ from: source(\`data/\${n}.txt\`, file("txt")), n });
+export default pipeline("short", z.object({}), () => {
+  for (let n = 0; n < 50; n++) copy.as(\`half-\${n}\`).with(half)(input(n));
+  for (let n = 50; n < ${steps}; n++) {
+    copy.as(\`x-\${n}\`)(input(n));
+    copy.as(\`y-\${n}\`).with(half)(input(n));
+  }
+  return {};
+});
+`,
+  });
+  const { exit, stderr } = await project.mlpipe("run", "--jobs", "1");
+  expect(exit, stderr).toBe(0);
+  expect([...new Set(sorted(began(project)))]).toEqual(every);
+});
+
+it("behind a long step no key is kept from another run", async () => {
+  using project = newProject();
+  project.write({ "slow-60": "" });
+  const first = project.mlpipe("run", "--jobs", "1");
+  while (!began(project).some(({ step }) => step === 60)) await pause(20);
+  await pause(1_000);
+  const { exit, stderr } = await project.mlpipe("run", "--only", "copy-61", "copy-62");
+  expect(exit, stderr).toBe(0);
+  // That one is still at work.
+  expect(existsSync(join(project.root, "running/60"))).toBe(true);
+  rmSync(join(project.root, "slow-60"));
+  expect((await first).exit).toBe(0);
+  expect(sorted(began(project))).toEqual(every);
+});
+
 it("steps that are run again to be compared have their places like all others", async () => {
   using project = newProject();
   expect((await project.mlpipe("run", "--jobs", "2")).exit).toBe(0);

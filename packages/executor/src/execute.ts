@@ -289,8 +289,10 @@ class Execution {
     return new Places({
       schedule,
       execute: (step, place, turn) => this.#execute(step, place, turn),
-      // What is only to be compared gives way to what has to be made, and has no turn.
-      mayBeAhead: ({ id }) => !this.#kept.has(id),
+      // What is only to be compared gives way to what has to be made, and has no turn. A deploy is an effect, and begins
+      // when all that was before it is judged. A folder of checkpoints is made for those alone that begin.
+      mayBeAhead: ({ id, kind, checkpoints }) =>
+        !this.#kept.has(id) && kind !== "deploy" && checkpoints === undefined,
       onAhead: (steps) => {
         this.#started().claimAhead(steps.flatMap(({ id }) => this.#decisions.get(id)?.key ?? []));
       },

@@ -23,6 +23,12 @@ export interface PlacesOptions {
   readonly onChange: () => void;
 }
 
+/**
+ * How long the line may stand still: whoever makes a long step wait would keep the keys of the steps behind it from other
+ * runs, and what was found out for them would grow old.
+ */
+const patienceMs = 500;
+
 export class Places {
   readonly #options: PlacesOptions;
   readonly #schedule: Schedule;
@@ -32,6 +38,7 @@ export class Places {
   #busy = 0;
   #isClosed = false;
   #isFailing = false;
+  #impatience: NodeJS.Timeout | undefined;
 
   constructor(options: PlacesOptions) {
     this.#options = options;
@@ -60,8 +67,10 @@ export class Places {
 
   /** Gives places to whoever fits, those made ready first, and makes others ready. */
   fill(): void {
-    if (this.#isFailing) return;
+    if (this.#isFailing || this.#isClosed) return;
     const schedule = this.#schedule;
+    // Who asks for less than a processor would be let past those in line for ever; waiting, each has its turn.
+    if (!schedule.isPlain) this.#ahead.close();
     for (let next = this.#ahead.first; next && schedule.hasRoomFor(next.placed); next = this.#ahead.first)
       next.process.begin();
     for (let placed = schedule.take(); placed !== undefined; placed = schedule.take()) {
@@ -69,12 +78,12 @@ export class Places {
       if (enter === undefined) this.#start(placed);
       else enter(placed);
     }
-    if (!this.#isClosed) this.#makeReady();
+    if (schedule.isPlain) this.#makeReady();
   }
 
   /** A step took so long. */
   ran(ms: number): void {
-    this.#ahead.ran(ms);
+    if (!this.#isFailing && !this.#isClosed) this.#ahead.ran(ms);
   }
 
   /** The turn of a step did not come: it waits for a place like all others. */
@@ -83,7 +92,7 @@ export class Places {
     this.add(step);
   }
 
-  /** Takes back what was made ready: another run has a key that is wanted here, and may want one of those. */
+  /** Takes back what was made ready: who has a key that is wanted here may want one of those, or be one of them. */
   takeBack(): void {
     this.#ahead.close();
   }
@@ -115,6 +124,15 @@ export class Places {
     if (next.length === 0) return;
     this.#options.onAhead(next.map(({ step }) => step));
     for (const placed of next) this.#start(placed, true);
+    this.#lineMoves();
+  }
+
+  #lineMoves(): void {
+    clearTimeout(this.#impatience);
+    if (this.#ahead.count === 0) return;
+    this.#impatience = setTimeout(() => {
+      this.#ahead.close();
+    }, patienceMs).unref();
   }
 
   /** @param isAhead it is made ready, and has its place when another has left */
@@ -140,6 +158,7 @@ export class Places {
       },
       began: () => {
         this.#ahead.remove(ahead);
+        this.#lineMoves();
         this.#schedule.occupy(first);
         place.take();
         onChange();

@@ -80,6 +80,13 @@ export class Schedule {
     return !this.#fits({ cpu: 1 });
   }
 
+  /** Whether all who wait ask for one processor and nothing else. */
+  get isPlain(): boolean {
+    for (const { first } of this.#classes.values())
+      if (first !== undefined && !isPlain(first.amounts)) return false;
+    return true;
+  }
+
   /** @param attempt 1 for the first; a later one may ask for more */
   add(step: ManifestStep, attempt = 1): void {
     const amounts = this.#pools.request(step, attempt);

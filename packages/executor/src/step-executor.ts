@@ -54,7 +54,7 @@ type StepExecutorOptions = Pick<
   readonly isMoreToCome: () => boolean;
   /** The step run that made an upstream output. */
   readonly makerOf: (step: string) => string | null;
-  /** A step has its place and must wait for a key that another run has. */
+  /** A step has its place and must wait for a key that another step or run has. */
   readonly onContended: () => void;
   /** A step has failed for good. It is known to all only once that is kept. */
   readonly onFailure: () => void;
@@ -112,8 +112,11 @@ export class StepExecutor {
     turn?: Turn,
   ): Promise<Settled | undefined> {
     const { key } = decision;
-    for (let other = this.#underWay.get(key); other !== undefined; other = this.#underWay.get(key))
+    for (let other = this.#underWay.get(key); other !== undefined; other = this.#underWay.get(key)) {
+      // It may be in line for the very place that this one has.
+      if (turn === undefined) this.#options.onContended();
       await other;
+    }
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#underWay.set(key, promise);
     try {
@@ -458,7 +461,13 @@ type KeptObject = Publication["objects"][number];
 function movedOut(objects: readonly KeptObject[], { folder }: Attempt): readonly KeptObject[] {
   // A folder that its step has locked cannot be moved before the store has opened it.
   if (objects.some(({ content }) => content.type !== "file")) return objects;
-  const moved = objects.map(({ path, content }) => ({ path: folder.moveOut(path), content }));
+  const moved: KeptObject[] = [];
+  try {
+    for (const { path, content } of objects) moved.push({ path: folder.moveOut(path), content });
+  } catch (error) {
+    removeMoved(moved);
+    throw error;
+  }
   folder.discard();
   return moved;
 }
