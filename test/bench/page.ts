@@ -73,16 +73,17 @@ export function page(results: Results, cores: number): string {
 
 /** What is known of where the time and the memory go. */
 const reasons = [
-  "- **No-op.** Node's start takes 25 ms and the import of a TypeScript pipeline with zod 40 more (zod is ninety modules) " +
-    "before mlpipe has done anything; a native tool has ended by then. Reading the command line, mlpipe itself and the " +
-    "project's code takes another 40. A step then costs about 0.07 ms: its call is noted with its place in the source, its " +
-    "input is looked at, its key computed, its output looked for, and its line written to the run's record. doit goes by " +
-    "modification times, looks for no output by content and writes no record; turbo looks at content and is slower from " +
-    "a thousand steps on.",
-  "- **One leaf.** The supervisor is started with the first step that must run, and takes as long to start as Node does.",
+  "- **No-op.** Node's start takes 25 ms, zod without its languages 20 more, mlpipe and the project's code another 40; a " +
+    "native tool has ended by then. A step then costs about 0.07 ms: its call is noted with its place in the source, its " +
+    "input is looked at, its key computed, its output looked for, and its line written to the run's record. The least " +
+    "promised, a bare program that does no more than that, takes by itself all that is allowed against the bare planner, " +
+    "and more than is allowed against doit, which goes by modification times, looks for no output by content and writes no " +
+    "record.",
+  "- **One leaf.** What executes is loaded, a supervisor and the step are started, a batch is made durable, and mlpipe.lock " +
+    "is compared and written.",
   "- **Cold.** Every output is synced to disk before it counts, and every step has a private folder, a record of its own in " +
     "the database and in a file, is watched for processor time, memory and daemons, and is started by another process than " +
-    "the one that decides. What mlpipe holds in memory no longer matters.",
+    "the one that decides. Both processors are busy with it all the while. What mlpipe holds in memory no longer matters.",
   "- **Small files.** Each is looked at, opened, read, hashed and looked at again by calls of its own, and once more after " +
     "the step; the first look is one thread's, and what is measured is a whole cold run.",
   "- **Memory.** Of Node itself 55 MiB are in use once it has done all that a cold run asks for, zod and the code of mlpipe " +
