@@ -87,7 +87,8 @@ const reasons = [
   "- **Small files.** Each is looked at, opened, read, hashed and looked at again by calls of its own, and once more after " +
     "the step; the first look is one thread's, and what is measured is a whole cold run.",
   "- **Memory.** Of Node itself 55 MiB are in use once it has done all that a cold run asks for, zod and the code of mlpipe " +
-    "take 15, the parser of TypeScript 10, and a run of 10,000 steps writes one record with the outcome of each.",
+    "take 15, the parser of TypeScript 10, and a run of 10,000 steps writes one record with the outcome of each. The very first run takes most: " +
+    "in it Node fills its compile cache.",
 ].join("\n");
 
 function runs(repeat: number | null): string {
