@@ -16,6 +16,7 @@ export function page(results: Results, cores: number): string {
     file.complete
       ? "Compare within a table only: another machine has other numbers, and much the same ratios."
       : "**A partial run**: not every tool, workload or size was asked for. What is here was measured; what is not, was not.",
+    ...earlierRows(file.earlier ?? []),
     "Every tool has the same trivial work, `cp` of one small file per step, and may do two things at once. All are " +
       "measured in turn, A B C A B C …; a number is the median in milliseconds of wall clock, from the start of the " +
       `process to its end, of ${runs(file.repeat)}. A run of everything has ${file.minutes} minutes: what would not fit is a dash with its reason, and is not asked for more.`,
@@ -69,6 +70,13 @@ export function page(results: Results, cores: number): string {
     "Raw results: [results.json](results.json).",
     ...notes.lines(),
   ].join("\n\n")}\n`;
+}
+
+/** Ratios hold within a workload. Who compares two should know if another build of mlpipe was measured on one of them. */
+function earlierRows(earlier: NonNullable<Results["file"]["earlier"]>): readonly string[] {
+  if (earlier.length === 0) return [];
+  const names = earlier.map(({ shape, size }) => `${shape} of ${size.toLocaleString("en")}`);
+  return [`Measured before the others, perhaps with an earlier build of mlpipe: ${names.join(", ")}.`];
 }
 
 /** What is known of where the time and the memory go. */

@@ -1,6 +1,6 @@
 /** What was measured: the contents of `docs/benchmarks/results.json`. */
 import type { Measure, Tool } from "./tool.ts";
-import type { Shape } from "./workload.ts";
+import type { Shape, Workload } from "./workload.ts";
 
 /** All samples of one measure of one tool on one workload. */
 export interface Entry {
@@ -26,6 +26,8 @@ export interface ResultsFile {
   readonly complete: boolean;
   /** Whether all tools were measured on what was measured. */
   readonly isOfAllTools: boolean;
+  /** Workloads that were measured by an earlier run, and kept by `--add`. */
+  readonly earlier?: readonly Pick<Workload, "shape" | "size">[];
   readonly minutes: number;
   /** Runs of each, where somebody asked for other than the usual number. */
   readonly repeat: number | null;

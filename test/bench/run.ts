@@ -128,6 +128,7 @@ async function main(): Promise<void> {
         options.cases.length + kept.length === plan.length &&
         before?.isOfAllTools !== false,
       isOfAllTools: options.only.size === toolNames.length && before?.isOfAllTools !== false,
+      ...(kept.length > 0 && { earlier: kept.map(([{ shape, size }]) => ({ shape, size })) }),
       minutes: options.minutes + (before?.minutes ?? 0),
       repeat: options.repeat ?? null,
       memoryFloor: before?.memoryFloor ?? 0,
