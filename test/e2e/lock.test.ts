@@ -120,6 +120,81 @@ describe("mlpipe.lock", () => {
   });
 });
 
+describe("mlpipe.lock, after edits", () => {
+  const steps = `import { cmd, data, file } from "mlpipe";
+import { z } from "zod";
+export const first = data("first", {
+  inputs: { from: file("txt"), number: z.int() },
+  outputs: { to: file("txt") },
+  command: (i, o) => cmd\`dd bs=1 count=1 if=\${i.from} of=\${o.to}\`,
+});
+export const both = data("both", {
+  inputs: { one: file("txt"), other: file("txt"), number: z.int() },
+  outputs: { to: file("txt") },
+  command: (i, o) => cmd\`sort -o \${o.to} \${i.one} \${i.other}\`,
+});
+`;
+  const wide: Readonly<Record<string, string>> = {
+    "steps.ts": steps,
+    "a.txt": "a1",
+    "b.txt": "b1",
+    "c.txt": "a1",
+    "wide.pipeline.ts": `import { file, pipeline, source } from "mlpipe";
+import { z } from "zod";
+import { both, first } from "./steps.ts";
+export default pipeline("wide", z.object({ last: z.int().default(9) }), ({ last }) => {
+  const a = first.as("a")({ from: source("a.txt", file("txt")), number: 1 });
+  const b = first.as("b")({ from: source("b.txt", file("txt")), number: 2 });
+  const c = first.as("c")({ from: source("c.txt", file("txt")), number: 3 });
+  const ab = both.as("ab")({ one: a.to, other: b.to, number: 4 });
+  const bc = both.as("bc")({ one: b.to, other: c.to, number: 5 });
+  return both.as("all")({ one: ab.to, other: bc.to, number: last });
+});
+`,
+  };
+
+  it("follows a change of the wiring after which nothing has to run", async () => {
+    using project = new Project(wide);
+    await project.run();
+    const before = lockOf(project);
+    project.edit("wide.pipeline.ts", "one: a.to, other: b.to", "one: c.to, other: b.to");
+    const { steps: found, exit } = await project.run();
+    expect([exit, found.filter(({ status }) => status !== "cached")]).toEqual([0, []]);
+    expect(newLines(before, lockOf(project))).toEqual([expect.stringMatching(/^key = /)]);
+    expect((await project.mlpipe("run", "--frozen")).exit).toBe(0);
+  });
+
+  it("says after each what a comparison of all of it would have said", { timeout: 120_000 }, async () => {
+    using project = new Project(wide);
+    using twin = new Project(wide);
+    const edits: readonly (readonly [path: string, from: string, to: string])[] = [
+      ["a.txt", "a1", "x1"],
+      // Early cutoff: what is made of it is as before.
+      ["b.txt", "b1", "b2"],
+      ["c.txt", "a1", "c1"],
+      ["steps.ts", "sort -o", "sort -u -o"],
+      ["wide.pipeline.ts", "default(9)", "default(10)"],
+      ["wide.pipeline.ts", "one: a.to, other: b.to", "one: c.to, other: b.to"],
+      ["wide.pipeline.ts", "other: bc.to, number: last", "other: ab.to, number: last"],
+      ["a.txt", "x1", "x2"],
+      ["b.txt", "b2", "y2"],
+      ["wide.pipeline.ts", 'const ab = both.as("ab")', 'const ab = both.as("cb")'],
+      ["c.txt", "c1", "d1"],
+    ];
+    await Promise.all([project.run(), twin.run()]);
+    for (const [path, from, to] of edits) {
+      project.edit(path, from, to);
+      twin.edit(path, from, to);
+      // Of a lock that somebody has written, nothing is known.
+      twin.write({ "mlpipe.lock": lockOf(twin) });
+      const [ours, whole] = await Promise.all([project.run(), twin.run()]);
+      expect([ours.exit, lockOf(project)]).toEqual([0, lockOf(twin)]);
+      expect((ours as LockJson).lock).toEqual((whole as LockJson).lock);
+    }
+    expect((await project.mlpipe("run", "--frozen", "--strict-env")).exit).toBe(0);
+  });
+});
+
 describe("run --frozen", () => {
   it("passes where nothing changed, in a clone without any results too", async () => {
     using project = new Project(smallPipeline);

@@ -49,6 +49,7 @@ export class RunRecorder {
   readonly #options: RunRecorderOptions;
   readonly #secrets: readonly string[];
   #beginning: Pick<Run, "pipeline" | "trigger" | "by" | "prev"> | undefined;
+  #graph: Digest | undefined;
   #facts: Promise<Facts> | undefined;
   /** What the executed steps are made of. */
   readonly #code = new Set<string>();
@@ -57,6 +58,11 @@ export class RunRecorder {
   constructor(options: RunRecorderOptions) {
     this.#options = options;
     this.#secrets = secretValues(options.redact ?? []);
+  }
+
+  /** The digest of what is wired. Found out once: that of a large graph takes its time. */
+  get graph(): Digest {
+    return (this.#graph ??= graphDigest(this.#options.manifest));
   }
 
   /** Writes that the run has begun: before its first step is executed. Twice is fine. */
@@ -139,13 +145,13 @@ export class RunRecorder {
 
   #document(end: Partial<Omit<RunEnd, "status">> & Partial<Facts> & { status: Run["status"] }): Run {
     const { store, manifest, run, startedAt, argv, toolVersion, env, root } = this.#options;
-    // Once: the pipeline is that of the beginning, and the digest of a large graph takes its time.
+    // Once: the pipeline is that of the beginning.
     this.#beginning ??= {
       pipeline: {
         name: manifest.pipeline,
         file: manifest.file,
         digest: fileDigest(join(root, manifest.file)),
-        graph: graphDigest(manifest),
+        graph: this.graph,
       },
       trigger: triggerOf(env),
       by: whoAndWhere(root),

@@ -50,18 +50,75 @@ version = ${lockVersion}
 
 /** The text of a lock. */
 export function lockText(lock: Lock): string {
-  const blocks = [heading];
-  for (const [name, { file, environment, steps }] of sorted(lock)) {
-    const lines = [
-      `[${word(name)}]`,
-      `environment = ${JSON.stringify(environment)}`,
-      `file = ${JSON.stringify(file)}`,
-    ];
-    blocks.push(`${lines.join("\n")}\n`);
-    for (const [id, step] of sorted(steps))
-      blocks.push(`[${word(name)}.${word(id)}]\n${stepLines(step).join("\n")}\n`);
+  const tables = [heading];
+  for (const [name, pipeline] of sorted(lock)) {
+    tables.push(pipelineTable(name, pipeline));
+    for (const [id, step] of sorted(pipeline.steps)) tables.push(stepTable(name, id, step));
   }
-  return blocks.join("\n");
+  return tables.join("\n");
+}
+
+function pipelineTable(name: string, { file, environment }: LockedPipeline): string {
+  const lines = [`environment = ${JSON.stringify(environment)}`, `file = ${JSON.stringify(file)}`];
+  return `${header(name)}\n${lines.join("\n")}\n`;
+}
+
+function stepTable(name: string, id: string, step: LockedStep): string {
+  return `${header(name, id)}\n${stepLines(step).join("\n")}\n`;
+}
+
+function header(...names: readonly string[]): string {
+  return `[${names.map(word).join(".")}]`;
+}
+
+/**
+ * The text of a lock with nothing but some steps of one pipeline, cut out of one that `lockText` wrote: of thousands, few
+ * have to be read. Nothing if it lacks one of them.
+ */
+export function excerptOf(text: string, pipeline: string, steps: Iterable<string>): string | undefined {
+  const tables = [heading];
+  for (const names of [[pipeline], ...Array.from(steps, (id) => [pipeline, id])]) {
+    const found = tableIn(text, header(...names));
+    if (found === undefined) return undefined;
+    tables.push(text.slice(found.start, found.end));
+  }
+  return tables.join("\n");
+}
+
+/** A text that `lockText` wrote, with other tables for the steps of an excerpt of it. */
+export function withExcerpt(text: string, excerpt: Lock): string {
+  const tables = [...excerpt].flatMap(([name, pipeline]) => [
+    { header: header(name), table: pipelineTable(name, pipeline) },
+    ...Array.from(pipeline.steps, ([id, step]) => ({
+      header: header(name, id),
+      table: stepTable(name, id, step),
+    })),
+  ]);
+  const found = tables.map(({ header: start, table }) => {
+    const place = tableIn(text, start);
+    if (place === undefined) throw new Error(`the lock has no table ${start}`);
+    return { ...place, table };
+  });
+  const parts: string[] = [];
+  let at = 0;
+  for (const { start, end, table } of found.toSorted((a, b) => a.start - b.start)) {
+    parts.push(text.slice(at, start), table);
+    at = end;
+  }
+  return parts.join("") + text.slice(at);
+}
+
+/** Strings of a lock are in one line each, so a header that stands alone is one. */
+function tableIn(text: string, start: string): { readonly start: number; readonly end: number } | undefined {
+  const before = text.indexOf(`\n\n${start}\n`);
+  if (before === -1) return undefined;
+  const blank = text.indexOf("\n\n", before + 2);
+  return { start: before + 2, end: blank === -1 ? text.length : blank + 1 };
+}
+
+/** The files of all pipelines in a text that `lockText` wrote. */
+export function filesIn(text: string): readonly string[] {
+  return Array.from(text.matchAll(/^file = (".*")$/gm), ([, file = '""']) => String(scalar(file)));
 }
 
 function stepLines(step: LockedStep): readonly string[] {

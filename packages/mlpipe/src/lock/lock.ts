@@ -8,7 +8,16 @@ import { environmentWords, PortableIdentities } from "@mlpipe/planner/portable-k
 import type { Content, Store } from "@mlpipe/store";
 import { projectPath } from "../project/project.ts";
 import { type Comparison, compareWithLock, type LockChange, type SeenPipeline } from "./lock-changes.ts";
-import { type Lock, type LockedPipeline, lockText, parseLock, type Unreadable } from "./lock-file.ts";
+import {
+  excerptOf,
+  filesIn,
+  type Lock,
+  type LockedPipeline,
+  lockText,
+  parseLock,
+  type Unreadable,
+  withExcerpt,
+} from "./lock-file.ts";
 import { lockPath } from "./lock-path.ts";
 
 /** What the lock of a pipeline is compared with. */
@@ -48,34 +57,62 @@ export interface LockOutcome {
   readonly remarks: readonly string[];
 }
 
+/** How a lock is compared after a run. */
+export interface KeepOptions {
+  /** Writes nothing. */
+  readonly frozen: boolean;
+  readonly strictEnvironment: boolean;
+  /** The steps that the lock was not compared with as they are now, if that is known; all others are as locked. */
+  readonly changed?: ReadonlySet<string> | undefined;
+}
+
 /**
  * Compares with the lock after a whole run, and writes it if anything is to change.
- * @param frozen writes nothing
+ * @returns what came of it, and whether the file has the very words that mlpipe would write
  */
 export function keepLock(
   question: LockQuestion,
   outcomes: readonly StepOutcome[],
-  { frozen, strictEnvironment }: { readonly frozen: boolean; readonly strictEnvironment: boolean },
-): LockOutcome {
+  { frozen, strictEnvironment, changed }: KeepOptions,
+): { readonly outcome: LockOutcome; readonly isOwn: boolean } {
   const { root, manifest } = question;
+  const { pipeline } = manifest;
   const path = lockPath(root, manifest.file);
   const shown = projectPath(root, path);
   const textBefore = lockTextAt(path);
-  const read = textBefore === undefined ? undefined : parseLock(textBefore);
+  const affected = changed && withDependents(question, changed);
+  const excerpt =
+    affected && textBefore !== undefined && filesIn(textBefore).every((file) => isThere(path, file))
+      ? excerptOf(textBefore, pipeline, affected)
+      : undefined;
+  const read = textBefore === undefined ? undefined : parseLock(excerpt ?? textBefore);
   // One that a merge has torn is written anew from this run; one of a later version is none of our business.
   if (read !== undefined && "problem" in read && read.newer === true) {
-    return { path: shown, written: false, changes: [], remarks: [`${shown} was ${read.problem}`] };
+    const remarks = [`${shown} was ${read.problem}`];
+    return { outcome: { path: shown, written: false, changes: [], remarks }, isOwn: false };
   }
   const before: Lock = read === undefined || "problem" in read ? new Map() : read;
-  const locked = before.get(manifest.pipeline);
-  const comparison = compareWithLock(seen(question, outcomes), locked, { strictEnvironment });
-  const next = withoutGone(path, before).set(manifest.pipeline, settled(comparison, locked));
-  const text = lockText(next);
+  const locked = before.get(pipeline);
+  const found = seen(question, outcomes, excerpt === undefined ? undefined : affected);
+  const comparison = compareWithLock(found, locked, { strictEnvironment });
+  const next = withoutGone(path, before).set(pipeline, settled(comparison, locked));
+  const text =
+    excerpt === undefined || textBefore === undefined ? lockText(next) : withExcerpt(textBefore, next);
   // What says the same in other words (line ends, order) is left as somebody wrote it.
   const saysMore = comparison.changes.length > 0 || before.size === 0 || text !== lockText(before);
   const written = !frozen && text !== textBefore && saysMore;
   if (written) write(path, text);
-  return { path: shown, written, changes: comparison.changes, remarks: comparison.remarks };
+  const { changes, remarks } = comparison;
+  return { outcome: { path: shown, written, changes, remarks }, isOwn: written || text === textBefore };
+}
+
+/** Steps with all that take something from them: where one is not as locked any more, what follows is settled anew. */
+function withDependents({ planner }: LockQuestion, changed: ReadonlySet<string>): ReadonlySet<string> {
+  const affected = new Set(changed);
+  // Every step after those it takes refs from.
+  for (const step of planner.graph.steps)
+    if (upstreamOf(step).some((need) => affected.has(need))) affected.add(step.id);
+  return affected;
 }
 
 /** Where nothing but evidence was added, the lock still is of the environment it was written in. */
@@ -85,7 +122,12 @@ function settled({ changes, next }: Comparison, locked: LockedPipeline | undefin
 
 /** Pipelines whose files are there: what is locked of others is of no use to anybody. */
 function withoutGone(path: string, lock: Lock): Map<string, LockedPipeline> {
-  return new Map([...lock].filter(([, { file }]) => existsSync(join(dirname(path), file))));
+  return new Map([...lock].filter(([, { file }]) => isThere(path, file)));
+}
+
+/** @param file as a lock names it */
+function isThere(lock: string, file: string): boolean {
+  return existsSync(join(dirname(lock), file));
 }
 
 /** The error of a run whose lock would change. */
@@ -174,8 +216,15 @@ function* outputsUsed(step: ManifestStep): Generator<{ readonly step: string; re
   }
 }
 
-/** The pipeline as it is now, with what its steps made if they did. */
-function seen(question: LockQuestion, outcomes?: readonly StepOutcome[]): SeenPipeline {
+/**
+ * The pipeline as it is now, with what its steps made if they did.
+ * @param among looks at no others
+ */
+function seen(
+  question: LockQuestion,
+  outcomes?: readonly StepOutcome[],
+  among?: ReadonlySet<string>,
+): SeenPipeline {
   const { manifest, planner } = question;
   const portable = portableIdentities(question);
   const results = new Map(outcomes?.map((outcome) => [outcome.id, outcome]));
@@ -185,6 +234,7 @@ function seen(question: LockQuestion, outcomes?: readonly StepOutcome[]): SeenPi
   >();
   const open = new Set<string>();
   for (const step of planner.graph.steps) {
+    if (among?.has(step.id) === false) continue;
     if (isOpen(step)) {
       open.add(step.id.replace(/\[.*$/s, ""));
       continue;
@@ -197,7 +247,7 @@ function seen(question: LockQuestion, outcomes?: readonly StepOutcome[]): SeenPi
       packages: packages.slice(0, shownDigits),
       given,
       deterministic: outcome?.check?.same === true,
-      needs: upstreamOf(step),
+      needs: upstreamOf(step).filter((need) => among?.has(need) !== false),
       ...(outcome !== undefined && {
         // The brand of a digest is lost on the way through events.
         made: { outputs: outcome.outputs as Record<string, Content>, metrics: outcome.metrics ?? {} },

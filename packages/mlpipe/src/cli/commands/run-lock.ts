@@ -10,8 +10,7 @@ import {
   requireLocked,
   resultsOfLock,
 } from "../../lock/lock.ts";
-import { noteInLock } from "../../lock/lock-memory.ts";
-import { lockPath } from "../../lock/lock-path.ts";
+import { changedSinceLocked, type LockedRun, noteInLock } from "../../lock/lock-memory.ts";
 import { loadManifest } from "../../project/load.ts";
 import type { RunOptions } from "./run.ts";
 import type { Session } from "./session.ts";
@@ -55,14 +54,15 @@ export async function afterRun(
   session: Session,
   question: LockQuestion,
   result: RunResult,
+  run: LockedRun,
   options: LockOptions,
 ): Promise<LockOutcome | undefined> {
   if (!(await isWhole(session, options))) return undefined;
   const frozen = options.frozen === true;
-  const outcome = keepLock(question, result.steps, { frozen, strictEnvironment: options.strictEnv === true });
-  const path = lockPath(question.root, session.manifest.file);
-  if (!frozen || outcome.changes.length === 0)
-    noteInLock(session.store, path, session.manifest.pipeline, result.steps);
+  const strictEnvironment = options.strictEnv === true;
+  const changed = strictEnvironment ? undefined : changedSinceLocked(session.store, run);
+  const { outcome, isOwn } = keepLock(question, result.steps, { frozen, strictEnvironment, changed });
+  if (!frozen || outcome.changes.length === 0) noteInLock(session.store, run, isOwn);
   return outcome;
 }
 

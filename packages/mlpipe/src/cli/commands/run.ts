@@ -116,7 +116,7 @@ export async function run(named: string | undefined, options: RunOptions): Promi
     reporter.close();
     for (const line of words?.namedInVain(planner.graph.manifest, [only, from, force, check]) ?? [])
       warn(line);
-    const lock = await lockAfter(session, question, result, options);
+    const lock = await lockAfter(session, question, result, recorder.graph, options);
     report(redactDocument(result, secrets), planner.graph.manifest, project.root, options, lock);
     if (lock !== undefined && options.frozen === true && lock.changes.length > 0) {
       const { messagesOf, wouldChange } = await import("../../lock/lock.ts");
@@ -165,15 +165,16 @@ async function lockAfter(
   session: Session,
   question: LockQuestion,
   result: RunResult,
+  graph: string,
   options: RunOptions,
 ): Promise<LockOutcome | undefined> {
   const { manifest, store } = session;
   if (result.status !== "succeeded") return undefined;
-  const path = lockPath(question.root, manifest.file);
+  const lock = lockPath(question.root, manifest.file);
+  const run = { lock, pipeline: manifest.pipeline, graph, steps: result.steps };
   // With --frozen everything was compared before the run already, and what was made is compared whatever is known.
-  if (options.strictEnv !== true && isKnownToLock(store, path, manifest.pipeline, result.steps))
-    return undefined;
-  return (await import("./run-lock.ts")).afterRun(session, question, result, options);
+  if (options.strictEnv !== true && isKnownToLock(store, run)) return undefined;
+  return (await import("./run-lock.ts")).afterRun(session, question, result, run, options);
 }
 
 function recorderFor({ manifest, project, store }: Session, run: string): RunRecorder {
