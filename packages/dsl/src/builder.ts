@@ -5,7 +5,7 @@ import { describeKind, isKind, type Kind, mismatch, type Port, specOf } from "./
 import type { Binding, KindSpec, ManifestStep } from "./manifest.ts";
 import { checkName } from "./names.ts";
 import { isRefNode, RefNode } from "./ref.ts";
-import { callSite, type Site } from "./site.ts";
+import { type Call, callSite, noteCall, type Site } from "./site.ts";
 import { type CallOptions, schedulingOf } from "./scheduling.ts";
 import type { StepDefinition } from "./step.ts";
 import { toJson } from "./value.ts";
@@ -14,20 +14,20 @@ import { toJson } from "./value.ts";
 export interface BuiltStep {
   readonly id: string;
   readonly definition: StepDefinition;
-  readonly called: Site | undefined;
+  readonly called: Call;
   readonly inputs: Readonly<Record<string, BuiltInput>>;
   readonly scheduling: ManifestStep["scheduling"];
   /** The fan-outs whose bodies it is called in, outermost first. */
   readonly each: readonly string[];
 }
 
-/** An input of a called step. Sites in its binding are still absolute. */
+/** An input of a called step. */
 export interface BuiltInput {
   readonly kind: KindSpec;
   readonly from: BuiltBinding;
 }
 
-/** A manifest's binding whose source sites are absolute still. */
+/** A manifest's binding, in which nobody has asked yet where sources were named. */
 export type BuiltBinding =
   | Exclude<Binding, { type: "many" } | { type: "source" } | { type: "joined" }>
   | { readonly type: "joined"; readonly each: string; readonly from: BuiltBinding }
@@ -35,7 +35,7 @@ export type BuiltBinding =
       readonly type: "source";
       readonly path: string;
       readonly keep: "copy" | "reference";
-      readonly site: Site | undefined;
+      readonly site: Call;
     }
   | {
       readonly type: "many";
@@ -85,7 +85,7 @@ export class Builder {
     key: Pick<BuiltFanOut, "fields" | "keyFunction">,
     body: (item: ItemNode) => Result,
   ): { readonly each: string; readonly result: Result } {
-    const called = callSite();
+    const called = noteCall();
     checkScope(originOf(list), "each", called, this);
     const within = this.#each;
     const each = this.#fanOutId(list);
@@ -149,13 +149,13 @@ export class Builder {
     given: unknown,
     options: CallOptions,
   ): Record<string, RefNode> {
-    const called = callSite();
+    const called = noteCall();
     checkName("a step", id, called);
     const fullId = id + this.#brackets.join("");
     const earlier = this.steps.get(fullId);
     if (earlier !== undefined) {
       throw new MlpipeError("MLP1002", `The step "${fullId}" is called twice in this pipeline.`, {
-        at: [called, earlier.called].filter((site) => site !== undefined),
+        at: [called.site, earlier.called.site].filter((site) => site !== undefined),
         hint: `Name the second call: .as("${id}-2")({ … }). Inside each, the item's key tells the calls apart.`,
       });
     }
@@ -232,13 +232,7 @@ export function refuseDuringBuild(name: string, at: Site | undefined): void {
   });
 }
 
-function bind(
-  given: unknown,
-  port: string,
-  declared: Port,
-  step: string,
-  called: Site | undefined,
-): BuiltBinding {
+function bind(given: unknown, port: string, declared: Port, step: string, called: Call): BuiltBinding {
   const wanted = specOf(declared);
   if (given === undefined) {
     if (wanted.kind === "optional") return { type: "absent" };
@@ -282,13 +276,7 @@ function isEmptyMany({ origin }: RefNode, wanted: KindSpec): boolean {
   return origin.type === "many" && origin.items.length === 0 && wanted.kind === "many";
 }
 
-function bindItems(
-  given: object,
-  port: string,
-  declared: Kind,
-  step: string,
-  called: Site | undefined,
-): BuiltBinding {
+function bindItems(given: object, port: string, declared: Kind, step: string, called: Call): BuiltBinding {
   const item = declared.of ?? declared;
   const items = Object.entries(given).map(([key, ref]) => ({
     key,
@@ -320,7 +308,7 @@ export function originOf(ref: RefNode): BuiltBinding {
 export function checkScope(
   binding: BuiltBinding,
   user: string,
-  at: Site | undefined,
+  at: Call | Site | undefined,
   { each: open, fanOuts, steps }: Pick<Builder, "each" | "fanOuts" | "steps">,
 ): void {
   const needed =
@@ -348,7 +336,7 @@ function checkValue(
   port: string,
   schema: StandardSchemaV1,
   step: string,
-  called: Site | undefined,
+  called: Call,
 ): unknown {
   const converted = toJson(given);
   if ("problem" in converted) {
@@ -374,7 +362,7 @@ export function describeIssues(issues: readonly StandardSchemaV1.Issue[]): strin
     .join("; ");
 }
 
-function wrongPort(step: string, at: Site | undefined, what: string, hint?: string): MlpipeError {
+function wrongPort(step: string, at: Call, what: string, hint?: string): MlpipeError {
   return new MlpipeError("MLP1006", `"${step}" ${what}.`, { at, hint });
 }
 

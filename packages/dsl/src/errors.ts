@@ -1,4 +1,4 @@
-import type { Site } from "./site.ts";
+import { Call, type Site } from "./site.ts";
 
 /** What each authoring error means, for `docs/errors.md` and `mlpipe help CODE`. */
 export const dslErrors = {
@@ -107,7 +107,7 @@ export class MlpipeError<Code extends `MLP${number}` = `MLP${number}`> extends E
       /** @default 2 (usage, configuration or authoring) */
       readonly exit?: number;
       readonly hint?: string | undefined;
-      readonly at?: Site | readonly Site[] | undefined;
+      readonly at?: Call | Site | readonly Site[] | undefined;
       readonly cause?: unknown;
     } = {},
   ) {
@@ -115,7 +115,7 @@ export class MlpipeError<Code extends `MLP${number}` = `MLP${number}`> extends E
     this.code = code;
     this.exit = options.exit ?? 2;
     if (options.hint !== undefined) this.hint = options.hint;
-    const { at } = options;
+    const at = options.at instanceof Call ? options.at.site : options.at;
     this.at = at === undefined ? [] : isSite(at) ? [at] : at;
   }
 }

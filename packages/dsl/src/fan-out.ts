@@ -6,7 +6,7 @@ import type { JsonFile, Jsonl } from "./artifact.ts";
 import { MlpipeError } from "./errors.ts";
 import { checkItemKey } from "./names.ts";
 import { type Ref, RefNode } from "./ref.ts";
-import { callSite, type Site } from "./site.ts";
+import { type Call, callSite, type Site } from "./site.ts";
 
 /** What stands in the id of a step for the key of an item that is not known yet: `fit[*]`. */
 export const anyItem = "[*]";
@@ -43,7 +43,7 @@ export interface BuiltFanOut {
   readonly keyFunction: KeyFunction | undefined;
   /** The fan-outs around it, outermost first. */
   readonly within: readonly string[];
-  readonly called: Site | undefined;
+  readonly called: Call;
 }
 
 /** An item's place in the body of `each`. */

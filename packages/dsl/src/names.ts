@@ -1,5 +1,5 @@
 import { MlpipeError } from "./errors.ts";
-import type { Site } from "./site.ts";
+import type { Call, Site } from "./site.ts";
 
 /** Letters, digits, `-` and `_`, a letter first: safe as a file name, an id and a word on a command line. */
 const name = /^[A-Za-z][A-Za-z0-9_-]*$/;
@@ -8,7 +8,7 @@ const name = /^[A-Za-z][A-Za-z0-9_-]*$/;
 const itemKey = /^[A-Za-z0-9_.=+@,:-]+$/;
 
 /** @throws MlpipeError MLP1001 if a name cannot be one */
-export function checkName(what: string, given: string, at: Site | undefined): void {
+export function checkName(what: string, given: string, at: Call | Site | undefined): void {
   if (typeof given === "string" && name.test(given) && given.length <= 100) return;
   throw new MlpipeError("MLP1001", `${JSON.stringify(given)} cannot be the name of ${what}.`, {
     at,

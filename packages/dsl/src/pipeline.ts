@@ -203,13 +203,25 @@ function assemble(
   };
   const binding = (built: BuiltBinding): Binding => {
     if (built.type === "source") {
-      const { site: given, ...rest } = built;
-      return given === undefined ? rest : { ...rest, site: site(given) };
+      const { site: called, ...rest } = built;
+      const at = site(called.site);
+      return at === undefined ? rest : { ...rest, site: at };
     }
     if (built.type === "joined") return { ...built, from: binding(built.from) };
     if (built.type === "item") return { ...built, path: [...built.path] };
     if (built.type !== "many") return built;
     return { type: "many", items: built.items.map(({ key, from }) => ({ key, from: binding(from) })) };
+  };
+  // Of an input of a step, as of the step itself, the place is asked for by errors and records alone.
+  const inputBinding = (built: BuiltBinding): Binding => {
+    if (built.type !== "source") return binding(built);
+    const { site: called, ...rest } = built;
+    return {
+      ...rest,
+      get site() {
+        return site(called.site);
+      },
+    };
   };
   return {
     schemaVersion: 1,
@@ -220,14 +232,15 @@ function assemble(
       builder.steps.values(),
       ({ id, definition, called, inputs, scheduling, each }): ManifestStep => {
         const defined = site(definition.sites[0]);
-        const at = site(called);
         const { description, files, env = [], cache } = definition.options;
         // In the order of canonical JSON, which copies what it has to sort: there may be thousands of steps.
         const { export: name, module } = places.locate(definition);
         return {
           body: bodyOf(definition),
           cache: cacheOf(cache),
-          ...(at !== undefined && { called: at }),
+          get called() {
+            return site(called.site);
+          },
           ...checkpointsOf(definition),
           ...(defined !== undefined && { defined }),
           ...(description !== undefined && { description }),
@@ -238,7 +251,7 @@ function assemble(
           export: name,
           ...(files !== undefined && { files: [...files] }),
           id,
-          inputs: mapValues(inputs, ({ kind, from }) => ({ from: binding(from), kind })),
+          inputs: mapValues(inputs, ({ kind, from }) => ({ from: inputBinding(from), kind })),
           kind: definition.kind,
           module,
           outputs: mapValues(definition.outputs, (port) =>
@@ -253,7 +266,7 @@ function assemble(
       fanOuts: Array.from(
         builder.fanOuts.values(),
         ({ id, list, fields, within, called }): ManifestFanOut => {
-          const at = site(called);
+          const at = site(called.site);
           return {
             id,
             list: binding(originOf(list)),

@@ -1,6 +1,6 @@
 import { MlpipeError } from "./errors.ts";
 import type { KindSpec } from "./manifest.ts";
-import { callSite, type Site } from "./site.ts";
+import { type Call, callSite } from "./site.ts";
 
 declare const promised: unique symbol;
 
@@ -22,7 +22,7 @@ export type RefOrigin =
       readonly type: "source";
       readonly path: string;
       readonly keep: "copy" | "reference";
-      readonly site: Site | undefined;
+      readonly site: Call;
     }
   | { readonly type: "many"; readonly items: readonly (readonly [key: string, ref: RefNode])[] }
   | {

@@ -24,24 +24,63 @@ const userFiles = new Map<string, string | undefined>();
  * @param depth how many frames to look at, at most
  */
 export function userFrames(depth = 12): readonly Site[] {
-  return callSites(depth, userFrames).flatMap((site) => siteOf(site) ?? []);
+  return framesOf(traceAbove(userFrames, depth)).flatMap((site) => siteOf(site) ?? []);
+}
+
+/** A call of the language by a user. Where that is, is found out when somebody asks: of thousands, few are asked. */
+export class Call {
+  #trace: Trace | undefined;
+  #site: Site | undefined;
+
+  /** @param below the function whose callers are looked at */
+  constructor(below: () => unknown) {
+    // Most often it is the fourth.
+    this.#trace = traceAbove(below, 8);
+  }
+
+  /** The nearest user frame; nothing where no user is near. */
+  get site(): Site | undefined {
+    if (this.#trace !== undefined) {
+      this.#site = nearest(framesOf(this.#trace));
+      this.#trace = undefined;
+    }
+    return this.#site;
+  }
+}
+
+/** Notes who calls. */
+export function noteCall(): Call {
+  return new Call(noteCall);
+}
+
+/** A stack that V8 has walked and not put into words yet. */
+interface Trace {
+  readonly stack?: readonly NodeJS.CallSite[];
+}
+
+function traceAbove(below: () => unknown, depth: number): Trace {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = depth;
+  try {
+    const trace: Trace = {};
+    Error.captureStackTrace(trace, below);
+    return trace;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 /**
- * The structured frames above a function. V8 gives them to whoever prepares a stack trace, and finds out lines and
- * columns only when asked, which is half of what `util.getCallSites` takes: that asks for all of all frames.
+ * The structured frames of a trace. V8 gives them to whoever prepares a stack when it is first asked for, and finds out
+ * lines and columns only of those that are looked at; `util.getCallSites` asks for all of all frames.
  */
-function callSites(depth: number, below: () => unknown): readonly NodeJS.CallSite[] {
+function framesOf(trace: Trace): readonly NodeJS.CallSite[] {
   // oxlint-disable-next-line typescript/unbound-method -- kept only to be put back
-  const { stackTraceLimit, prepareStackTrace } = Error;
-  Error.stackTraceLimit = depth;
+  const { prepareStackTrace } = Error;
   Error.prepareStackTrace = (_error, sites) => sites;
   try {
-    const holder: { stack?: readonly NodeJS.CallSite[] } = {};
-    Error.captureStackTrace(holder, below);
-    return holder.stack ?? [];
+    return trace.stack ?? [];
   } finally {
-    Error.stackTraceLimit = stackTraceLimit;
     // Nothing where nobody has set one.
     Error.prepareStackTrace = prepareStackTrace;
   }
@@ -75,8 +114,7 @@ function isOwn(script: string, folder: string): boolean {
 
 /** The nearest user frame: the line a message should point at. */
 export function callSite(): Site | undefined {
-  // Most often it is the fourth.
-  return nearest(callSites(5, callSite)) ?? nearest(callSites(12, callSite));
+  return nearest(framesOf(traceAbove(callSite, 12)));
 }
 
 function nearest(sites: readonly NodeJS.CallSite[]): Site | undefined {

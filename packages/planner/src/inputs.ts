@@ -107,7 +107,14 @@ function resolveSource(
 }
 
 function absolutePath(root: string, path: string): string {
-  return isAbsolute(path) ? path : join(root, path);
+  if (isAbsolute(path)) return path;
+  // Almost all are plain, and asked for several times a run: to join them takes as long as to look at the file.
+  return isPlain(path) && root !== "/" ? `${root}/${path}` : join(root, path);
+}
+
+/** Whether a relative path has nothing that joining would take out. */
+function isPlain(path: string): boolean {
+  return !/(?:^|\/)\.{0,2}(?:\/|$)/.test(path);
 }
 
 /**
@@ -222,22 +229,30 @@ export function sourcePaths(root: string, steps: readonly ManifestStep[]): reado
 }
 
 /** The steps that a step takes refs from, or items of their lists. */
-export function upstreamOf(step: ManifestStep): readonly string[] {
-  return upstreamIn(...Object.values(step.inputs).map(({ from }) => from));
+export function upstreamOf({ inputs }: Pick<ManifestStep, "inputs">): readonly string[] {
+  const ids = new Set<string>();
+  for (const port of Object.keys(inputs)) {
+    const from = inputs[port]?.from;
+    if (from !== undefined) addUpstream(from, ids);
+  }
+  return ids.size === 0 ? none : [...ids];
 }
 
-/** The steps that some bindings lead to. */
-export function upstreamIn(...bindings: readonly Binding[]): readonly string[] {
+/** The steps that a binding leads to. */
+export function upstreamIn(binding: Binding): readonly string[] {
   const ids = new Set<string>();
-  const visit = (binding: Binding): void => {
-    if (binding.type === "step") ids.add(binding.step);
-    else if (binding.type === "many") for (const { from } of binding.items) visit(from);
-    else if (binding.type === "joined") visit(binding.from);
-    else if ((binding.type === "item" || binding.type === "value") && binding.from !== undefined)
-      ids.add(binding.from.step);
-  };
-  for (const binding of bindings) visit(binding);
+  addUpstream(binding, ids);
   return [...ids];
+}
+
+const none: readonly string[] = [];
+
+function addUpstream(binding: Binding, ids: Set<string>): void {
+  if (binding.type === "step") ids.add(binding.step);
+  else if (binding.type === "many") for (const { from } of binding.items) addUpstream(from, ids);
+  else if (binding.type === "joined") addUpstream(binding.from, ids);
+  else if ((binding.type === "item" || binding.type === "value") && binding.from !== undefined)
+    ids.add(binding.from.step);
 }
 
 /**

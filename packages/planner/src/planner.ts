@@ -31,6 +31,7 @@ import {
   checkSources,
   innermost,
   inputDigest,
+  type InputResolver,
   listOf,
   resolveInput,
   sourcePaths,
@@ -87,6 +88,10 @@ export class Planner {
   readonly #contents = new Map<string, Content>();
   /** Documents of this session, which the store does not hold before a step that has them is kept. */
   readonly #documents = new Map<Digest, unknown>();
+  /** Whose documents are among them. */
+  readonly #remembered = new Set<StepIdentity>();
+  /** What tells of sources, the same for all steps. */
+  readonly #sources: Omit<InputResolver, "outputOf">;
   #secrets: readonly string[] | undefined;
   readonly #now: number;
   readonly #history: History;
@@ -105,6 +110,11 @@ export class Planner {
     this.#expected = new ExpectedKeys(options.store, options.manifest.file);
     this.#now = options.now ?? Date.now();
     this.#identities = this.#newIdentities(options.manifest.steps);
+    this.#sources = {
+      root: options.root,
+      contentOf: (path) => this.#contentOf(path),
+      knownContent: (path) => this.#contents.get(path),
+    };
   }
 
   /** What looks at code, with nothing remembered yet. */
@@ -141,9 +151,7 @@ export class Planner {
     const { root, store } = this.#options;
     const [user] = this.#graph.templatesOf(id);
     try {
-      const contentOf = (path: string): Content => this.#contentOf(path);
-      const knownContent = (path: string): Content | undefined => this.#contents.get(path);
-      const items = listOf(fanOut, user, store, { root, outputOf, contentOf, knownContent });
+      const items = listOf(fanOut, user, store, { ...this.#sources, outputOf });
       if (items === undefined) return { type: "waiting", step: upstreamIn(fanOut.list)[0] ?? id };
       return { type: "expanded", expansion: this.#graph.expand(id, items) };
     } catch (error) {
@@ -228,7 +236,7 @@ export class Planner {
   decide(id: string, outputOf: OutputOf): Decision {
     const step = this.#step(id);
     const { inputs, parts, waiting, identity } = this.#see(step, outputOf);
-    if (waiting.size > 0) return { decision: "unknown", reasons: [...waiting].map(waitsFor) };
+    if (waiting !== undefined) return { decision: "unknown", reasons: [...waiting].map(waitsFor) };
     const key = keyOf(parts);
     this.#documents.set(key, parts);
 
@@ -260,7 +268,7 @@ export class Planner {
   again(id: string, outputOf: OutputOf): Decision & { decision: "run" } {
     const step = this.#step(id);
     const { inputs, parts, waiting, identity } = this.#see(step, outputOf);
-    if (waiting.size > 0) throw new Error(`${id} was kept, so what it needs must be known`);
+    if (waiting !== undefined) throw new Error(`${id} was kept, so what it needs must be known`);
     const key = keyOf(parts);
     this.#documents.set(key, parts);
     return {
@@ -458,17 +466,12 @@ export class Planner {
   #see(step: ManifestStep, outputOf: OutputOf): Seen {
     const inputs: Record<string, ResolvedInput> = {};
     const digests: Record<string, Digest> = {};
-    const waiting = new Set<string>();
-    const resolver = {
-      root: this.#options.root,
-      outputOf,
-      contentOf: (path: string): Content => this.#contentOf(path),
-      knownContent: (path: string): Content | undefined => this.#contents.get(path),
-    };
+    let waiting: Set<string> | undefined;
+    const resolver = { ...this.#sources, outputOf };
     for (const [port, { kind, from }] of Object.entries(step.inputs)) {
       const input = resolveInput(step, port, kind, from, resolver);
       if (input.type === "waiting") {
-        waiting.add(input.step);
+        (waiting ??= new Set()).add(input.step);
         continue;
       }
       inputs[port] = input;
@@ -490,13 +493,12 @@ export class Planner {
 
   #remember(identity: StepIdentity, inputs: Readonly<Record<string, ResolvedInput>>): void {
     const documents = this.#documents;
-    for (const { digest, document } of [
-      identity.contract,
-      identity.code,
-      identity.packages,
-      identity.environment,
-    ]) {
-      documents.set(digest, document);
+    // Calls of one definition share it.
+    if (!this.#remembered.has(identity)) {
+      this.#remembered.add(identity);
+      const { contract, code, packages, environment } = identity;
+      for (const { digest, document } of [contract, code, packages, environment])
+        documents.set(digest, document);
     }
     for (const input of Object.values(inputs)) {
       if (input.type === "value") documents.set(input.digest, input.value);
@@ -607,8 +609,8 @@ export class Planner {
 interface Seen {
   readonly inputs: Readonly<Record<string, ResolvedInput>>;
   readonly parts: Preimage;
-  /** Upstream steps whose outputs are not known. */
-  readonly waiting: ReadonlySet<string>;
+  /** Upstream steps whose outputs are not known, if there are any. */
+  readonly waiting: ReadonlySet<string> | undefined;
   readonly identity: StepIdentity;
 }
 
