@@ -157,7 +157,7 @@ export default defineConfig({
         },
         {
           name: "language",
-          test: /packages\/(?:dsl\/src\/|executor\/src\/zod-locales)/,
+          test: /packages\/(?:dsl\/src\/|executor\/src\/lean-zod)/,
           priority: 3,
         },
         {

@@ -5,4 +5,4 @@ export { runnerErrors } from "./runner/errors.ts";
 export { logSlot, type LogSlot, slotOfFile, stepSlot } from "./log-slot.ts";
 export { SafeLines } from "./safe-lines.ts";
 export { endOrphans } from "./supervisor/orphans.ts";
-export { withoutLocales } from "./zod-locales.ts";
+export { withLeanZod } from "./lean-zod.ts";

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { definitionOf, MlpipeError, type StepDefinition } from "@mlpipe/dsl";
 import type { StepError } from "../events.ts";
 import type { Task } from "../task.ts";
-import { withoutLocales } from "../zod-locales.ts";
+import { withLeanZod } from "../lean-zod.ts";
 import { failureOf } from "./failure.ts";
 import { shownPath, syntaxSite } from "./stack.ts";
 
@@ -17,9 +17,7 @@ export async function loadStep(
   let exports: Readonly<Record<string, unknown>>;
   try {
     // A module namespace is an object of its exports.
-    exports = (await withoutLocales(
-      () => import(pathToFileURL(resolve(root, module)).href),
-    )) as typeof exports;
+    exports = (await withLeanZod(() => import(pathToFileURL(resolve(root, module)).href))) as typeof exports;
   } catch (error) {
     return { error: importFailure(error, module, root) };
   }

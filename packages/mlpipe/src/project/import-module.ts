@@ -1,6 +1,6 @@
 import { pathToFileURL } from "node:url";
 import { MlpipeError } from "@mlpipe/dsl";
-import { withoutLocales } from "@mlpipe/executor";
+import { withLeanZod } from "@mlpipe/executor";
 
 /** Imports a module of the user's. @throws MlpipeError with the given code, pointing at the user's line */
 export async function importModule(
@@ -9,7 +9,7 @@ export async function importModule(
 ): Promise<Record<string, unknown>> {
   try {
     // A module namespace is an object of whatever the module exports.
-    return (await withoutLocales(() => import(pathToFileURL(file).href))) as Record<string, unknown>;
+    return (await withLeanZod(() => import(pathToFileURL(file).href))) as Record<string, unknown>;
   } catch (error) {
     if (error instanceof MlpipeError) throw error;
     const { importFailure } = await import("./import-failure.ts");
