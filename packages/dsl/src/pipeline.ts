@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { type BuiltBinding, Builder, checkScope, describe, describeIssues, originOf } from "./builder.ts";
+import { CallPlace } from "./call-place.ts";
 import { parseDuration } from "./duration.ts";
 import { MlpipeError } from "./errors.ts";
 import type { KeyFunction } from "./fan-out.ts";
@@ -212,16 +213,10 @@ function assemble(
     if (built.type !== "many") return built;
     return { type: "many", items: built.items.map(({ key, from }) => ({ key, from: binding(from) })) };
   };
-  // Of an input of a step, as of the step itself, the place is asked for by errors and records alone.
   const inputBinding = (built: BuiltBinding): Binding => {
     if (built.type !== "source") return binding(built);
     const { site: called, ...rest } = built;
-    return {
-      ...rest,
-      get site() {
-        return site(called.site);
-      },
-    };
+    return { ...rest, site: new CallPlace(called, places) };
   };
   return {
     schemaVersion: 1,
@@ -238,9 +233,7 @@ function assemble(
         return {
           body: bodyOf(definition),
           cache: cacheOf(cache),
-          get called() {
-            return site(called.site);
-          },
+          called: new CallPlace(called, places),
           ...checkpointsOf(definition),
           ...(defined !== undefined && { defined }),
           ...(description !== undefined && { description }),

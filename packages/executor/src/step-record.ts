@@ -1,6 +1,6 @@
 /** The record of an executed step, made of what was decided and what its attempts did. */
 import { relative, sep } from "node:path";
-import type { KindSpec, ManifestStep } from "@mlpipe/dsl";
+import type { KindSpec, ManifestSite, ManifestStep } from "@mlpipe/dsl";
 import type { ResolvedInput } from "@mlpipe/planner";
 import type { Attempt as AttemptRecord, StepRun } from "@mlpipe/provenance";
 import { canonicalJson, type Content, type Digest, digestOfJson } from "@mlpipe/store";
@@ -29,6 +29,11 @@ export interface StepFacts {
   makerOf(step: string): string | null;
 }
 
+/** A place as a record holds it, found out now. */
+function siteRecord({ column, file, line }: ManifestSite): ManifestSite {
+  return { column, file, line };
+}
+
 /** Builds the record. */
 export function stepRecord(facts: StepFacts): StepRun {
   const { step, decision, attempts, checked } = facts;
@@ -51,7 +56,7 @@ export function stepRecord(facts: StepFacts): StepRun {
       module: step.module,
       export: step.export,
       ...(step.defined !== undefined && { defined: step.defined }),
-      ...(step.called !== undefined && { called: step.called }),
+      ...(step.called !== undefined && { called: siteRecord(step.called) }),
     },
     status,
     key: decision.key,

@@ -185,7 +185,9 @@ export function absoluteSite(
   root: string,
   site: ManifestSite | undefined,
 ): { file: string; line: number; column: number } | undefined {
-  return site && { ...site, file: isAbsolute(site.file) ? site.file : join(root, site.file) };
+  if (site === undefined) return undefined;
+  const { file, line, column } = site;
+  return { file: isAbsolute(file) ? file : join(root, file), line, column };
 }
 
 /** The kind of the content itself. */
