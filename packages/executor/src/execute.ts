@@ -172,6 +172,7 @@ class Execution {
     kill?.addEventListener("abort", end);
     try {
       if (signal?.aborted === true) stop();
+      else if (planner.sawChange) this.#startEngine();
       await this.#loop();
     } catch (error) {
       // Nothing was done yet, and whoever asked for the run begins it again.
@@ -336,7 +337,7 @@ class Execution {
       return;
     }
     const decision = planner.decide(step.id, (from, port) => this.#outputs.get(from)?.[port]);
-    if (planner.readSomething) this.#startEngine();
+    if (planner.sawChange) this.#startEngine();
     if (decision.decision === "cached") {
       const { entry, key } = decision;
       this.#outputs.set(step.id, entry.outputs);

@@ -100,6 +100,8 @@ export class Planner {
   readonly #began: FileClock;
   readonly #hashedBefore: number;
   #hashedSources = false;
+  /** Whether a source that is a file is not as it was when it was last read. */
+  #sourceChanged = false;
 
   constructor(options: PlannerOptions) {
     this.#options = options;
@@ -184,9 +186,9 @@ export class Planner {
     return this.#identities.of(this.#step(step));
   }
 
-  /** Whether anything had to be read that was not as it was when it was last read: then something has probably to run. */
-  get readSomething(): boolean {
-    return this.#options.store.index.counts.hashedFiles > this.#hashedBefore;
+  /** Whether anything was seen that is not as it was when it was last read: then something has probably to run. */
+  get sawChange(): boolean {
+    return this.#sourceChanged || this.#options.store.index.counts.hashedFiles > this.#hashedBefore;
   }
 
   /** The content of a source as this session has seen it; nothing where there is none. @param path absolute */
@@ -215,10 +217,10 @@ export class Planner {
    */
   checkSources(): void {
     const { manifest, root, store } = this.#options;
+    const paths = sourcePaths(root, manifest.steps);
     // What is as it was when it was last read is there: one look tells that and its content.
-    for (const [path, content] of store.index.unchanged(sourcePaths(root, manifest.steps))) {
-      this.#contents.set(path, content);
-    }
+    for (const [path, content] of store.index.unchanged(paths)) this.#contents.set(path, content);
+    this.#sourceChanged = paths.some((path) => !this.#contents.has(path) && isFile(path));
     const typeOf = (path: string): Content["type"] | undefined => this.#contents.get(path)?.type;
     checkSources(manifest.steps, root, typeOf);
     const lists = (manifest.fanOuts ?? []).map(({ id, called, list, kind }) => ({
@@ -612,6 +614,10 @@ interface Seen {
   /** Upstream steps whose outputs are not known, if there are any. */
   readonly waiting: ReadonlySet<string> | undefined;
   readonly identity: StepIdentity;
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 /** A time of a record as people read it. */

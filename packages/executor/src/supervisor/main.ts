@@ -32,6 +32,8 @@ if (lock !== undefined) {
   // Before a folder is made that they would write to. The lock lies in the folder of the run, in that of all runs.
   endOrphans(dirname(dirname(dirname(process.argv[2] ?? ""))));
   report(0, { type: "ready" });
+  // What starts processes is loaded while nothing is asked yet, or the first step would wait for it.
+  process.getBuiltinModule("node:child_process");
 }
 
 function takeLock(): AliveLock | undefined {
