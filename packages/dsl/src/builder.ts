@@ -163,25 +163,25 @@ export class Builder {
       throw wrongPort(fullId, called, `takes an object with its inputs, and was given ${describe(given)}`);
     }
 
-    const wiring = new Map(Object.entries(given));
+    const wiring = given as Readonly<Record<string, unknown>>;
     const inputs: Record<string, BuiltInput> = {};
     for (const [port, declared] of Object.entries(definition.inputs)) {
-      if (specOf(declared).kind === "checkpoint") {
-        if (wiring.get(port) !== undefined)
+      const wired = Object.hasOwn(wiring, port) ? wiring[port] : undefined;
+      const spec = specOf(declared);
+      if (spec.kind === "checkpoint") {
+        if (wired !== undefined)
           throw wrongPort(
             fullId,
             called,
             `was given something as ${port}, which is a checkpoint: mlpipe gives it`,
           );
-        wiring.delete(port);
         continue;
       }
-      const from = bind(wiring.get(port), port, declared, fullId, called);
+      const from = bind(wired, port, declared, fullId, called);
       if (this.fanOuts.size > 0) checkScope(from, fullId, called, this);
-      inputs[port] = { kind: specOf(declared), from };
-      wiring.delete(port);
+      inputs[port] = { kind: spec, from };
     }
-    const [unknown] = wiring.keys();
+    const unknown = Object.keys(wiring).find((port) => !Object.hasOwn(definition.inputs, port));
     if (unknown !== undefined) {
       const ports = Object.keys(definition.inputs).join(", ") || "none";
       throw wrongPort(fullId, called, `has no input ${unknown} (its inputs: ${ports})`);

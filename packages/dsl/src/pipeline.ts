@@ -218,6 +218,15 @@ function assemble(
     const { site: called, ...rest } = built;
     return { ...rest, site: new CallPlace(called, places) };
   };
+  const shared = new Map<StepDefinition, DefinitionPart>();
+  const definitionPart = (definition: StepDefinition): DefinitionPart => {
+    let part = shared.get(definition);
+    if (part === undefined) {
+      part = partOf(definition, site(definition.sites[0]), places);
+      shared.set(definition, part);
+    }
+    return part;
+  };
   return {
     schemaVersion: 1,
     pipeline: pipelineName,
@@ -225,35 +234,14 @@ function assemble(
     params,
     steps: Array.from(
       builder.steps.values(),
-      ({ id, definition, called, inputs, scheduling, each }): ManifestStep => {
-        const defined = site(definition.sites[0]);
-        const { description, files, env = [], cache } = definition.options;
-        // In the order of canonical JSON, which copies what it has to sort: there may be thousands of steps.
-        const { export: name, module } = places.locate(definition);
-        return {
-          body: bodyOf(definition),
-          cache: cacheOf(cache),
-          called: new CallPlace(called, places),
-          ...checkpointsOf(definition),
-          ...(defined !== undefined && { defined }),
-          ...(description !== undefined && { description }),
-          ...(each.length > 0 && { each: [...each] }),
-          env: env.map((entry) =>
-            typeof entry === "string" ? { name: entry, secret: false } : { name: entry.secret, secret: true },
-          ),
-          export: name,
-          ...(files !== undefined && { files: [...files] }),
-          id,
-          inputs: mapValues(inputs, ({ kind, from }) => ({ from: inputBinding(from), kind })),
-          kind: definition.kind,
-          module,
-          outputs: mapValues(definition.outputs, (port) =>
-            "spec" in port ? port.spec : { kind: "value" as const },
-          ),
-          scheduling,
-          ...(definition.target !== undefined && { target: definition.target }),
-        };
-      },
+      ({ id, definition, called, inputs, scheduling, each }): ManifestStep => ({
+        id,
+        ...definitionPart(definition),
+        called: new CallPlace(called, places),
+        ...(each.length > 0 && { each: [...each] }),
+        inputs: mapValues(inputs, ({ kind, from }) => ({ from: inputBinding(from), kind })),
+        scheduling,
+      }),
     ),
     ...(builder.fanOuts.size > 0 && {
       fanOuts: Array.from(
@@ -276,6 +264,36 @@ function assemble(
       const at = site(given);
       return at === undefined ? { message } : { message, site: at };
     }),
+  };
+}
+
+/** What all calls of a definition share: there may be thousands. */
+type DefinitionPart = Omit<ManifestStep, "id" | "called" | "each" | "inputs" | "scheduling">;
+
+function partOf(
+  definition: StepDefinition,
+  defined: ManifestSite | undefined,
+  places: ManifestPlaces,
+): DefinitionPart {
+  const { description, files, env = [], cache } = definition.options;
+  const { export: name, module } = places.locate(definition);
+  return {
+    body: bodyOf(definition),
+    cache: cacheOf(cache),
+    ...checkpointsOf(definition),
+    ...(defined !== undefined && { defined }),
+    ...(description !== undefined && { description }),
+    env: env.map((entry) =>
+      typeof entry === "string" ? { name: entry, secret: false } : { name: entry.secret, secret: true },
+    ),
+    export: name,
+    ...(files !== undefined && { files: [...files] }),
+    kind: definition.kind,
+    module,
+    outputs: mapValues(definition.outputs, (port) =>
+      "spec" in port ? port.spec : { kind: "value" as const },
+    ),
+    ...(definition.target !== undefined && { target: definition.target }),
   };
 }
 

@@ -56,6 +56,8 @@ type Scheduling = ManifestStep["scheduling"];
 /** The scheduling of a call as the manifest has it, or what is wrong with it. */
 export function schedulingOf(options: CallOptions): Scheduling | { readonly problem: string } {
   const { retry = 0, timeout, resources } = options;
+  // As almost all steps are.
+  if (options.retry === undefined && timeout === undefined && resources === undefined) return {};
   const retries = typeof retry === "number" ? { attempts: retry } : retryOf(retry);
   if ("problem" in retries) return retries;
   const { attempts } = retries;

@@ -18,6 +18,8 @@ export interface GivenParams {
  * @throws MlpipeError MLP6006 for a param the schema does not know, MLP6007 for what cannot be read
  */
 export async function readParams(pipeline: Pipeline, given: GivenParams): Promise<Record<string, unknown>> {
+  // To ask a schema for its names takes a while, and most commands say nothing that could be misspelt.
+  if (given.paramsFile === undefined && (given.set ?? []).length === 0) return {};
   const params: Record<string, unknown> =
     given.paramsFile === undefined ? {} : await readFile(given.paramsFile, given.cwd);
   const shape = paramShape(pipeline.params);
