@@ -76,44 +76,49 @@ function header(...names: readonly string[]): string {
  * have to be read. Nothing if it lacks one of them.
  */
 export function excerptOf(text: string, pipeline: string, steps: Iterable<string>): string | undefined {
-  const tables = [heading];
-  for (const names of [[pipeline], ...Array.from(steps, (id) => [pipeline, id])]) {
-    const found = tableIn(text, header(...names));
-    if (found === undefined) return undefined;
-    tables.push(text.slice(found.start, found.end));
-  }
-  return tables.join("\n");
+  const places = tablesIn(text, headersOf(pipeline, steps));
+  if (places === undefined) return undefined;
+  return [heading, ...places.map(({ start, end }) => text.slice(start, end))].join("\n");
 }
 
-/** A text that `lockText` wrote, with other tables for the steps of an excerpt of it. */
-export function withExcerpt(text: string, excerpt: Lock): string {
-  const tables = [...excerpt].flatMap(([name, pipeline]) => [
-    { header: header(name), table: pipelineTable(name, pipeline) },
-    ...Array.from(pipeline.steps, ([id, step]) => ({
-      header: header(name, id),
-      table: stepTable(name, id, step),
-    })),
-  ]);
-  const found = tables.map(({ header: start, table }) => {
-    const place = tableIn(text, start);
-    if (place === undefined) throw new Error(`the lock has no table ${start}`);
-    return { ...place, table };
-  });
+/** A text that `lockText` wrote, with other tables for a pipeline and those steps that are given of it. */
+export function withTables(text: string, name: string, pipeline: LockedPipeline): string {
+  const steps = sorted(pipeline.steps);
+  const tables = [pipelineTable(name, pipeline), ...steps.map(([id, step]) => stepTable(name, id, step))];
+  const places = tablesIn(text, headersOf(name, pipeline.steps.keys()));
+  if (places === undefined) throw new Error(`the lock lacks a table of ${name}`);
   const parts: string[] = [];
   let at = 0;
-  for (const { start, end, table } of found.toSorted((a, b) => a.start - b.start)) {
-    parts.push(text.slice(at, start), table);
+  for (const [index, { start, end }] of places.entries()) {
+    parts.push(text.slice(at, start), tables[index] ?? "");
     at = end;
   }
   return parts.join("") + text.slice(at);
 }
 
-/** Strings of a lock are in one line each, so a header that stands alone is one. */
-function tableIn(text: string, start: string): { readonly start: number; readonly end: number } | undefined {
-  const before = text.indexOf(`\n\n${start}\n`);
-  if (before === -1) return undefined;
-  const blank = text.indexOf("\n\n", before + 2);
-  return { start: before + 2, end: blank === -1 ? text.length : blank + 1 };
+/** The headers of a pipeline and of steps of it, in the order of a lock. */
+function headersOf(pipeline: string, steps: Iterable<string>): readonly string[] {
+  return [header(pipeline), ...[...steps].toSorted(byText).map((id) => header(pipeline, id))];
+}
+
+/** Where tables are that come in this order; nothing if one is missing. */
+function tablesIn(
+  text: string,
+  headers: readonly string[],
+): readonly { readonly start: number; readonly end: number }[] | undefined {
+  const places: { start: number; end: number }[] = [];
+  let from = 0;
+  for (const each of headers) {
+    // Strings of a lock are in one line each, so a header that stands alone is one.
+    const before = text.indexOf(`\n\n${each}\n`, from);
+    if (before === -1) return undefined;
+    const start = before + 2;
+    const blank = text.indexOf("\n\n", start);
+    const end = blank === -1 ? text.length : blank + 1;
+    places.push({ start, end });
+    from = end - 1;
+  }
+  return places;
 }
 
 /** The files of all pipelines in a text that `lockText` wrote. */
@@ -137,7 +142,11 @@ function stepLines(step: LockedStep): readonly string[] {
 }
 
 function sorted<Value>(map: ReadonlyMap<string, Value>): readonly (readonly [string, Value])[] {
-  return [...map].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return [...map].toSorted(([a], [b]) => byText(a, b));
+}
+
+function byText(a: string, b: string): number {
+  return a < b ? -1 : 1;
 }
 
 /** A key of TOML: bare where it may be. JSON's strings are TOML's too. */

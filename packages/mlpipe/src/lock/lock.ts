@@ -16,7 +16,7 @@ import {
   lockText,
   parseLock,
   type Unreadable,
-  withExcerpt,
+  withTables,
 } from "./lock-file.ts";
 import { lockPath } from "./lock-path.ts";
 
@@ -95,9 +95,11 @@ export function keepLock(
   const locked = before.get(pipeline);
   const found = seen(question, outcomes, excerpt === undefined ? undefined : affected);
   const comparison = compareWithLock(found, locked, { strictEnvironment });
-  const next = withoutGone(path, before).set(pipeline, settled(comparison, locked));
+  const own = settled(comparison, locked);
   const text =
-    excerpt === undefined || textBefore === undefined ? lockText(next) : withExcerpt(textBefore, next);
+    excerpt === undefined || textBefore === undefined
+      ? lockText(withoutGone(path, before).set(pipeline, own))
+      : withTables(textBefore, pipeline, own);
   // What says the same in other words (line ends, order) is left as somebody wrote it.
   const saysMore = comparison.changes.length > 0 || before.size === 0 || text !== lockText(before);
   const written = !frozen && text !== textBefore && saysMore;
