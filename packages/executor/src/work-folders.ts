@@ -59,11 +59,18 @@ export class WorkFolders {
     const aside = this.aside(path);
     try {
       renameSync(path, aside);
-      if (this.#spare.length < mostSpare && isClean(aside)) this.#spare.push(aside);
-      else this.#delete(aside);
     } catch {
-      // Under this name it is in nobody's way.
+      return;
     }
+    try {
+      if (this.#spare.length < mostSpare && isClean(aside)) {
+        this.#spare.push(aside);
+        return;
+      }
+    } catch {
+      // A folder among the links, say.
+    }
+    this.#delete(aside);
   }
 
   /** Resolves when nothing is left to be tidied up. */
@@ -88,7 +95,7 @@ function isLiveLink(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true && existsSync(path);
 }
 
-/** Whether nothing is left in a folder but links to inputs, which are taken out. */
+/** Whether nothing is left in a folder but links to inputs, which are taken out. Throws where that cannot be. */
 function isClean(folder: string): boolean {
   const entries = readdirSync(folder);
   if (entries.length !== inside.length || !inside.every((name) => entries.includes(name))) return false;
@@ -96,8 +103,7 @@ function isClean(folder: string): boolean {
   if (inputs === undefined || outputs === undefined || readdirSync(outputs).length > 0) return false;
   // A step may have locked its folder, or opened it to others.
   for (const each of [folder, inputs, outputs]) if ((lstatSync(each).mode & 0o7777) !== 0o700) return false;
-  const links = readdirSync(inputs, { withFileTypes: true });
-  if (!links.every((entry) => entry.isSymbolicLink())) return false;
-  for (const { name } of links) unlinkSync(join(inputs, name));
+  // Whatever is no folder goes like a link; for a folder this throws, and all of it is deleted.
+  for (const name of readdirSync(inputs)) unlinkSync(`${inputs}/${name}`);
   return true;
 }
