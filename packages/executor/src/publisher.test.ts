@@ -34,6 +34,21 @@ test("while more is to come, what steps made waits a moment and shares a sync", 
   expect(batches).toEqual([2]);
 });
 
+test("when no more is to come, what has waited for it is kept with the last, at once", async () => {
+  const { store, batches } = watchedStore();
+  let isMoreToCome = true;
+  const publisher = new Publisher(store, () => isMoreToCome);
+  // Makes the database.
+  store.publish([nothing()]);
+  const since = performance.now();
+  const first = publisher.publish(nothing());
+  await pause(2);
+  isMoreToCome = false;
+  await Promise.all([first, publisher.publish(nothing())]);
+  expect(batches).toEqual([2]);
+  expect(performance.now() - since).toBeLessThan(200);
+});
+
 test("what others wait for is kept at once", async () => {
   const { store, batches } = watchedStore();
   const publisher = new Publisher(store, () => false);
