@@ -36,6 +36,8 @@ export class AttemptFolder {
   readonly path: string;
   /** The same folder by the path that steps are told, once it is made. */
   #shown: string;
+  /** That path as steps are told it, once it was asked for. */
+  #told: string | undefined;
   readonly #root: string;
   readonly #store: Store;
   readonly #folders: WorkFolders;
@@ -63,6 +65,7 @@ export class AttemptFolder {
   make(): void {
     this.#folders.make(this.path);
     this.#shown = this.#attempts.show(this.path, basename(this.path));
+    this.#told = undefined;
   }
 
   /** A file that was made here, moved to where it outlasts the folder. @returns its new path, absolute */
@@ -80,11 +83,15 @@ export class AttemptFolder {
     this.#folders.discard(this.path);
   }
 
+  /** Its place is nobody's any more: before the claim of the key is given back. Doing so twice is fine. */
+  leave(): void {
+    this.#folders.leave(this.path);
+  }
+
   /** A place in the folder, relative to the project's root with `/`, as steps are told it. */
   shown(...names: readonly string[]): string {
-    return relative(this.#root, join(this.#shown, ...names))
-      .split(sep)
-      .join("/");
+    this.#told ??= relative(this.#root, this.#shown).split(sep).join("/");
+    return [this.#told, ...names].join("/");
   }
 
   /** Absolute path of a place in the folder. */

@@ -4,11 +4,13 @@
  */
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   realpathSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { createHash } from "node:crypto";
@@ -153,6 +155,46 @@ export function engineContract(name: string, open: () => Promise<Engine>): void 
           argv: python("print(ascii(eval(sys.argv[1])))", JSON.stringify([folder, odd, ""])),
         });
         expect(stdout.toString()).toBe(shown.stdout.toString());
+      });
+    });
+
+    describe("which program is started", () => {
+      /** Puts a program of the same name into folders, each saying where it is and how it was called. */
+      const put = (...folders: readonly string[]): void => {
+        for (const each of folders) {
+          mkdirSync(join(folder, each), { recursive: true });
+          writeFileSync(join(folder, each, "tell"), `#!/bin/sh\necho ${each}\n`, { mode: 0o755 });
+        }
+      };
+      const told = async (path: string): Promise<string> =>
+        (await run({ argv: ["tell"], env: { PATH: path } })).stdout.toString().trim();
+
+      it("the first of its name on PATH that may be executed", async () => {
+        put("b", "c");
+        mkdirSync(join(folder, "a/tell"), { recursive: true });
+        writeFileSync(join(folder, "plain"), "");
+        const path = ["a", "nowhere", "plain", "b", "c"].map((each) => join(folder, each)).join(":");
+        expect(await told(path)).toBe("b");
+        expect(await told(path.split(":").toReversed().join(":"))).toBe("c");
+        expect(await told(`nowhere:./c:${path}`)).toBe("c");
+      });
+
+      it("another one, when it has gone from where it was; also one that was not there before", async () => {
+        const path = `${folder}/a:${folder}/b`;
+        expect((await run({ argv: ["tell"], env: { PATH: path } })).failure?.code).toBe("ENOENT");
+        put("a", "b");
+        expect(await told(path)).toBe("a");
+        rmSync(join(folder, "a/tell"));
+        expect(await told(path)).toBe("b");
+        rmSync(join(folder, "b/tell"));
+        expect((await run({ argv: ["tell"], env: { PATH: path } })).failure?.code).toBe("ENOENT");
+      });
+
+      it("is told the name that it was called by", async () => {
+        symlinkSync("/bin/sh", join(folder, "as-it-was-called"));
+        const path = `${folder}:/usr/bin:/bin`;
+        const argv = ["as-it-was-called", "-c", "echo $0"];
+        expect((await run({ argv, env: { PATH: path } })).stdout.toString()).toBe("as-it-was-called\n");
       });
     });
 

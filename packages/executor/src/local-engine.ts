@@ -191,8 +191,9 @@ function supervisorArguments(): readonly string[] {
   const main = fileURLToPath(
     new URL(fromSource ? "./supervisor/main.ts" : "./supervisor/main.js", import.meta.url),
   );
-  // What it holds is little, and so may be what Node keeps in reserve for it.
-  const lean = ["--max-semi-space-size=1", "--disable-warning=ExperimentalWarning"];
+  // What it holds is little, and so may be what Node keeps in reserve for it. Each thread of V8 has memory of its own: with
+  // one, and no longer four, to start a process takes a tenth less.
+  const lean = ["--max-semi-space-size=1", "--v8-pool-size=1", "--disable-warning=ExperimentalWarning"];
   return [...(fromSource ? ["--conditions=@mlpipe/source"] : []), ...lean, main];
 }
 

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { openStore, type Publication, type Store } from "@mlpipe/store";
+import { hashPath, openStore, type Publication, type Store } from "@mlpipe/store";
 import { expect, onTestFinished, test } from "vitest";
 import { Publisher } from "./publisher.ts";
 
@@ -32,6 +32,36 @@ test("while more is to come, what steps made waits a moment and shares a sync", 
   await pause(2);
   await Promise.all([first, publisher.publish(nothing())]);
   expect(batches).toEqual([2]);
+});
+
+test("steps that end all the while are kept four times a second, and no more often", async () => {
+  const { store, batches } = watchedStore();
+  const publisher = new Publisher(store, () => true);
+  const kept: Promise<void>[] = [];
+  const since = performance.now();
+  for (; performance.now() - since < 1_400; await pause(1)) {
+    const path = join(store.root, "attempts", `made-${kept.length}`);
+    writeFileSync(path, path);
+    kept.push(publisher.publish({ ...nothing(), objects: [{ path, content: hashPath(path) }] }));
+  }
+  const seconds = (performance.now() - since) / 1_000;
+  await Promise.all(kept);
+  expect(batches.length).toBeLessThanOrEqual(4 * seconds + 1);
+});
+
+test("when no more is to come, what has waited for it is kept with the last, at once", async () => {
+  const { store, batches } = watchedStore();
+  let isMoreToCome = true;
+  const publisher = new Publisher(store, () => isMoreToCome);
+  // Makes the database.
+  store.publish([nothing()]);
+  const since = performance.now();
+  const first = publisher.publish(nothing());
+  await pause(2);
+  isMoreToCome = false;
+  await Promise.all([first, publisher.publish(nothing())]);
+  expect(batches).toEqual([2]);
+  expect(performance.now() - since).toBeLessThan(200);
 });
 
 test("what others wait for is kept at once", async () => {

@@ -15,6 +15,8 @@ export class Publisher {
   readonly #isMoreToCome: () => boolean;
   #waiting: Waiting[] = [];
   #isFlushing = false;
+  #isGathering = false;
+  #later: NodeJS.Timeout | undefined;
 
   /** @param isMoreToCome whether steps are ready that need nothing of what waits here */
   constructor(store: Store, isMoreToCome: () => boolean) {
@@ -27,16 +29,24 @@ export class Publisher {
     return new Promise((done, failed) => {
       this.#waiting.push({ publication, done, failed });
       // After the events that are already there: other steps may have ended in this very turn.
-      if (this.#waiting.length === 1) setImmediate(() => this.#gather());
+      if (this.#isGathering) return;
+      this.#isGathering = true;
+      setImmediate(() => {
+        this.#isGathering = false;
+        this.#gather();
+      });
     });
   }
 
+  /** Asked anew each time: what was made last is waited for by nobody else. */
   #gather(): void {
-    if (this.#isMoreToCome()) setTimeout(() => this.#flush(), gatheringMs);
+    if (this.#isMoreToCome()) this.#later ??= setTimeout(() => this.#flush(), gatheringMs);
     else this.#flush();
   }
 
   #flush(): void {
+    clearTimeout(this.#later);
+    this.#later = undefined;
     // What comes meanwhile shares the next sync.
     if (this.#isFlushing || this.#waiting.length === 0) return;
     this.#isFlushing = true;

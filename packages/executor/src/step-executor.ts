@@ -134,10 +134,11 @@ export class StepExecutor {
     turn: Turn | undefined,
   ): Promise<Settled | undefined> {
     if (!(await this.#claim(decision, turn))) return undefined;
+    let tried: Tried | undefined;
     try {
       const made = this.#madeMeanwhile(step, decision);
       if (made !== undefined) return made;
-      const tried = await this.#attemptAll(step, decision, place, turn);
+      tried = await this.#attemptAll(step, decision, place, turn);
       if (tried.attempts.at(-1)?.ended.neverBegan === true) {
         tried.attempt.folder.discard();
         return undefined;
@@ -146,7 +147,7 @@ export class StepExecutor {
       else if (tried.outcome.type === "failed") this.#options.onFailure();
       return await this.#conclude(step, decision, tried);
     } finally {
-      this.#options.store.claims.release(decision.key, this.#options.run);
+      this.#giveBack(decision, tried);
     }
   }
 
@@ -163,13 +164,21 @@ export class StepExecutor {
     const forget = (): void => {
       if (step.checkpoints !== undefined) store.checkpoints.remove(fileName(step.id), decision.key);
     };
+    let tried: Tried | undefined;
     try {
       forget();
-      return await this.#judge(step, decision, await this.#attemptAll(step, decision, place), kept);
+      tried = await this.#attemptAll(step, decision, place);
+      return await this.#judge(step, decision, tried, kept);
     } finally {
       forget();
-      this.#options.store.claims.release(decision.key, this.#options.run);
+      this.#giveBack(decision, tried);
     }
+  }
+
+  /** Gives back the claim of a key, and before it the place that its attempts had. */
+  #giveBack({ key }: RunDecision, tried: Tried | undefined): void {
+    tried?.attempt.folder.leave();
+    this.#options.store.claims.release(key, this.#options.run);
   }
 
   /**
@@ -362,7 +371,7 @@ export class StepExecutor {
             });
           }
           recorder.add(record);
-          store.claims.release(decision.key, run);
+          this.#giveBack(decision, tried);
         },
       });
     } catch (error) {

@@ -1,5 +1,16 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
@@ -37,3 +48,39 @@ it.skipIf(process.platform !== "linux")(
     expect(readdirSync(root)).toEqual([]);
   },
 );
+
+it("the next attempt finds nothing of the one before, whatever that has left, and in the end nothing is there", async () => {
+  const root = mkdtempSync(join(tmpdir(), "mlpipe-work-"));
+  onTestFinished(() => {
+    rmSync(root, { recursive: true, force: true });
+  });
+  const leave: readonly ((folder: string) => void)[] = [
+    () => {},
+    (folder) => symlinkSync("/etc/hostname", join(folder, "in", "from.txt")),
+    (folder) => writeFileSync(join(folder, "in", "of-its-own"), ""),
+    (folder) => {
+      symlinkSync("/etc/hostname", join(folder, "in", "a.txt"));
+      mkdirSync(join(folder, "in", "b", "c"), { recursive: true });
+    },
+    (folder) => writeFileSync(join(folder, "out", "left"), ""),
+    (folder) => writeFileSync(join(folder, "left"), ""),
+    (folder) => rmdirSync(join(folder, "out")),
+    (folder) => chmodSync(join(folder, "out"), 0o777),
+    (folder) => rmSync(folder, { recursive: true }),
+  ];
+  const folders = new WorkFolders();
+  for (const [i, left] of leave.entries()) {
+    const folder = join(root, `step-${i}`);
+    folders.make(folder);
+    const names = readdirSync(folder, { recursive: true }).map(String);
+    expect(names.toSorted(), String(leave[i - 1])).toEqual(["in", "out"]);
+    for (const name of ["", "in", "out"]) expect(statSync(join(folder, name)).mode & 0o777).toBe(0o700);
+    left(folder);
+    folders.discard(folder);
+    const isGivenUp = i % 2 === 0;
+    if (isGivenUp) folders.leave(folder);
+    expect(isGivenUp && existsSync(folder)).toBe(false);
+  }
+  await folders.settle();
+  expect(readdirSync(root)).toEqual([]);
+});

@@ -29,19 +29,25 @@ const mostSpare = 64;
 
 /** The work folders of one run. */
 export class WorkFolders {
-  readonly #spare: string[] = [];
+  /**
+   * Clean ones, the last one that was left last. Each keeps its name until somebody else may want that: the next attempt
+   * renames it anyway.
+   */
+  readonly #spare = new Set<string>();
   readonly #deleting = new Set<Promise<void>>();
 
   /** Makes an empty folder at a path. What a killed run left there is removed: its claim died with it. */
   make(path: string): void {
+    if (this.#spare.delete(path)) return;
     if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
       // They may still write here.
       endMarked(path);
       // A link that leads somewhere was made a moment ago, for a run on another store: that is refused below.
       if (!isLiveLink(path)) rmSync(path, { recursive: true, force: true });
     }
-    const spare = this.#spare.pop();
+    const spare = [...this.#spare].at(-1);
     if (spare !== undefined) {
+      this.#spare.delete(spare);
       renameSync(spare, path);
       return;
     }
@@ -54,21 +60,46 @@ export class WorkFolders {
     return join(dirname(path), `.tmp-${randomUUID()}`);
   }
 
-  /** Gives a place free at once, for another run may want it; what is there is deleted while other work goes on. */
+  /** An attempt is over: its folder is for the next one, or deleted while other work goes on. */
   discard(path: string): void {
+    try {
+      if (this.#spare.size < mostSpare && isClean(path)) {
+        this.#spare.add(path);
+        return;
+      }
+    } catch {
+      // A folder among the links, say.
+    }
     const aside = this.aside(path);
     try {
       renameSync(path, aside);
-      if (this.#spare.length < mostSpare && isClean(aside)) this.#spare.push(aside);
-      else this.#delete(aside);
     } catch {
-      // Under this name it is in nobody's way.
+      // It is not there any more.
+      return;
+    }
+    this.#delete(aside);
+  }
+
+  /**
+   * Gives the place of a folder that was discarded free: to be done before the claim of its key is given back, for then
+   * another run may want it.
+   */
+  leave(path: string): void {
+    if (!this.#spare.delete(path)) return;
+    const aside = this.aside(path);
+    try {
+      renameSync(path, aside);
+      this.#spare.add(aside);
+    } catch {
+      // Whoever wants the place removes what is there.
     }
   }
 
   /** Resolves when nothing is left to be tidied up. */
   async settle(): Promise<void> {
-    for (const spare of this.#spare.splice(0)) {
+    const spares = [...this.#spare];
+    this.#spare.clear();
+    for (const spare of spares) {
       for (const name of inside) rmdirSync(join(spare, name));
       rmdirSync(spare);
     }
@@ -88,7 +119,7 @@ function isLiveLink(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true && existsSync(path);
 }
 
-/** Whether nothing is left in a folder but links to inputs, which are taken out. */
+/** Whether nothing is left in a folder but links to inputs, which are taken out. Throws where that cannot be. */
 function isClean(folder: string): boolean {
   const entries = readdirSync(folder);
   if (entries.length !== inside.length || !inside.every((name) => entries.includes(name))) return false;
@@ -96,8 +127,7 @@ function isClean(folder: string): boolean {
   if (inputs === undefined || outputs === undefined || readdirSync(outputs).length > 0) return false;
   // A step may have locked its folder, or opened it to others.
   for (const each of [folder, inputs, outputs]) if ((lstatSync(each).mode & 0o7777) !== 0o700) return false;
-  const links = readdirSync(inputs, { withFileTypes: true });
-  if (!links.every((entry) => entry.isSymbolicLink())) return false;
-  for (const { name } of links) unlinkSync(join(inputs, name));
+  // Whatever is no folder goes like a link; for a folder this throws, and all of it is deleted.
+  for (const name of readdirSync(inputs)) unlinkSync(`${inputs}/${name}`);
   return true;
 }

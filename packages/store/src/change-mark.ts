@@ -2,7 +2,7 @@ import { readdirSync, readlinkSync } from "node:fs";
 import { lastChangeIn, lastChangeOf } from "./last-change.ts";
 import { StoreError } from "./errors.ts";
 import type { Content, Digest } from "./digest.ts";
-import { knownFolder, type Memory } from "./reading.ts";
+import { knownAt, type Memory } from "./reading.ts";
 import { haveStamps } from "./hash-pool.ts";
 import { type FolderWalk, hasMoved } from "./walk.ts";
 
@@ -105,8 +105,8 @@ function seenAgain(
   index: Memory & { contentOf(path: string): Content },
 ): { readonly content: Content; readonly lastChange: bigint } | undefined {
   try {
-    const known = knownFolder(path, index);
-    if (known !== undefined) return { content: known.content, lastChange: lastChangeIn(known.walk) };
+    const known = knownAt(path, index);
+    if (known !== undefined) return known;
     // The time last: what was read here is then what was there all the while.
     const content = index.contentOf(path);
     return { content, lastChange: lastChangeOf(path) };

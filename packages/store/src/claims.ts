@@ -123,7 +123,7 @@ export class StoredClaims implements Claims {
 
   release(key: Digest, run: string): void {
     // Given back already, by the transaction that keeps the result: no need for another.
-    if (this.#holder(key) !== run) return;
+    if (!this.#database.insideTransaction && this.#holder(key) !== run) return;
     this.#write(() => this.#database.run("DELETE FROM claims WHERE key = ? AND run = ?", key, run));
   }
 

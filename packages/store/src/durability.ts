@@ -1,9 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { closeSync, fsync, fsyncSync, openSync } from "node:fs";
-import { promisify } from "node:util";
 import { withPath } from "./errors.ts";
-
-const fsyncSoon = promisify(fsync);
 
 // One `fsync` costs some 125 µs on ext4; `sync -f` (one syncfs for the whole file system) some 2 ms with its process,
 // whatever the number of files. Well above the break-even, because syncfs also waits for what others wrote.
@@ -43,17 +40,21 @@ export async function makeDurableSoon(paths: readonly string[]): Promise<void> {
   await Promise.all(paths.map((path) => syncOne(path)));
 }
 
-async function syncOne(path: string): Promise<void> {
-  const descriptor = withPath("make durable", path, () => openSync(path, "r"));
-  try {
-    await fsyncSoon(descriptor);
-  } catch (error) {
-    withPath("make durable", path, () => {
-      throw error;
+function syncOne(path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const descriptor = withPath("make durable", path, () => openSync(path, "r"));
+    fsync(descriptor, (error) => {
+      try {
+        withPath("make durable", path, () => {
+          closeSync(descriptor);
+          if (error !== null) throw error;
+        });
+        resolve();
+      } catch (failure) {
+        reject(failure);
+      }
     });
-  } finally {
-    closeSync(descriptor);
-  }
+  });
 }
 
 function syncFileSystem(path: string): Promise<boolean> {

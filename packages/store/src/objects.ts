@@ -11,7 +11,7 @@ import { dirname, resolve, sep } from "node:path";
 import { copyObject } from "./copy-out.ts";
 import { digestOf, type Content } from "./digest.ts";
 import { makeDurable } from "./durability.ts";
-import { StoreError, shown, withPath } from "./errors.ts";
+import { StoreError, errnoOf, shown, withPath } from "./errors.ts";
 import { discard, makePrivate, temporaryPath, type Layout } from "./layout.ts";
 import { hashPath } from "./reading.ts";
 import { parseManifest, type Tree } from "./tree.ts";
@@ -42,6 +42,8 @@ export interface Objects {
 
 export class StoredObjects implements Objects {
   readonly #layout: Layout;
+  /** Folders that are there and ours alone, as this process has seen. */
+  readonly #folders = new Set<string>();
 
   constructor(layout: Layout) {
     this.#layout = layout;
@@ -145,8 +147,18 @@ export class StoredObjects implements Objects {
   /** Moves something finished and durable to its place. Returns the folders to be made durable. */
   place(from: string, to: string): readonly string[] {
     const folder = dirname(to);
+    if (this.#folders.has(folder)) {
+      try {
+        renameSync(from, to);
+        return [folder];
+      } catch (error) {
+        if (errnoOf(error) !== "ENOENT") throw error;
+        // Somebody has taken the folder away, or what was to be moved.
+      }
+    }
     const made = makePrivate(folder);
     renameSync(from, to);
+    this.#folders.add(folder);
     return made ? [folder, this.#layout.objects] : [folder];
   }
 

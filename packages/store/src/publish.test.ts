@@ -57,6 +57,15 @@ function modeOf(path: string): string {
 }
 
 describe("publishing", () => {
+  test("into a folder that somebody has taken away since: it is made again, for the owner alone", () => {
+    const store = newStore();
+    const folder = dirname(store.objects.pathOf(publish(store, newFile(store, "result"))));
+    removeAll(folder);
+    const content = publish(store, newFile(store, "result"));
+    expect(readFileSync(store.objects.pathOf(content), "utf8")).toBe("result");
+    expect(modeOf(folder)).toBe("700");
+  });
+
   test("a file: it moves to its digest, read-only, and its entry is there", () => {
     const store = newStore();
     const path = newFile(store, "result");

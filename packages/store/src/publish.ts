@@ -22,6 +22,7 @@ export interface Publication {
 interface Move {
   readonly from: string;
   readonly to: string;
+  readonly isFolder: boolean;
 }
 
 /**
@@ -79,23 +80,26 @@ function* keeping(
       if (content.type === "file") unsynced.push(sealFile(path, content, layout));
       else {
         const manifest = sealTree(path, content, layout, unsynced);
-        moves.push({ from: manifest, to: objects.manifestPath(content) });
+        moves.push({ from: manifest, to: objects.manifestPath(content), isFolder: false });
       }
     });
-    moves.push({ from: path, to });
+    moves.push({ from: path, to, isFolder: content.type === "tree" });
   }
   if (unsynced.length > 0) yield unsynced;
-  for (const { from, to } of moves) {
-    for (const folder of placeOrDrop(from, to, layout, objects)) folders.add(folder);
+  for (const move of moves) {
+    for (const folder of placeOrDrop(move, layout, objects)) folders.add(folder);
   }
   if (folders.size > 0) yield [...folders];
   return twins;
 }
 
 /** Renames to the final place. What is there already stays, and ours goes: equal digests are equal contents. */
-function placeOrDrop(from: string, to: string, layout: Layout, objects: StoredObjects): readonly string[] {
+function placeOrDrop(
+  { from, to, isFolder }: Move,
+  layout: Layout,
+  objects: StoredObjects,
+): readonly string[] {
   return withPath("keep", to, () => {
-    const isFolder = lstatSync(from).isDirectory();
     try {
       const folders = objects.place(from, to);
       // Only now: a folder that moves has to be writable, because its `..` changes.

@@ -4,6 +4,7 @@ import type { Content, Digest } from "./digest.ts";
 import { StoreError, errnoOf, shown, withPath } from "./errors.ts";
 import { stampFields, writeStamp } from "./hash-job.ts";
 import { changedError, hashFiles, type FileToHash, type HashedFiles } from "./hash-pool.ts";
+import { lastChangeIn } from "./last-change.ts";
 import { parseManifest, rememberedManifest, type Tree, treeContent } from "./tree.ts";
 import { Unsteady, hasMoved, specialFile, walkFolder, type FolderWalk } from "./walk.ts";
 
@@ -73,20 +74,25 @@ export function readContents(paths: readonly string[], memory?: Memory): readonl
 }
 
 /**
- * A folder that looks as an index knows it, with the walk that showed it; nothing for anything else, a link to a folder
- * included. Throws for what is not there, or cannot be kept, as for `hashPath`.
+ * A file or folder that looks as an index knows it, and when it was last changed, by that very look; nothing for one that
+ * does not, or for a link. Throws for what is not there, or cannot be kept, as for `hashPath`.
  */
-export function knownFolder(
+export function knownAt(
   path: string,
-  memory: Pick<Memory, "tree">,
-): { readonly content: Content; readonly walk: FolderWalk } | undefined {
+  memory: Pick<Memory, "file" | "tree">,
+): { readonly content: Content; readonly lastChange: bigint } | undefined {
   try {
     const seen = look(path);
-    if (!("walk" in seen) || seen.walk.root !== path) return undefined;
-    const known = memory.tree(path, seen.walk);
-    return known !== undefined && "content" in known
-      ? { content: known.content, walk: seen.walk }
-      : undefined;
+    if ("walk" in seen) {
+      if (seen.walk.root !== path) return undefined;
+      const known = memory.tree(path, seen.walk);
+      return known !== undefined && "content" in known
+        ? { content: known.content, lastChange: lastChangeIn(seen.walk) }
+        : undefined;
+    }
+    if (seen.real !== path) return undefined;
+    const digest = memory.file(seen);
+    return digest && { content: fileContent(seen, digest), lastChange: seen.stamp[2] ?? 0n };
   } catch (error) {
     if (error instanceof Unsteady) return undefined;
     throw error;

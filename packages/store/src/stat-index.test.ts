@@ -205,43 +205,48 @@ test("a store opened for reading hashes, and writes nothing", () => {
   expect(reader.index.contentOf(file).digest).toBe(digestOf("x"));
 });
 
-test("a folder that a step reads: a change shows, also one that was taken back, and being touched beforehand does not", async () => {
-  const store = newStore();
-  const folder = join(projectOf(store), "folder");
-  mkdirSync(join(folder, "below"), { recursive: true });
-  const file = join(folder, "below", "a.csv");
-  const write = (text: string): void => {
-    writeFileSync(file, text);
-    utimesSync(file, 1, 1);
-  };
-  const { index } = store;
-  // Read in this process and in an earlier one, in the tick in which it was written and later.
-  for (const [text, wait, reread] of [
-    ["1", 0, false],
-    ["2", 30, false],
-    ["3", 30, true],
-  ] as const) {
-    write(text);
-    await sleep(wait);
-    const content = index.contentOf(folder);
-    if (reread) index.flush();
-    const later = reread ? openStore(store.root) : store;
-    onTestFinished(() => later.close());
-    utimesSync(file, 1, 1);
-    if (wait > 0) await sleep(wait);
-    const mark = later.index.mark(folder);
-    if (mark === undefined) throw new Error("a folder that is there has a mark");
-    expect(later.index.isUnchanged(folder, content, mark)).toBe(true);
-    await tick();
-    write("x");
-    expect(later.index.isUnchanged(folder, content, mark)).toBe(false);
-    write(text);
-    expect(later.index.contentOf(folder).digest).toBe(content.digest);
-    expect(later.index.isUnchanged(folder, content, mark)).toBe(false);
-    unlinkSync(file);
-    expect(later.index.isUnchanged(folder, content, mark)).toBe(false);
-  }
-});
+test.each(["folder", "folder/below/a.csv", "link.csv"])(
+  "what a step reads, %s: a change shows, also one that was taken back, and being touched beforehand does not",
+  async (name) => {
+    const store = newStore();
+    const folder = join(projectOf(store), "folder");
+    mkdirSync(join(folder, "below"), { recursive: true });
+    const file = join(folder, "below", "a.csv");
+    symlinkSync(file, join(projectOf(store), "link.csv"));
+    const source = join(projectOf(store), name);
+    const write = (text: string): void => {
+      writeFileSync(file, text);
+      utimesSync(file, 1, 1);
+    };
+    const { index } = store;
+    // Read in this process and in an earlier one, in the tick in which it was written and later.
+    for (const [text, wait, reread] of [
+      ["1", 0, false],
+      ["2", 30, false],
+      ["3", 30, true],
+    ] as const) {
+      write(text);
+      await sleep(wait);
+      const content = index.contentOf(source);
+      if (reread) index.flush();
+      const later = reread ? openStore(store.root) : store;
+      onTestFinished(() => later.close());
+      utimesSync(file, 1, 1);
+      if (wait > 0) await sleep(wait);
+      const mark = later.index.mark(source);
+      if (mark === undefined) throw new Error("a source that is there has a mark");
+      expect(later.index.isUnchanged(source, content, mark)).toBe(true);
+      await tick();
+      write("x");
+      expect(later.index.isUnchanged(source, content, mark)).toBe(false);
+      write(text);
+      expect(later.index.contentOf(source).digest).toBe(content.digest);
+      expect(later.index.isUnchanged(source, content, mark)).toBe(false);
+      unlinkSync(file);
+      expect(later.index.isUnchanged(source, content, mark)).toBe(false);
+    }
+  },
+);
 
 test("a folder that a step has read is looked at again as a whole: files, links, what came, what is executable", async () => {
   const store = newStore();

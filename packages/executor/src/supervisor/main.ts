@@ -11,11 +11,13 @@ import { channels, FrameReader, writeFrame, writeMessage } from "./frames.ts";
 import type { Report, Request } from "./messages.ts";
 import { endOrphans } from "./orphans.ts";
 import { ProcessTree } from "./process-tree.ts";
+import { Programs } from "./programs.ts";
 import { Strays } from "./strays.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
 const socket = new Socket({ fd: 3, readable: true, writable: true });
 const trees = new Map<number, ProcessTree>();
+const programs = new Programs();
 const strays = new Strays();
 const line = new WaitingLine();
 /** Marks of all attempts: at the end nothing of any of them may be left. */
@@ -96,7 +98,7 @@ function handle(id: number, request: Request, held: AliveLock): void {
 function begin(id: number, order: Request & { type: "start" }): void {
   const mark = order.env[attemptVariable];
   if (mark !== undefined) marks.add(mark);
-  const tree = new ProcessTree(order, strays, {
+  const tree = new ProcessTree(order, programs, strays, {
     // When mlpipe is gone nobody wants it any more, and a full pipe must not look like something still to be said.
     output: (stream, bytes) => socket.destroyed || writeFrame(socket, channels[stream], id, bytes),
     ended: (ended) => {

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Ended } from "../engine.ts";
 import type { Request } from "./messages.ts";
+import type { Programs } from "./programs.ts";
 import type { Strays } from "./strays.ts";
 import { UsageWatch } from "./usage.ts";
 
@@ -33,18 +34,16 @@ export class ProcessTree {
   #kill: NodeJS.Timeout | undefined;
   #killed = false;
 
-  constructor(order: Request & { type: "start" }, strays: Strays, listener: TreeListener) {
+  constructor(
+    order: Request & { type: "start" },
+    programs: Programs,
+    strays: Strays,
+    listener: TreeListener,
+  ) {
     this.#listener = listener;
-    const [program = "", ...args] = order.argv;
     let child: ChildProcess;
     try {
-      child = spawn(program, args, {
-        cwd: order.cwd,
-        env: { ...order.env },
-        stdio: ["ignore", "pipe", "pipe"],
-        detached: true,
-        shell: false,
-      });
+      child = started(order, programs);
     } catch (error) {
       // Arguments that are too long, say: thrown, where a missing program is an event. Told like that one, later: whoever
       // makes this tree must have it before it ends.
@@ -103,9 +102,11 @@ export class ProcessTree {
     const conclude = (code: number | null, signal: NodeJS.Signals | null): void => {
       clearTimeout(this.#kill);
       // Whatever it left behind ends with it, also what has left its session.
-      this.#signal("SIGKILL");
-      watch.endSurvivors();
-      strays.end(pid, order.env);
+      if (!strays.wasAlone(pid)) {
+        this.#signal("SIGKILL");
+        watch.endSurvivors();
+        strays.end(order.env);
+      }
       let drained: NodeJS.Timeout | undefined;
       const finish = (): void => {
         clearInterval(drained);
@@ -184,4 +185,25 @@ export class ProcessTree {
       return false;
     }
   }
+}
+
+/** The process of an order; without a number if there is none. @throws what `spawn` throws */
+function started({ argv, cwd, env }: Request & { type: "start" }, programs: Programs): ChildProcess {
+  const [name = "", ...args] = argv;
+  const start = (program: string): ChildProcess =>
+    spawn(program, args, {
+      argv0: name,
+      cwd,
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+      shell: false,
+    });
+  const program = programs.find(name, env["PATH"]);
+  const child = start(program);
+  if (child.pid !== undefined || program === name) return child;
+  // It has gone from where it was found, and may be elsewhere: the system knows, or says why not.
+  child.once("error", () => {});
+  programs.forget(name, env["PATH"]);
+  return start(name);
 }

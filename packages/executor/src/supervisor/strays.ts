@@ -5,25 +5,34 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { attemptVariable } from "../engine.ts";
+import { ProcFile } from "./proc-file.ts";
 
 /** How often what is left is looked for again, when something was: it may have started another meanwhile. */
 const mostLooks = 50;
 
+/**
+ * A process that has lived for longer may have seen all numbers given and the first ones given again: nobody starts the
+ * 32,768 processes of the smallest range in less.
+ */
+const shortMs = 500;
+
+const lastGiven = new ProcFile("/proc/loadavg");
+
 /** Looks after the strays of the steps of one run. */
 export class Strays {
-  /** Numbers of the steps' own processes, in the order in which they were given. */
-  readonly #own = new Set<number>();
+  /** Numbers of the steps' own processes, in the order in which they were given, and when. */
+  readonly #own = new Map<number, number>();
   /** Processes that are known to be none of ours: at first all that are there before a step is started. */
   #others: ReadonlySet<string> = new Set(process.platform === "linux" ? processes() : []);
 
   /** A step's own process was started. */
   began(pid: number): void {
-    if (process.platform === "linux") this.#own.add(pid);
+    if (process.platform === "linux") this.#own.set(pid, performance.now());
   }
 
-  /** Ends what a step has left, when its own process has ended. */
-  end(pid: number, { [attemptVariable]: mark }: Readonly<Record<string, string>>): void {
-    if (process.platform !== "linux" || mark === undefined || this.#wasAlone(pid)) return;
+  /** Ends what a step has left and what is no longer in its group, when its own process has ended. */
+  end({ [attemptVariable]: mark }: Readonly<Record<string, string>>): void {
+    if (process.platform !== "linux" || mark === undefined) return;
     this.#endMarked(`${attemptVariable}=${mark}`, this.#others);
   }
 
@@ -34,13 +43,19 @@ export class Strays {
   }
 
   /**
-   * Whether nobody but the steps themselves has been given a process number since this one was: then there is nobody to
-   * look for. Numbers are given in order, and the last one given is a short line to read.
+   * Whether nobody but the steps themselves has been given a process number since the process of one was: then it has left
+   * nobody behind. Numbers are given in order, and the last one given is a short line to read.
    */
-  #wasAlone(pid: number): boolean {
-    const last = Number(readFileSync("/proc/loadavg", "utf8").trim().split(" ").at(-1));
+  wasAlone(pid: number): boolean {
+    const since = this.#own.get(pid);
+    if (since === undefined || performance.now() - since > shortMs) return false;
+    const said = lastGiven.read();
+    const last = Number(said.slice(said.lastIndexOf(" ")));
     if (!(last >= pid)) return false;
-    for (let number = pid + 1; number <= last; number++) if (!this.#own.has(number)) return false;
+    for (let number = pid + 1; number <= last; number++) {
+      const given = this.#own.get(number);
+      if (given === undefined || given < since) return false;
+    }
     return true;
   }
 

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { Usage } from "@mlpipe/provenance";
+import { ProcFile } from "./proc-file.ts";
 
 /** Linux counts processor time in ticks of 10 ms on every architecture that Node supports. */
 const tickMs = 10;
@@ -148,20 +149,21 @@ function reapedInThisTurn(watch: UsageWatch): void {
   before = now;
 }
 
+const own = new ProcFile("/proc/self/stat");
+
 function ticksOfChildren(): Ticks {
-  const fields = statFields("self");
+  const fields = statFields(own.read());
   return { user: Number(fields[13]), system: Number(fields[14]) };
 }
 
 /** The fields of a process's stat from the third one on: the name before them may hold anything. */
-function statFields(pid: number | string): readonly string[] {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+function statFields(stat: string): readonly string[] {
   return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 function sampleOf(pid: number): (Seen & { nowKib: number; children: readonly number[] }) | undefined {
   try {
-    const fields = statFields(pid);
+    const fields = statFields(readFileSync(`/proc/${pid}/stat`, "utf8"));
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
     const io = transferred(pid);

@@ -18,7 +18,12 @@ export type Style = (look: Look, text: string) => string;
 
 /** The style for a stream: plain unless it is a terminal, as NO_COLOR and FORCE_COLOR have it. */
 export function styleFor(stream: NodeJS.WriteStream): Style {
-  return (look, text) => styleText(formats[look], text, { stream });
+  // To find out takes Node longer than to write the line.
+  let isPlain: boolean | undefined;
+  return (look, text) => {
+    isPlain ??= styleText("bold", "?", { stream }) === "?";
+    return isPlain ? text : styleText(formats[look], text, { stream });
+  };
 }
 
 export const plain: Style = (_look, text) => text;
