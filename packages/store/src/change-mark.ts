@@ -4,7 +4,7 @@ import { StoreError } from "./errors.ts";
 import type { Content, Digest } from "./digest.ts";
 import { knownFolder, type Memory } from "./reading.ts";
 import { haveStamps } from "./hash-pool.ts";
-import { type FolderWalk, hasMoved } from "./walk.ts";
+import { commonDevice, type FolderWalk, hasMoved } from "./walk.ts";
 
 /**
  * How a source was when a step began to read it, to be held against how it is when the step has ended. Nobody can set the
@@ -30,17 +30,13 @@ export interface ReadFolder {
   readonly lastChange: bigint;
   /** The file system of all its files; nothing if there are several, or no files. */
   readonly device: bigint | undefined;
+  /** Whether every entry that came or went since it was listed is bound to show in the times of its folders. */
+  readonly showsEntries: boolean;
 }
 
 /** What a walk of a folder says of the time in which it was read. */
-export function readFolder(walk: FolderWalk, content: Content): ReadFolder {
-  const [device] = walk.devices;
-  return {
-    walk,
-    content,
-    lastChange: lastChangeIn(walk),
-    device: walk.devices.every((each) => each === device) ? device : undefined,
-  };
+export function readFolder(walk: FolderWalk, content: Content, showsEntries: boolean): ReadFolder {
+  return { walk, content, lastChange: lastChangeIn(walk), device: commonDevice(walk), showsEntries };
 }
 
 /**
@@ -80,24 +76,25 @@ export function isUnchangedSince(
 
 /**
  * Whether all that a walk saw is there as it was, and nothing else: as good as a second walk, without names to sort and
- * with the files looked at by several threads. Entries are counted, because one that came in the tick in which its folder
- * was walked does not show in the folder's times.
+ * with the files looked at by several threads. Entries are counted where one could have come in the very tick in which its
+ * folder was listed, which does not show in the folder's times.
  */
-function looksAsRead({ walk }: ReadFolder): boolean {
+function looksAsRead({ walk, showsEntries }: ReadFolder): boolean {
   try {
     if (hasMoved(walk)) return false;
-    let entries = 0;
-    for (const { path } of walk.folders) entries += readdirSync(path).length;
-    const paths = walk.files.map((file) => `${walk.root}/${file}`);
     return (
-      entries === walk.statted &&
+      (showsEntries || entriesIn(walk) === walk.entries) &&
       walk.links.every(({ path, target }) => readlinkSync(`${walk.root}/${path}`) === target) &&
-      haveStamps(paths, walk.stamps)
+      haveStamps(walk, walk.stamps)
     );
   } catch {
     // Whatever it is, whoever looks closely will tell.
     return false;
   }
+}
+
+function entriesIn({ folders }: FolderWalk): number {
+  return folders.reduce((sum, { path }) => sum + readdirSync(path).length, 0);
 }
 
 function seenAgain(
