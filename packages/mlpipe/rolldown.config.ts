@@ -12,6 +12,7 @@ const takenIn = ["commander", "fastest-levenshtein"];
 const lazy: Readonly<Record<string, readonly string[] | "all">> = {
   "node:child_process": "all",
   "node:v8": "all",
+  "node:vm": "all",
   "node:worker_threads": ["Worker"],
 };
 

@@ -103,12 +103,21 @@ export function hashFiles(files: readonly FileToHash[]): HashedFiles {
   };
 }
 
+const nothingRead: FilesRead = {
+  stamps: new BigInt64Array(),
+  devices: new BigUint64Array(),
+  executable: new Uint8Array(),
+  digests: [],
+};
+
 /**
  * Looks at files and reads them, in as few calls as it takes: of what nothing is known yet, all has to be read.
  *
  * @throws StoreError as for `hashFiles`
  */
 export function readFiles(places: readonly FilesBelow[]): FilesRead {
+  // Most steps make files, and each is hashed by itself.
+  if (places.length === 0) return nothingRead;
   const job = doAll(places, notSeen);
   const large: number[] = [];
   job.outcomes.forEach((outcome, file) => outcome === outcomes.seen && large.push(file));
