@@ -3,6 +3,7 @@ import { lastChangeIn, lastChangeOf } from "./last-change.ts";
 import { StoreError } from "./errors.ts";
 import type { Content, Digest } from "./digest.ts";
 import { knownFolder, type Memory } from "./reading.ts";
+import type { FileSystemClock } from "./hash-job.ts";
 import { haveStamps } from "./hash-pool.ts";
 import { commonDevice, type FolderWalk, hasMoved } from "./walk.ts";
 
@@ -15,13 +16,6 @@ export type ChangeMark =
   | { readonly lastChange: bigint }
   /** A time of its file system that came after its last change: whatever changes it from now on has that time or a later one. */
   | { readonly now: bigint };
-
-/** The clock of the store's file system, asked by touching a file there. */
-export interface FileSystemClock {
-  /** Nothing where no file can be touched. */
-  readonly device: bigint | undefined;
-  readonly ctimeNs: bigint;
-}
 
 /** What was seen of a folder when all of it was read. */
 export interface ReadFolder {

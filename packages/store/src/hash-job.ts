@@ -25,6 +25,15 @@ export interface HashJob {
   readonly executable: Uint8Array;
   /** 32 bytes per file. */
   readonly digests: Uint8Array;
+  /** What the clock of their file system was before the first file was listed; nothing where it cannot be asked. */
+  readonly clock: FileSystemClock | undefined;
+}
+
+/** A file system, and a time of its clock. */
+export interface FileSystemClock {
+  /** Nothing where no file can be touched. */
+  readonly device: bigint | undefined;
+  readonly ctimeNs: bigint;
 }
 
 /** Files below one folder: no thread has to hold the whole path of each. */
@@ -153,34 +162,45 @@ export function workOn(job: HashJob, file: number, path: string): void {
 /**
  * Looks at a file and reads it, if it is small, by one descriptor: no name is looked up again, which is half the time.
  * A file that is replaced meanwhile shows all the same: to take away a file's name is a change of that file.
+ *
+ * One whose last change is older than the clock was changed neither while it was read nor since it was listed, and that
+ * one look tells. Where there is no clock to ask, or it is younger, two are compared.
  */
 function readAtSight(job: HashJob, file: number, path: string): void {
   const bytes = (buffer ??= Buffer.allocUnsafeSlow(bufferBytes));
   const descriptor = openSync(path, forReading);
   try {
-    const before = fstatSync(descriptor, { bigint: true });
-    writeStats(job, file, before);
-    if (!before.isFile()) {
+    let before = job.clock === undefined ? fstatSync(descriptor, { bigint: true }) : undefined;
+    // A byte more than is read at sight, to see whether there is more.
+    let length = readSync(descriptor, bytes, 0, smallBytes + 1, null);
+    let after = fstatSync(descriptor, { bigint: true });
+    if (before === undefined && !isOlder(after, job.clock) && after.isFile()) {
+      before = after;
+      length = readSync(descriptor, bytes, 0, smallBytes + 1, 0);
+      after = fstatSync(descriptor, { bigint: true });
+    }
+    writeStats(job, file, after);
+    if (!after.isFile() || (before !== undefined && !looksAs(after, before))) {
       job.outcomes[file] = outcomes.changed;
-      return;
-    }
-    const size = Number(before.size);
-    // A byte more than there should be, to see the end.
-    const length = size > smallBytes ? -1 : readSync(descriptor, bytes, 0, size + 1, null);
-    if (length !== size) {
+    } else if (length > smallBytes || length !== Number(after.size)) {
       job.outcomes[file] = outcomes.seen;
-      return;
+    } else {
+      // Into the shared bytes as they are: an array of a digest's own takes longer to make than the digest.
+      const digest = hash("sha256", bytes.subarray(0, length), "hex");
+      digestsOf(job).write(digest, file * digestBytes, "hex");
+      job.outcomes[file] = outcomes.hashed;
     }
-    const digest = hash("sha256", bytes.subarray(0, length), "hex");
-    const after = fstatSync(descriptor, { bigint: true });
-    // Into the shared bytes as they are: an array of a digest's own takes longer to make than the digest.
-    digestsOf(job).write(digest, file * digestBytes, "hex");
-    const held =
-      before.size === after.size && before.mtimeNs === after.mtimeNs && before.ctimeNs === after.ctimeNs;
-    job.outcomes[file] = held ? outcomes.hashed : outcomes.changed;
   } finally {
     closeSync(descriptor);
   }
+}
+
+function isOlder(stats: BigIntStats, clock: FileSystemClock | undefined): boolean {
+  return stats.dev === clock?.device && stats.ctimeNs < clock.ctimeNs;
+}
+
+function looksAs(after: BigIntStats, before: BigIntStats): boolean {
+  return before.size === after.size && before.mtimeNs === after.mtimeNs && before.ctimeNs === after.ctimeNs;
 }
 
 const buffers = new WeakMap<HashJob, Buffer>();

@@ -6,6 +6,7 @@ import {
   BEAT,
   DONE,
   digestBytes,
+  type FileSystemClock,
   type FilesBelow,
   type HashJob,
   notSeen,
@@ -113,12 +114,13 @@ const nothingRead: FilesRead = {
 /**
  * Looks at files and reads them, in as few calls as it takes: of what nothing is known yet, all has to be read.
  *
+ * @param clock as it was before the files were listed
  * @throws StoreError as for `hashFiles`
  */
-export function readFiles(places: readonly FilesBelow[]): FilesRead {
+export function readFiles(places: readonly FilesBelow[], clock: FileSystemClock | undefined): FilesRead {
   // Most steps make files, and each is hashed by itself.
   if (places.length === 0) return nothingRead;
-  const job = doAll(places, notSeen);
+  const job = doAll(places, notSeen, clock);
   const large: number[] = [];
   job.outcomes.forEach((outcome, file) => outcome === outcomes.seen && large.push(file));
   const { stamps } = job;
@@ -163,10 +165,14 @@ export function haveStamps(place: FilesBelow, before: BigInt64Array): boolean {
 }
 
 /** Does the same with all files, on several threads if there are many. */
-function doAll(places: readonly FilesBelow[], what: typeof notSeen | typeof onlyStamp): HashJob {
+function doAll(
+  places: readonly FilesBelow[],
+  what: typeof notSeen | typeof onlyStamp,
+  clock?: FileSystemClock,
+): HashJob {
   const count = places.reduce((sum, { files }) => sum + files.length, 0);
   const threads = threadsFor(count);
-  const job = jobOf(new Float64Array(count).fill(what), threads > 1);
+  const job = jobOf(new Float64Array(count).fill(what), threads > 1, clock);
   doTogether(job, places, threads);
   return job;
 }
@@ -199,7 +205,7 @@ function largestFirst(files: readonly FileToHash[]): Uint32Array {
   return Uint32Array.from([...large, ...small]);
 }
 
-function jobOf(sizes: Float64Array, shared: boolean): HashJob {
+function jobOf(sizes: Float64Array, shared: boolean, clock?: FileSystemClock): HashJob {
   const files = sizes.length;
   const starts = [0];
   let filled = 0;
@@ -221,6 +227,7 @@ function jobOf(sizes: Float64Array, shared: boolean): HashJob {
     devices: new BigUint64Array(memory(files * 8)),
     executable: new Uint8Array(memory(files)),
     digests: new Uint8Array(memory(files * digestBytes)),
+    clock,
   };
 }
 
@@ -268,14 +275,16 @@ function awaitHelpers(job: HashJob): void {
   }
 }
 
+/** What the system says where a file is no longer, or is a link, a folder, a socket or a pipe now. */
+const somethingElse = new Set(["ENOENT", "ENOTDIR", "ELOOP", "EISDIR", "ENXIO", "EAGAIN"]);
+
 /** For a file whose first reading failed, in whichever thread: here the error can be told. */
 function tryAgain(job: HashJob, slot: number, path: string): void {
   try {
     withPath("read", path, () => workOn(job, slot, path));
   } catch (error) {
-    // Gone, or a link where a file was seen: that is a change, and the caller looks again.
-    if (!(error instanceof StoreError) || !["ELOOP", "ENOENT", "ENOTDIR"].includes(error.errno ?? ""))
-      throw error;
+    // That is a change, and the caller looks again.
+    if (!(error instanceof StoreError) || !somethingElse.has(error.errno ?? "")) throw error;
     job.outcomes[slot] = outcomes.changed;
   }
 }

@@ -2,7 +2,7 @@ import { type BigIntStats, lstatSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Content, Digest } from "./digest.ts";
 import { StoreError, errnoOf, shown, withPath } from "./errors.ts";
-import { stampFields, writeStamp } from "./hash-job.ts";
+import { type FileSystemClock, stampFields, writeStamp } from "./hash-job.ts";
 import {
   changedError,
   type FilesRead,
@@ -32,8 +32,8 @@ export interface Memory {
   file(seen: SeenFile): Digest | undefined;
   /** Nothing for a folder that was never read: then there is no need to look at its files before they are read. */
   tree(path: string, look: () => FolderWalk): KnownTree | undefined;
-  /** Called before the first byte is read, and before the folder is listed that it is in. */
-  beforeReading(): void;
+  /** Called before the first byte is read, and before the folder is listed that it is in. Tells what time it is. */
+  beforeReading(): FileSystemClock;
   keepFile(seen: SeenFile, digest: Digest): void;
   /** @param listedAfter whether the folder was listed after `beforeReading` was called */
   keepTree(
@@ -142,10 +142,9 @@ function readOnce(
   const unseen: FolderListing[] = [];
   let unseenFiles = 0;
   let statted = 0;
-  let isReading = false;
+  let clock: FileSystemClock | undefined;
   const beforeReading = (): void => {
-    if (!isReading) memory?.beforeReading();
-    isReading = true;
+    clock ??= memory?.beforeReading();
   };
   for (const path of paths) {
     try {
@@ -189,7 +188,9 @@ function readOnce(
       unsteady.set(path, error.path);
     }
   }
-  const read = readFiles(unseen);
+  // Of no use for files that lie elsewhere.
+  const isTheirs = unseen.every(({ folders }) => folders[0]?.device === clock?.device);
+  const read = readFiles(unseen, isTheirs ? clock : undefined);
   const hashed = hashFiles(tasks);
   let hashedBytes = tasks.reduce((sum, { size }) => sum + size, 0);
   for (let i = 0; i < unseenFiles; i++) hashedBytes += Number(read.stamps[i * stampFields]);

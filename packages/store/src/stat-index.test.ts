@@ -2,9 +2,12 @@ import { execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   closeSync,
+  existsSync,
   mkdirSync,
+  mkdtempSync,
   openSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   unlinkSync,
@@ -13,6 +16,7 @@ import {
   writeSync,
 } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, onTestFinished, test } from "vitest";
@@ -130,6 +134,28 @@ test("of a folder, only what changed is read again", async () => {
   later.close();
   expect(readAnew(store, folder)).toBe(0);
 });
+
+const shared = "/dev/shm";
+
+test.skipIf(!existsSync(shared) || statSync(shared).dev === statSync(tmpdir()).dev)(
+  "a folder on a file system whose clock is not the store's is read as one beside it",
+  async () => {
+    const store = newStore();
+    const there = mkdtempSync(join(shared, "mlpipe-"));
+    onTestFinished(() => rmSync(there, { recursive: true }));
+    const here = join(projectOf(store), "data");
+    for (const folder of [there, here]) {
+      mkdirSync(join(folder, "sub"), { recursive: true });
+      for (let i = 0; i < 50; i++) writeFileSync(join(folder, "sub", `${i}`), "x".repeat(i * 1_000));
+    }
+    await tick();
+    const [first, second] = store.index.contentsOf([there, here]);
+    expect(first).toEqual(second);
+    writeFileSync(join(there, "sub/7"), "y".repeat(7_000));
+    expect(store.index.contentOf(there).digest).not.toBe(first?.digest);
+    expect(store.index.contentOf(here).digest).toBe(first?.digest);
+  },
+);
 
 test("a link that is pointed elsewhere, inside of a folder or as the path itself, is seen", async () => {
   const store = newStore();

@@ -1,16 +1,9 @@
 import { statSync, utimesSync } from "node:fs";
 import { dirname, sep } from "node:path";
-import {
-  type ChangeMark,
-  type FileSystemClock,
-  isUnchangedSince,
-  markOf,
-  readFolder,
-  type ReadFolder,
-} from "./change-mark.ts";
+import { type ChangeMark, isUnchangedSince, markOf, readFolder, type ReadFolder } from "./change-mark.ts";
 import { text, unreadable, type Database, type Row } from "./database.ts";
 import { asDigest, type Content, type Digest } from "./digest.ts";
-import { stampFields } from "./hash-job.ts";
+import { type FileSystemClock, stampFields } from "./hash-job.ts";
 import { lastChangeIn } from "./last-change.ts";
 import type { Layout } from "./layout.ts";
 import { type KnownTree, type Memory, readContents, type SeenFile, unchangedFiles } from "./reading.ts";
@@ -197,11 +190,14 @@ export class StoredStatIndex implements StatIndex, Memory {
     return isUnchangedSince(path, digest, mark, this, this.#read.get(path));
   }
 
-  beforeReading(): void {
+  beforeReading(): FileSystemClock {
     this.#clock = undefined;
     const nowNs = BigInt(Date.now()) * 1_000_000n;
     this.#clock = { ...this.#askClock(), nowNs };
+    return this.#clock;
   }
+
+  /** The clock of the store's file system, asked by touching a file there. */
 
   #askClock(): FileSystemClock {
     try {
