@@ -161,7 +161,7 @@ export function workOn(job: HashJob, file: number, path: string): void {
 
 /**
  * Looks at a file and reads it, if it is small, by one descriptor: no name is looked up again, which is half the time.
- * A file that is replaced meanwhile shows all the same: to take away a file's name is a change of that file.
+ * That its name was given to another file meanwhile shows in its folder, at which whoever asks looks again afterwards.
  *
  * One whose last change is older than the clock was changed neither while it was read nor since it was listed, and that
  * one look tells. Where there is no clock to ask, or it is younger, two are compared.
