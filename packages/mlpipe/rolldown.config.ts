@@ -12,6 +12,7 @@ const takenIn = ["commander", "fastest-levenshtein"];
 const lazy: Readonly<Record<string, readonly string[] | "all">> = {
   "node:child_process": "all",
   "node:v8": "all",
+  "node:vm": "all",
   "node:worker_threads": ["Worker"],
 };
 
@@ -61,7 +62,7 @@ const onTheWay = new RegExp(
     "provenance/src/(?:errors|git|graph-digest|index|questions|recorder|redact|time|trigger|who)",
     "store/src/(?:cache-entries|canonical|change-mark|checkpoints|claims|copy-out|database|digest|durability|errors|facts|hash-pool)",
     "store/src/(?:index|last-change|layout|lineage-tables|objects|parts|publish|reading|receipts|record-log|runs|seal)",
-    "store/src/(?:stat-index|store|tree|uuid7|walk)",
+    "store/src/(?:stat-index|store|tree|unsteady|uuid7|walk)",
     "executor/src/(?:ahead|artifacts-folder|attempt-folder|attempts-as-shown|engine|errors|execute|index|inherited)",
     "executor/src/(?:local-engine|log-slot|outcome-record|places?|readiness|runner/errors|safe-lines)",
     "mlpipe/src/(?:project/.*|cli/format|cli/commands/(?:session|step-words|run|plan)|lock/lock-(?:memory|path))",

@@ -3,8 +3,9 @@ import { lastChangeIn, lastChangeOf } from "./last-change.ts";
 import { StoreError } from "./errors.ts";
 import type { Content, Digest } from "./digest.ts";
 import { knownAt, type Memory } from "./reading.ts";
+import type { FileSystemClock } from "./hash-job.ts";
 import { haveStamps } from "./hash-pool.ts";
-import { type FolderWalk, hasMoved } from "./walk.ts";
+import { commonDevice, type FolderWalk, hasMoved } from "./walk.ts";
 
 /**
  * How a source was when a step began to read it, to be held against how it is when the step has ended. Nobody can set the
@@ -16,13 +17,6 @@ export type ChangeMark =
   /** A time of its file system that came after its last change: whatever changes it from now on has that time or a later one. */
   | { readonly now: bigint };
 
-/** The clock of the store's file system, asked by touching a file there. */
-export interface FileSystemClock {
-  /** Nothing where no file can be touched. */
-  readonly device: bigint | undefined;
-  readonly ctimeNs: bigint;
-}
-
 /** What was seen of a folder when all of it was read. */
 export interface ReadFolder {
   readonly walk: FolderWalk;
@@ -30,17 +24,13 @@ export interface ReadFolder {
   readonly lastChange: bigint;
   /** The file system of all its files; nothing if there are several, or no files. */
   readonly device: bigint | undefined;
+  /** Whether every entry that came or went since it was listed is bound to show in the times of its folders. */
+  readonly showsEntries: boolean;
 }
 
 /** What a walk of a folder says of the time in which it was read. */
-export function readFolder(walk: FolderWalk, content: Content): ReadFolder {
-  const [device] = walk.devices;
-  return {
-    walk,
-    content,
-    lastChange: lastChangeIn(walk),
-    device: walk.devices.every((each) => each === device) ? device : undefined,
-  };
+export function readFolder(walk: FolderWalk, content: Content, showsEntries: boolean): ReadFolder {
+  return { walk, content, lastChange: lastChangeIn(walk), device: commonDevice(walk), showsEntries };
 }
 
 /**
@@ -80,24 +70,25 @@ export function isUnchangedSince(
 
 /**
  * Whether all that a walk saw is there as it was, and nothing else: as good as a second walk, without names to sort and
- * with the files looked at by several threads. Entries are counted, because one that came in the tick in which its folder
- * was walked does not show in the folder's times.
+ * with the files looked at by several threads. Entries are counted where one could have come in the very tick in which its
+ * folder was listed, which does not show in the folder's times.
  */
-function looksAsRead({ walk }: ReadFolder): boolean {
+function looksAsRead({ walk, showsEntries }: ReadFolder): boolean {
   try {
     if (hasMoved(walk)) return false;
-    let entries = 0;
-    for (const { path } of walk.folders) entries += readdirSync(path).length;
-    const paths = walk.files.map((file) => `${walk.root}/${file}`);
     return (
-      entries === walk.statted &&
+      (showsEntries || entriesIn(walk) === walk.entries) &&
       walk.links.every(({ path, target }) => readlinkSync(`${walk.root}/${path}`) === target) &&
-      haveStamps(paths, walk.stamps)
+      haveStamps(walk, walk.stamps)
     );
   } catch {
     // Whatever it is, whoever looks closely will tell.
     return false;
   }
+}
+
+function entriesIn({ folders }: FolderWalk): number {
+  return folders.reduce((sum, { path }) => sum + readdirSync(path).length, 0);
 }
 
 function seenAgain(

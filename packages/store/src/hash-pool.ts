@@ -6,13 +6,19 @@ import {
   BEAT,
   DONE,
   digestBytes,
-  hashInto,
+  type FileSystemClock,
+  type FilesBelow,
+  type HashJob,
+  notSeen,
   onlyStamp,
   outcomes,
+  pathOf,
+  type SharedJob,
   stampFields,
   work,
-  type HashJob,
+  workOn,
 } from "./hash-job.ts";
+import { Unsteady } from "./unsteady.ts";
 
 /** A regular file, not a link, with the size its stat told. */
 export interface FileToHash {
@@ -46,6 +52,21 @@ const patienceMs = 10_000;
 // Shared by all stores of the process and never awaited: idle threads keep no process alive.
 const helpers: Worker[] = [];
 
+/** What files look like, side by side instead of in an object each. */
+export interface FileStats {
+  /** Four numbers per file: size, mtime, ctime (nanoseconds), inode. */
+  readonly stamps: BigInt64Array;
+  /** The number of each file's file system. */
+  readonly devices: BigUint64Array;
+  /** 1 for a file that its owner may execute, else 0. */
+  readonly executable: Uint8Array;
+}
+
+/** What files look like, and what is in them: nothing for one that did not hold still. */
+export interface FilesRead extends FileStats {
+  readonly digests: readonly (Digest | undefined)[];
+}
+
 /**
  * Hashes files, on several threads when there is enough to do for starting them to pay. The caller waits and works
  * itself meanwhile, so threads that are slow to start, or cannot be started at all, cost nothing but their absence.
@@ -55,18 +76,19 @@ const helpers: Worker[] = [];
 export function hashFiles(files: readonly FileToHash[]): HashedFiles {
   let bytes = 0;
   for (const file of files) bytes += file.size;
-  // Asked only when it counts: to count the processors reads files of the system.
-  const isMuch = files.length > 1 && (bytes >= worthBytes || files.length >= worthFiles);
-  const threads = isMuch ? Math.min(availableParallelism(), maxThreads, files.length) : 1;
-  const shared = threads > 1;
+  const threads = threadsFor(files.length, bytes);
 
-  const order = shared ? largestFirst(files) : undefined;
-  const job = jobOf(files, order, shared);
-  if (shared) ask(job, threads - 1);
-  work(job);
-  if (shared) awaitHelpers(job);
-  for (let slot = 0; slot < files.length; slot++)
-    if (job.outcomes[slot] === outcomes.open) tryAgain(job, slot);
+  const order = threads > 1 ? largestFirst(files) : undefined;
+  const sizes = new Float64Array(files.length);
+  const paths: string[] = [];
+  for (let slot = 0; slot < files.length; slot++) {
+    const file = files[order?.[slot] ?? slot];
+    if (file === undefined) continue;
+    paths.push(file.path);
+    sizes[slot] = file.size;
+  }
+  const job = jobOf(sizes, threads > 1);
+  doTogether(job, [{ root: "", files: paths }], threads);
 
   const slots = order === undefined ? undefined : inverse(order);
   const digests = Buffer.from(job.digests.buffer);
@@ -82,23 +104,96 @@ export function hashFiles(files: readonly FileToHash[]): HashedFiles {
   };
 }
 
+const nothingRead: FilesRead = {
+  stamps: new BigInt64Array(),
+  devices: new BigUint64Array(),
+  executable: new Uint8Array(),
+  digests: [],
+};
+
 /**
- * Whether files still look as they did, on several threads when there are many; one that cannot be looked at does not.
+ * Looks at files and reads them, in as few calls as it takes: of what nothing is known yet, all has to be read.
+ *
+ * @param clock as it was before the files were listed
+ * @throws StoreError as for `hashFiles`
+ */
+export function readFiles(places: readonly FilesBelow[], clock: FileSystemClock | undefined): FilesRead {
+  // Most steps make files, and each is hashed by itself.
+  if (places.length === 0) return nothingRead;
+  const job = doAll(places, notSeen, clock);
+  const large: number[] = [];
+  job.outcomes.forEach((outcome, file) => outcome === outcomes.seen && large.push(file));
+  const { stamps } = job;
+  const hashed = hashFiles(
+    large.map((file) => ({ path: pathOf(places, file), size: Number(stamps[file * stampFields]) })),
+  );
+  // One text for all, of which each digest is a part: to make as many texts takes ten times as long.
+  const text = Buffer.from(job.digests.buffer).toString("hex");
+  const digests: (Digest | undefined)[] = [];
+  for (let file = 0; file < job.outcomes.length; file++) {
+    const at = file * digestBytes * 2;
+    const digest = asDigest(text.slice(at, at + digestBytes * 2));
+    digests.push(job.outcomes[file] === outcomes.hashed ? digest : undefined);
+  }
+  for (const [i, file] of large.entries()) {
+    digests[file] = hashed.steadyDigest(i, stamps, file * stampFields);
+  }
+  return { stamps, devices: job.devices, executable: job.executable, digests };
+}
+
+/**
+ * Looks at files, on several threads when there are many.
+ *
+ * @throws Unsteady for one that is gone, or no file any more
+ * @throws StoreError `MLP4005` for one that cannot be looked at
+ */
+export function lookAtFiles(place: FilesBelow): FileStats {
+  const job = doAll([place], onlyStamp);
+  const gone = job.outcomes.findIndex((outcome) => outcome !== outcomes.hashed);
+  if (gone >= 0) throw new Unsteady(pathOf([place], gone));
+  return job;
+}
+
+/**
+ * Whether files still look as they did. Throws as `lookAtFiles` does.
  *
  * @param before four numbers per file
  */
-export function haveStamps(paths: readonly string[], before: BigInt64Array): boolean {
-  const threads = Math.min(availableParallelism(), maxThreads);
-  const shared = threads > 1 && paths.length >= worthFiles;
-  const files = paths.map((path) => ({ path, size: onlyStamp }));
-  const job = jobOf(files, undefined, shared);
-  if (shared) ask(job, threads - 1);
-  if (work(job) !== undefined) return false;
-  if (shared) awaitHelpers(job);
-  return (
-    job.outcomes.every((outcome) => outcome === outcomes.hashed) &&
-    Buffer.from(job.stamps.buffer).equals(Buffer.from(before.buffer, before.byteOffset, before.byteLength))
-  );
+export function haveStamps(place: FilesBelow, before: BigInt64Array): boolean {
+  const { stamps } = lookAtFiles(place);
+  return Buffer.from(stamps.buffer).equals(Buffer.from(before.buffer, before.byteOffset, before.byteLength));
+}
+
+/** Does the same with all files, on several threads if there are many. */
+function doAll(
+  places: readonly FilesBelow[],
+  what: typeof notSeen | typeof onlyStamp,
+  clock?: FileSystemClock,
+): HashJob {
+  const count = places.reduce((sum, { files }) => sum + files.length, 0);
+  const threads = threadsFor(count);
+  const job = jobOf(new Float64Array(count).fill(what), threads > 1, clock);
+  doTogether(job, places, threads);
+  return job;
+}
+
+/** How many threads are to work on so much. */
+function threadsFor(files: number, bytes = 0): number {
+  const isMuch = files > 1 && (bytes >= worthBytes || files >= worthFiles);
+  // Asked only when it counts: to count the processors reads files of the system.
+  return isMuch ? Math.min(availableParallelism(), maxThreads, files) : 1;
+}
+
+/** Does a job; what failed in it is done again here, where the error can be told. */
+function doTogether(job: HashJob, places: readonly FilesBelow[], threads: number): void {
+  if (threads > 1) {
+    ask({ job, places: places.map(({ root, files }) => ({ root, files: files.join("\0") })) }, threads - 1);
+  }
+  work(job, places);
+  if (threads > 1) awaitHelpers(job);
+  job.outcomes.forEach((outcome, file) => {
+    if (outcome === outcomes.open) tryAgain(job, file, pathOf(places, file));
+  });
 }
 
 /** A large file that comes last would keep one thread busy while the others have nothing left to do. */
@@ -110,36 +205,33 @@ function largestFirst(files: readonly FileToHash[]): Uint32Array {
   return Uint32Array.from([...large, ...small]);
 }
 
-function jobOf(files: readonly FileToHash[], order: Uint32Array | undefined, shared: boolean): HashJob {
-  const paths: string[] = [];
-  const sizes = new Float64Array(files.length);
+function jobOf(sizes: Float64Array, shared: boolean, clock?: FileSystemClock): HashJob {
+  const files = sizes.length;
   const starts = [0];
   let filled = 0;
-  for (let slot = 0; slot < files.length; slot++) {
-    const file = files[order?.[slot] ?? slot];
-    if (file === undefined) continue;
-    paths.push(file.path);
-    sizes[slot] = file.size;
-    filled += file.size;
+  for (let slot = 0; slot < files; slot++) {
+    filled += Math.max(0, sizes[slot] ?? 0);
     if (filled >= chunkBytes || slot + 1 - (starts.at(-1) ?? 0) >= chunkFiles) {
       starts.push(slot + 1);
       filled = 0;
     }
   }
-  if (starts.at(-1) !== files.length) starts.push(files.length);
+  if (starts.at(-1) !== files) starts.push(files);
   const memory = (length: number) => (shared ? new SharedArrayBuffer(length) : new ArrayBuffer(length));
   return {
-    paths,
     sizes,
     starts: Uint32Array.from(starts),
     control: new Int32Array(memory(12)),
-    outcomes: new Uint8Array(memory(files.length)),
-    stamps: new BigInt64Array(memory(files.length * stampFields * 8)),
-    digests: new Uint8Array(memory(files.length * digestBytes)),
+    outcomes: new Uint8Array(memory(files)),
+    stamps: new BigInt64Array(memory(files * stampFields * 8)),
+    devices: new BigUint64Array(memory(files * 8)),
+    executable: new Uint8Array(memory(files)),
+    digests: new Uint8Array(memory(files * digestBytes)),
+    clock,
   };
 }
 
-function ask(job: HashJob, wanted: number): void {
+function ask(shared: SharedJob, wanted: number): void {
   while (helpers.length < wanted) {
     // Under type stripping the source runs as it is, in a build as JavaScript.
     const script = import.meta.url.endsWith(".ts")
@@ -162,7 +254,7 @@ function ask(job: HashJob, wanted: number): void {
     }
   }
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window: it has no origin
-  for (const helper of helpers.slice(0, wanted)) helper.postMessage(job);
+  for (const helper of helpers.slice(0, wanted)) helper.postMessage(shared);
 }
 
 /** Waits for chunks that helpers took. A helper that died holds on to its chunk for ever, hence the patience. */
@@ -183,13 +275,16 @@ function awaitHelpers(job: HashJob): void {
   }
 }
 
+/** What the system says where a file is no longer, or is a link, a folder, a socket or a pipe now. */
+const somethingElse = new Set(["ENOENT", "ENOTDIR", "ELOOP", "EISDIR", "ENXIO", "EAGAIN"]);
+
 /** For a file whose first reading failed, in whichever thread: here the error can be told. */
-function tryAgain(job: HashJob, slot: number): void {
+function tryAgain(job: HashJob, slot: number, path: string): void {
   try {
-    withPath("read", job.paths[slot] ?? "", () => hashInto(job, slot));
+    withPath("read", path, () => workOn(job, slot, path));
   } catch (error) {
-    // Gone, or a link where the stat saw a file: that is a change, and the caller looks again.
-    if (!(error instanceof StoreError) || (error.errno !== "ELOOP" && error.errno !== "ENOENT")) throw error;
+    // That is a change, and the caller looks again.
+    if (!(error instanceof StoreError) || !somethingElse.has(error.errno ?? "")) throw error;
     job.outcomes[slot] = outcomes.changed;
   }
 }

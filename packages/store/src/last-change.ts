@@ -1,7 +1,8 @@
 import { lstatSync, realpathSync, statSync } from "node:fs";
 import { withPath } from "./errors.ts";
 import { stampFields } from "./hash-job.ts";
-import { type FolderWalk, Unsteady, walkFolder } from "./walk.ts";
+import { Unsteady } from "./unsteady.ts";
+import { type FolderWalk, walkFolder } from "./walk.ts";
 
 /**
  * When anything of a file or folder was last changed, in nanoseconds of its file system's clock: nobody can set that

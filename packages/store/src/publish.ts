@@ -1,14 +1,15 @@
 import { chmodSync, constants, copyFileSync, lstatSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Database } from "./database.ts";
-import type { Content } from "./digest.ts";
+import type { Content, Digest } from "./digest.ts";
 import { makeDurable, makeDurableSoon } from "./durability.ts";
 import { StoreError, errnoOf, shown, withPath } from "./errors.ts";
 import { discard, temporaryPath, type Layout } from "./layout.ts";
 import type { StoredObjects } from "./objects.ts";
 import { hashPath } from "./reading.ts";
-import { isTree, rememberedTree } from "./tree.ts";
-import { Unsteady, walkFolder, type FolderWalk } from "./walk.ts";
+import { manifestIf, rememberedDigests } from "./tree.ts";
+import { Unsteady } from "./unsteady.ts";
+import { type FolderWalk, walkFolder } from "./walk.ts";
 
 /** What one step leaves behind: files and folders, and the rows that speak of them. */
 export interface Publication {
@@ -142,13 +143,14 @@ function sealFile(path: string, content: Content, layout: Layout): string {
 function sealTree(path: string, content: Content, layout: Layout, unsynced: string[]): string {
   if (!lstatSync(path).isDirectory()) throw differs(path, "it is no longer a folder");
   const walk = walkSteadily(path);
-  const { manifest, digests } = rememberedTree(content) ?? readAgain(path, content);
-  if (!isTree(walk, digests, content)) throw differs(path, "other entries, lengths or modes are in it");
+  const digests = rememberedDigests(content) ?? readAgain(path, content);
+  const manifest = manifestIf(walk, digests, content);
+  if (manifest === undefined) throw differs(path, "other entries, lengths or modes are in it");
   walk.files.forEach((name, i) => {
     const file = `${path}/${name}`;
     const digest = digests[i];
     if (digest !== undefined && lstatSync(file).nlink > 1) separate(file, digest, layout);
-    chmodSync(file, walk.executable[i] === true ? 0o555 : 0o444);
+    chmodSync(file, walk.executable[i] === 1 ? 0o555 : 0o444);
     unsynced.push(file);
   });
   for (const folder of walk.folders) {
@@ -163,11 +165,11 @@ function sealTree(path: string, content: Content, layout: Layout, unsynced: stri
 }
 
 /** Hashes a folder again, for a content that came from another process and so without what it was made of. */
-function readAgain(path: string, content: Content): NonNullable<ReturnType<typeof rememberedTree>> {
+function readAgain(path: string, content: Content): readonly Digest[] {
   const again = hashPath(path);
-  const tree = rememberedTree(again);
-  if (again.digest !== content.digest || tree === undefined) throw differs(path, "it has another digest");
-  return tree;
+  const digests = rememberedDigests(again);
+  if (again.digest !== content.digest || digests === undefined) throw differs(path, "it has another digest");
+  return digests;
 }
 
 function walkSteadily(path: string): FolderWalk {

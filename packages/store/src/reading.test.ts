@@ -15,7 +15,7 @@ import { describe, expect, test } from "vitest";
 import { canonicalJson } from "./canonical.ts";
 import { digestOf, type Content } from "./digest.ts";
 import { temporaryFolder, thrownBy } from "./fixtures/project.ts";
-import { hashPath } from "./reading.ts";
+import { hashPath, readContents } from "./reading.ts";
 import { parseManifest, rememberedManifest, type Tree } from "./tree.ts";
 
 function treeOf(content: Content): Tree {
@@ -179,6 +179,29 @@ describe("a folder", () => {
     expect(entries.map((entry) => (entry.type === "file" ? `${entry.digest} ${entry.path}` : ""))).toEqual(
       lines,
     );
+  });
+
+  test("several folders, empty ones and large files among them, are read together, each for itself", () => {
+    const folders = [3, 0, 7_000, 0, 5_000].map((count) => {
+      const folder = temporaryFolder();
+      for (let i = 0; i < count; i++) writeFileSync(join(folder, `${i}`), `${count} ${i}`);
+      if (count === 3) writeFileSync(join(folder, "large"), Buffer.alloc(100_000, "l"));
+      return folder;
+    });
+    const together = readContents(folders);
+    expect(together).toEqual(folders.map((folder) => hashPath(folder)));
+    expect(together.map(({ entries }) => entries)).toEqual([4, 0, 7_000, 0, 5_000]);
+    const [first] = together;
+    expect(first && treeOf(first).entries).toContainEqual(
+      expect.objectContaining({ path: "large", size: 100_000, digest: digestOf("l".repeat(100_000)) }),
+    );
+  });
+
+  test("a file that nobody may read is an error that names it", () => {
+    if (process.getuid?.() === 0) return;
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "a"), "x", { mode: 0o000 });
+    expect(thrownBy(() => hashPath(folder))).toMatchObject({ code: "MLP4005", path: join(folder, "a") });
   });
 
   test("a file with two names is two files", () => {

@@ -2,11 +2,19 @@ import { type BigIntStats, lstatSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Content, Digest } from "./digest.ts";
 import { StoreError, errnoOf, shown, withPath } from "./errors.ts";
-import { stampFields, writeStamp } from "./hash-job.ts";
-import { changedError, hashFiles, type FileToHash, type HashedFiles } from "./hash-pool.ts";
+import { type FileSystemClock, stampFields, writeStamp } from "./hash-job.ts";
+import {
+  changedError,
+  type FilesRead,
+  type FileToHash,
+  type HashedFiles,
+  hashFiles,
+  readFiles,
+} from "./hash-pool.ts";
 import { lastChangeIn } from "./last-change.ts";
 import { parseManifest, rememberedManifest, type Tree, treeContent } from "./tree.ts";
-import { Unsteady, hasMoved, specialFile, walkFolder, type FolderWalk } from "./walk.ts";
+import { Unsteady } from "./unsteady.ts";
+import { type FolderListing, type FolderWalk, hasMoved, listFolder, lookedAt, specialFile } from "./walk.ts";
 
 /** A regular file as its stat told it. */
 export interface SeenFile {
@@ -23,16 +31,27 @@ export interface Memory {
   /** Called first, with all that will be asked for. */
   expect(paths: ReadonlySet<string>): void;
   file(seen: SeenFile): Digest | undefined;
-  tree(
+  /** Nothing for a folder that was never read: then there is no need to look at its files before they are read. */
+  tree(path: string, look: () => FolderWalk): KnownTree | undefined;
+  /** Called before the first byte is read, and before the folder is listed that it is in. Tells what time it is. */
+  beforeReading(): FileSystemClock;
+  keepFile(seen: SeenFile, digest: Digest): void;
+  /** @param listedAfter whether the folder was listed after `beforeReading` was called */
+  keepTree(
     path: string,
     walk: FolderWalk,
-  ): { readonly content: Content } | { readonly digests: (Digest | undefined)[] };
-  /** Called once before the first byte is read. */
-  beforeReading(): void;
-  keepFile(seen: SeenFile, digest: Digest): void;
-  keepTree(path: string, walk: FolderWalk, digests: readonly Digest[], content: Content): void;
+    digests: readonly Digest[],
+    content: Content,
+    listedAfter: boolean,
+  ): void;
   count(what: { statted: number; hashedFiles: number; hashedBytes: number }): void;
 }
+
+/** A folder that was read before, as it looks now: as it did, or with the digests of those files that do. */
+export type KnownTree = { readonly walk: FolderWalk } & (
+  | { readonly content: Content }
+  | { readonly digests: readonly (Digest | undefined)[] }
+);
 
 /**
  * The content of a file or folder by reading all of it, without an index.
@@ -83,11 +102,11 @@ export function knownAt(
 ): { readonly content: Content; readonly lastChange: bigint } | undefined {
   try {
     const seen = look(path);
-    if ("walk" in seen) {
-      if (seen.walk.root !== path) return undefined;
-      const known = memory.tree(path, seen.walk);
+    if ("folder" in seen) {
+      if (seen.folder !== path) return undefined;
+      const known = memory.tree(path, () => walked(path, path));
       return known !== undefined && "content" in known
-        ? { content: known.content, lastChange: lastChangeIn(seen.walk) }
+        ? { content: known.content, lastChange: lastChangeIn(known.walk) }
         : undefined;
     }
     if (seen.real !== path) return undefined;
@@ -128,26 +147,47 @@ function readOnce(
   const unsteady = new Map<string, string>();
   const unread: Unread[] = [];
   const tasks: FileToHash[] = [];
+  const unseen: FolderListing[] = [];
+  let unseenFiles = 0;
   let statted = 0;
+  let clock: FileSystemClock | undefined;
+  const beforeReading = (): void => {
+    clock ??= memory?.beforeReading();
+  };
   for (const path of paths) {
     try {
       const seen = look(path);
-      statted += "walk" in seen ? seen.walk.statted + 1 : 1;
-      if ("walk" in seen) {
-        const known = memory?.tree(path, seen.walk);
-        if (known !== undefined && "content" in known) {
-          const { leaving } = seen.walk;
-          results.set(path, leaving === undefined ? known.content : { ...known.content, leaves: leaving });
+      statted++;
+      if ("folder" in seen) {
+        const known = memory?.tree(path, () => walked(path, seen.folder));
+        if (known === undefined) {
+          beforeReading();
+          const listing = listed(path, seen.folder);
+          statted += listing.entries;
+          unread.push({ path, listing, first: unseenFiles });
+          unseen.push(listing);
+          unseenFiles += listing.files.length;
           continue;
         }
-        unread.push({ path, walk: seen.walk, digests: known?.digests, first: tasks.length });
-        addTasks(seen.walk, known?.digests, tasks);
+        const { walk } = known;
+        statted += walk.entries;
+        if ("content" in known) {
+          results.set(
+            path,
+            walk.leaving === undefined ? known.content : { ...known.content, leaves: walk.leaving },
+          );
+          continue;
+        }
+        beforeReading();
+        unread.push({ path, walk, digests: known.digests, first: tasks.length });
+        addTasks(walk, known.digests, tasks);
       } else {
         const digest = memory?.file(seen);
         if (digest !== undefined) {
           results.set(path, fileContent(seen, digest));
           continue;
         }
+        beforeReading();
         unread.push({ path, file: seen, first: tasks.length });
         tasks.push({ path: seen.real, size: Number(seen.stamp[0]) });
       }
@@ -156,16 +196,17 @@ function readOnce(
       unsteady.set(path, error.path);
     }
   }
-  if (unread.length > 0) memory?.beforeReading();
+  // Of no use for files that lie elsewhere.
+  const isTheirs = unseen.every(({ folders }) => folders[0]?.device === clock?.device);
+  const read = readFiles(unseen, isTheirs ? clock : undefined);
   const hashed = hashFiles(tasks);
-  memory?.count({
-    statted,
-    hashedFiles: tasks.length,
-    hashedBytes: tasks.reduce((sum, { size }) => sum + size, 0),
-  });
+  let hashedBytes = tasks.reduce((sum, { size }) => sum + size, 0);
+  for (let i = 0; i < unseenFiles; i++) hashedBytes += Number(read.stamps[i * stampFields]);
+  memory?.count({ statted, hashedFiles: tasks.length + unseenFiles, hashedBytes });
   for (const item of unread) {
     try {
-      results.set(item.path, settle(item, hashed, memory));
+      const content = "listing" in item ? settleRead(item, read, memory) : settle(item, hashed, memory);
+      results.set(item.path, content);
     } catch (error) {
       if (!(error instanceof Unsteady)) throw error;
       unsteady.set(item.path, error.path);
@@ -174,13 +215,15 @@ function readOnce(
   return unsteady;
 }
 
-/** What has to be read: its tasks begin at `first`, in order. */
+/** What has to be read: its tasks, or its files among those that nobody has seen, begin at `first`, in order. */
 type Unread = { readonly path: string; readonly first: number } & (
   | { readonly file: SeenFile }
-  | { readonly walk: FolderWalk; readonly digests: (Digest | undefined)[] | undefined }
+  | { readonly walk: FolderWalk; readonly digests: readonly (Digest | undefined)[] }
+  | { readonly listing: FolderListing }
 );
 
-function look(path: string): SeenFile | { readonly walk: FolderWalk } {
+/** A file, or where the folder really is. */
+function look(path: string): SeenFile | { readonly folder: string } {
   let real = path;
   let stats = withPath("read", path, () => lstatSync(path, { bigint: true }));
   if (stats.isSymbolicLink()) {
@@ -188,9 +231,17 @@ function look(path: string): SeenFile | { readonly walk: FolderWalk } {
     real = follow(path);
     stats = withPath("read", path, () => lstatSync(real, { bigint: true }));
   }
-  if (stats.isDirectory()) return { walk: withPath("read", path, () => walkFolder(real)) };
+  if (stats.isDirectory()) return { folder: real };
   if (!stats.isFile()) throw specialFile(path, stats);
   return seenFile(path, real, stats);
+}
+
+function listed(path: string, folder: string): FolderListing {
+  return withPath("read", path, () => listFolder(folder));
+}
+
+function walked(path: string, folder: string): FolderWalk {
+  return withPath("read", path, () => lookedAt(listFolder(folder)));
 }
 
 function seenFile(path: string, real: string, stats: BigIntStats): SeenFile {
@@ -216,18 +267,53 @@ function follow(link: string): string {
   }
 }
 
-function addTasks(
-  walk: FolderWalk,
-  known: readonly (Digest | undefined)[] | undefined,
-  tasks: FileToHash[],
-): void {
+function addTasks(walk: FolderWalk, known: readonly (Digest | undefined)[], tasks: FileToHash[]): void {
   walk.files.forEach((file, i) => {
-    if (known?.[i] !== undefined) return;
+    if (known[i] !== undefined) return;
     tasks.push({ path: `${walk.root}/${file}`, size: Number(walk.stamps[i * stampFields]) });
   });
 }
 
-function settle(item: Unread, hashed: HashedFiles, memory: Memory | undefined): Content {
+/** The content of a folder whose files were read at sight, from `first` on. */
+function settleRead(
+  { path, listing, first }: Extract<Unread, { readonly listing: FolderListing }>,
+  { stamps, devices, executable, digests }: FilesRead,
+  memory: Memory | undefined,
+): Content {
+  const end = first + listing.files.length;
+  const walk: FolderWalk = {
+    ...listing,
+    stamps: stamps.subarray(first * stampFields, end * stampFields),
+    devices: devices.subarray(first, end),
+    executable: executable.subarray(first, end),
+  };
+  const found = digests.slice(first, end);
+  if (!areAll(found)) throw new Unsteady(`${walk.root}/${walk.files[found.indexOf(undefined)] ?? ""}`);
+  return settledTree(path, walk, found, memory, true);
+}
+
+function areAll(digests: readonly (Digest | undefined)[]): digests is readonly Digest[] {
+  return !digests.includes(undefined);
+}
+
+function settledTree(
+  path: string,
+  walk: FolderWalk,
+  digests: readonly Digest[],
+  memory: Memory | undefined,
+  listedAfter: boolean,
+): Content {
+  if (hasMoved(walk)) throw new Unsteady(walk.root);
+  const content = treeContent(walk, digests);
+  memory?.keepTree(path, walk, digests, content, listedAfter);
+  return content;
+}
+
+function settle(
+  item: Exclude<Unread, { readonly listing: FolderListing }>,
+  hashed: HashedFiles,
+  memory: Memory | undefined,
+): Content {
   if ("file" in item) {
     const digest = steadyDigest(hashed, item.first, item.file.stamp, 0, item.path);
     memory?.keepFile(item.file, digest);
@@ -237,12 +323,9 @@ function settle(item: Unread, hashed: HashedFiles, memory: Memory | undefined): 
   let next = item.first;
   const digests = walk.files.map(
     (file, i) =>
-      item.digests?.[i] ?? steadyDigest(hashed, next++, walk.stamps, i * stampFields, `${walk.root}/${file}`),
+      item.digests[i] ?? steadyDigest(hashed, next++, walk.stamps, i * stampFields, `${walk.root}/${file}`),
   );
-  if (hasMoved(walk)) throw new Unsteady(walk.root);
-  const content = treeContent(walk, digests);
-  memory?.keepTree(path, walk, digests, content);
-  return content;
+  return settledTree(path, walk, digests, memory, false);
 }
 
 function steadyDigest(

@@ -8,8 +8,9 @@ import {
   readFileSync,
   writeSync,
 } from "node:fs";
+import { createHash } from "node:crypto";
 import { canonicalJson } from "./canonical.ts";
-import { digestOf, type Digest } from "./digest.ts";
+import { asDigest, digestOf, type Digest } from "./digest.ts";
 import { StoreError, shown, withPath } from "./errors.ts";
 
 /**
@@ -44,23 +45,29 @@ export class RecordLog {
     if (typeof record !== "object" || record === null || Array.isArray(record) || "prev" in record) {
       throw new Error("a record is an object without a `prev` of its own");
     }
-    const line = `{${Object.entries({ ...record, prev: this.#head })
+    const texts = Object.entries({ ...record, prev: this.#head })
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, value]) => `${canonicalJson(name)}:${encode(value)}`)
-      .join(",")}}\n`;
-    // Once: the line of a run with 10,000 steps has megabytes.
-    const bytes = Buffer.from(line);
+      .map(([name, value], i) => `${i === 0 ? "{" : ","}${canonicalJson(name)}:${encode(value)}`);
+    texts.push("}\n");
+    const state = createHash("sha256");
+    let length = 0;
     withPath("write", this.#path, () => {
       try {
-        for (let written = 0; written < bytes.length;) written += writeSync(this.#descriptor, bytes, written);
+        for (const bytes of piecesOf(texts)) {
+          for (let written = 0; written < bytes.length;)
+            written += writeSync(this.#descriptor, bytes, written);
+          length += bytes.length;
+          // In JSON a line feed is escaped: this one ends the line, and is no part of it.
+          state.update(bytes.at(-1) === lineFeed ? bytes.subarray(0, -1) : bytes);
+        }
       } catch (error) {
         // Half a line on a full disk must not become the beginning of the next one.
         ftruncateSync(this.#descriptor, this.#length);
         throw error;
       }
     });
-    this.#length += bytes.length;
-    this.#head = digestOf(bytes.subarray(0, -1));
+    this.#length += length;
+    this.#head = asDigest(state.digest("hex"));
     return this.#head;
   }
 
@@ -85,6 +92,31 @@ export class RecordLog {
   close(): void {
     closeSync(this.#descriptor);
   }
+}
+
+const lineFeed = 0x0a;
+
+/** A line that is longer goes in pieces of so many characters. */
+const pieceLength = 256 * 1024;
+
+/** Texts as bytes; much in pieces, because the line of a run with 10,000 steps has megabytes, and each copy as many. */
+function* piecesOf(texts: readonly string[]): Generator<Buffer, void, void> {
+  if (texts.reduce((sum, text) => sum + text.length, 0) <= pieceLength) {
+    yield Buffer.from(texts.join(""));
+    return;
+  }
+  for (const text of texts) {
+    for (let at = 0, end = 0; at < text.length; at = end) {
+      end = Math.min(at + pieceLength, text.length);
+      // The two halves of a character beyond U+FFFF stay together.
+      if (end < text.length && isFirstHalf(text.charCodeAt(end - 1))) end--;
+      yield Buffer.from(text.slice(at, end));
+    }
+  }
+}
+
+function isFirstHalf(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff;
 }
 
 /**

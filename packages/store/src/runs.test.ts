@@ -116,6 +116,24 @@ describe("records", () => {
     expect(store.runs.records(run)).toEqual(lines.map((line) => JSON.parse(line)));
   });
 
+  test.each(["", "a"])(
+    "of megabytes are written as they are, whatever character a piece of them ends in: %j",
+    (shift) => {
+      const store = newStore();
+      const run = begin(store);
+      const records = [`${shift}${"\u{1F600}".repeat(500_000)}`, "short", "\n".repeat(500_000)].map((b) => ({
+        b,
+      }));
+      for (const record of records) store.runs.appendRecord(run, record);
+      store.runs.end(run, { status: "succeeded", endedAt, document: null });
+      const [first = "", second = "", third = ""] = readFileSync(file(store, run), "utf8").split("\n");
+      expect(store.runs.records(run)).toMatchObject(records);
+      expect(JSON.parse(second)).toMatchObject({ prev: digestOf(first) });
+      expect(third).toBe(canonicalJson({ ...records[2], prev: digestOf(second) }));
+      expect(store.runs.get(run)?.head).toBe(digestOf(third));
+    },
+  );
+
   test.each<[string, (path: string) => void]>([
     ["a changed line", (path) => writeFileSync(path, readFileSync(path, "utf8").replace('"n":2', '"n":7'))],
     [

@@ -1,20 +1,14 @@
 import { statSync, utimesSync } from "node:fs";
 import { dirname, sep } from "node:path";
-import {
-  type ChangeMark,
-  type FileSystemClock,
-  isUnchangedSince,
-  markOf,
-  readFolder,
-  type ReadFolder,
-} from "./change-mark.ts";
+import { type ChangeMark, isUnchangedSince, markOf, readFolder, type ReadFolder } from "./change-mark.ts";
 import { text, unreadable, type Database, type Row } from "./database.ts";
 import { asDigest, type Content, type Digest } from "./digest.ts";
-import { stampFields } from "./hash-job.ts";
+import { type FileSystemClock, stampFields } from "./hash-job.ts";
+import { lastChangeIn } from "./last-change.ts";
 import type { Layout } from "./layout.ts";
-import { readContents, unchangedFiles, type Memory, type SeenFile } from "./reading.ts";
+import { type KnownTree, type Memory, readContents, type SeenFile, unchangedFiles } from "./reading.ts";
 import { sealOf } from "./seal.ts";
-import { fingerprintOf, type FolderWalk } from "./walk.ts";
+import { commonDevice, fingerprintOf, type FolderWalk } from "./walk.ts";
 
 /** Digests of inputs, without reading again what has not changed since it was last read. */
 export interface StatIndex {
@@ -161,22 +155,21 @@ export class StoredStatIndex implements StatIndex, Memory {
     return asDigest(digest);
   }
 
-  tree(
-    path: string,
-    walk: FolderWalk,
-  ): { readonly content: Content } | { readonly digests: (Digest | undefined)[] } {
+  tree(path: string, look: () => FolderWalk): KnownTree | undefined {
     const name = this.#name(path);
-    const fingerprint = fingerprintOf(walk);
     const held = this.#trees.get(name);
     if (held !== undefined) {
-      if (held.fingerprint === fingerprint) return { content: held.content };
-      return { digests: digestsBefore(walk, held.walk.files, held.stamps, held.digests) };
+      const walk = look();
+      if (held.fingerprint === fingerprintOf(walk)) return { walk, content: held.content };
+      return { walk, digests: digestsBefore(walk, held.walk.files, held.stamps, held.digests) };
     }
     const row = this.#database.get(
       "SELECT fingerprint, digest, size, entries, seal FROM stat_trees WHERE path = ?",
       name,
     );
-    if (row === undefined) return { digests: [] };
+    if (row === undefined) return undefined;
+    const walk = look();
+    const fingerprint = fingerprintOf(walk);
     const digest = text(row, "digest");
     const size = Number(row["size"]);
     const entries = Number(row["entries"]);
@@ -184,9 +177,9 @@ export class StoredStatIndex implements StatIndex, Memory {
       row["fingerprint"] === fingerprint &&
       row["seal"] === sealOf(name, fingerprint, digest, `${size} ${entries}`)
     ) {
-      return { content: { type: "tree", digest: asDigest(digest), size, entries } };
+      return { walk, content: { type: "tree", digest: asDigest(digest), size, entries } };
     }
-    return { digests: this.#digestsKept(name, walk) };
+    return { walk, digests: this.#digestsKept(name, walk) };
   }
 
   mark(path: string): ChangeMark | undefined {
@@ -197,11 +190,14 @@ export class StoredStatIndex implements StatIndex, Memory {
     return isUnchangedSince(path, digest, mark, this, this.#read.get(path));
   }
 
-  beforeReading(): void {
+  beforeReading(): FileSystemClock {
     this.#clock = undefined;
     const nowNs = BigInt(Date.now()) * 1_000_000n;
     this.#clock = { ...this.#askClock(), nowNs };
+    return this.#clock;
   }
+
+  /** The clock of the store's file system, asked by touching a file there. */
 
   #askClock(): FileSystemClock {
     try {
@@ -222,20 +218,38 @@ export class StoredStatIndex implements StatIndex, Memory {
     }
   }
 
-  keepTree(path: string, walk: FolderWalk, digests: readonly Digest[], content: Content): void {
-    let racy = 0;
+  keepTree(
+    path: string,
+    walk: FolderWalk,
+    digests: readonly Digest[],
+    content: Content,
+    listedAfter: boolean,
+  ): void {
+    const racy = this.#racyFiles(walk);
+    // A copy of its own: threads may have written the other.
     const stamps = walk.stamps.slice();
-    walk.devices.forEach((device, i) => {
-      if (this.#isSettled(walk.stamps[i * stampFields + 2] ?? 0n, device)) return;
-      racy++;
-      // No file has an inode, size and times of -1: this one is read again, the others need not be.
-      stamps.fill(-1n, i * stampFields, (i + 1) * stampFields);
-    });
-    const fingerprint = racy === 0 ? fingerprintOf(walk) : "";
+    // No file has an inode, size and times of -1: these are read again, the others need not be.
+    for (const i of racy) stamps.fill(-1n, i * stampFields, (i + 1) * stampFields);
+    const fingerprint = racy.length === 0 ? fingerprintOf(walk) : "";
     // What was written in the tick in which it was read may have been written to since, and look the same.
-    if (walk.root === path && racy === 0) this.#read.set(path, readFolder(walk, content));
-    else this.#read.delete(path);
+    if (walk.root === path && racy.length === 0) {
+      const showsEntries =
+        listedAfter && walk.folders.every((folder) => this.#isSettled(folder.ctimeNs, folder.device));
+      this.#read.set(path, readFolder(walk, content, showsEntries));
+    } else this.#read.delete(path);
     this.#trees.set(this.#name(path), { walk, fingerprint, content, digests, stamps });
+  }
+
+  /** The files of a folder that might be changed and look the same. */
+  #racyFiles(walk: FolderWalk): readonly number[] {
+    // As a rule one question answers for all.
+    const device = commonDevice(walk);
+    if (device !== undefined && this.#isSettled(lastChangeIn(walk), device)) return [];
+    const racy: number[] = [];
+    walk.devices.forEach((own, i) => {
+      if (!this.#isSettled(walk.stamps[i * stampFields + 2] ?? 0n, own)) racy.push(i);
+    });
+    return racy;
   }
 
   count(what: StatIndex["counts"]): void {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { digestOf, isDigest, type Content, type Digest } from "./digest.ts";
+import { asDigest, digestOf, isDigest, type Content, type Digest } from "./digest.ts";
 import { StoreError, shown } from "./errors.ts";
 import { stampFields } from "./hash-job.ts";
 import { compareBytes, type FolderWalk } from "./walk.ts";
@@ -27,13 +27,13 @@ export type TreeEntry =
 const tag = "mlpipe/tree/v1";
 
 // A content that was computed here carries along what it was made of, for as long as somebody holds it: publishing it
-// then need not hash the folder a second time.
+// then need not hash the folder a second time. Of a large one the manifest can be written again.
 const made = new WeakMap<Content, Made>();
 
 interface Made {
-  readonly manifest: string;
   /** Of its files, in the order of the walk. */
   readonly digests: readonly Digest[];
+  readonly manifest: string | FolderWalk;
 }
 
 /**
@@ -41,40 +41,49 @@ interface Made {
  * The digest is the sha256 of the manifest: canonical JSON of a tag and the entries.
  */
 export function treeContent(walk: FolderWalk, digests: readonly Digest[]): Content {
-  const lines = [...linesOf(walk, digests)];
-  const manifest = `{"entries":[${lines.join(",")}],"type":"${tag}"}`;
   let size = 0;
   for (let i = 0; i < walk.files.length; i++) size += Number(walk.stamps[i * stampFields] ?? 0n);
+  const manifest = walk.files.length > filesInPart ? undefined : wholeManifest(walk, digests);
   const content: Content = {
     type: "tree",
-    digest: digestOf(manifest),
+    digest: manifest === undefined ? digestOfParts(manifestOf(walk, digests)) : digestOf(manifest),
     size,
     entries: walk.files.length,
     ...(walk.leaving !== undefined && { leaves: walk.leaving }),
   };
-  made.set(content, { manifest, digests });
+  made.set(content, { digests, manifest: manifest ?? walk });
   return content;
 }
 
-/** Whether a walked folder whose files have these digests has this content, without a second manifest in memory. */
-export function isTree(walk: FolderWalk, digests: readonly Digest[], content: Content): boolean {
-  if (digests.length !== walk.files.length) return false;
-  const state = createHash("sha256").update('{"entries":[');
-  let chunk: string[] = [];
-  let before = "";
-  for (const line of linesOf(walk, digests)) {
-    chunk.push(before, line);
-    before = ",";
-    if (chunk.length < 2048) continue;
-    state.update(chunk.join(""));
-    chunk = [];
-  }
-  const end = `${chunk.join("")}],"type":"${tag}"}`;
-  return state.update(end).digest("hex") === content.digest;
+/** The manifest of a walked folder whose files have these digests, if it is that of a content. */
+export function manifestIf(
+  walk: FolderWalk,
+  digests: readonly Digest[],
+  content: Content,
+): string | undefined {
+  if (digests.length !== walk.files.length) return undefined;
+  const manifest = wholeManifest(walk, digests);
+  return digestOf(manifest) === content.digest ? manifest : undefined;
 }
 
-/** The entries of a manifest, in their order. Written out, because a tree of 100,000 files would spend most of its time in general code. */
-function* linesOf(walk: FolderWalk, digests: readonly Digest[]): Generator<string, void, void> {
+function digestOfParts(parts: Iterable<string>): Digest {
+  const state = createHash("sha256");
+  for (const part of parts) state.update(part);
+  return asDigest(state.digest("hex"));
+}
+
+function wholeManifest(walk: FolderWalk, digests: readonly Digest[]): string {
+  return [...manifestOf(walk, digests)].join("");
+}
+
+/** So many files go into one part of a manifest. */
+const filesInPart = 1024;
+
+/** What has to be escaped in JSON, or might. */
+const escaped = /[^ !#-[\]-~]/;
+
+/** A manifest in parts. Written out, because a tree of 100,000 files would spend most of its time in general code. */
+function* manifestOf(walk: FolderWalk, digests: readonly Digest[]): Generator<string, void, void> {
   // The files come sorted; what else there is goes between them.
   const others = [
     ...walk.emptyFolders.map((path) => ({ path, json: `{"path":${JSON.stringify(path)},"type":"folder"}` })),
@@ -84,26 +93,40 @@ function* linesOf(walk: FolderWalk, digests: readonly Digest[]): Generator<strin
     })),
   ].toSorted((a, b) => compareBytes(a.path, b.path));
   let next = 0;
+  let part = '{"entries":[';
+  let comma = "";
   for (const [i, path] of walk.files.entries()) {
     for (let other = others[next]; other !== undefined; other = others[++next]) {
       if (compareBytes(other.path, path) > 0) break;
-      yield other.json;
+      part += comma + other.json;
+      comma = ",";
     }
-    const mode = walk.executable[i] === true ? "x" : "-";
+    const mode = walk.executable[i] === 1 ? "x" : "-";
     const size = Number(walk.stamps[i * stampFields] ?? 0n);
-    yield `{"digest":"${digests[i] ?? ""}","mode":"${mode}","path":${JSON.stringify(path)},"size":${size},"type":"file"}`;
+    const name = escaped.test(path) ? JSON.stringify(path) : `"${path}"`;
+    part += `${comma}{"digest":"${digests[i] ?? ""}","mode":"${mode}","path":${name},"size":${size},"type":"file"}`;
+    comma = ",";
+    if (i % filesInPart !== filesInPart - 1) continue;
+    yield part;
+    part = "";
   }
-  for (const { json } of others.slice(next)) yield json;
+  for (const { json } of others.slice(next)) {
+    part += comma + json;
+    comma = ",";
+  }
+  yield `${part}],"type":"${tag}"}`;
 }
 
 /** The manifest of a content that this process computed, if this very object is at hand. */
 export function rememberedManifest(content: Content): string | undefined {
-  return made.get(content)?.manifest;
+  const manifest = made.get(content)?.manifest;
+  if (typeof manifest !== "object") return manifest;
+  return wholeManifest(manifest, rememberedDigests(content) ?? []);
 }
 
-/** The same, and the digests of its files in the order of a walk. */
-export function rememberedTree(content: Content): Made | undefined {
-  return made.get(content);
+/** The digests of its files, in the order of the walk that it was computed from. */
+export function rememberedDigests(content: Content): readonly Digest[] | undefined {
+  return made.get(content)?.digests;
 }
 
 /**

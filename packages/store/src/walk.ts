@@ -1,160 +1,145 @@
-import { lstatSync, readdirSync, readlinkSync, type BigIntStats } from "node:fs";
+import { type Dirent, lstatSync, readdirSync, readlinkSync, type BigIntStats } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { createHash } from "node:crypto";
 import { StoreError, shown, withPath } from "./errors.ts";
-import { stampFields, writeStamp } from "./hash-job.ts";
+import { type FileStats, lookAtFiles } from "./hash-pool.ts";
+import { Unsteady } from "./unsteady.ts";
 
-/** Thrown inside this package when something moved under our eyes: the caller looks a second time. */
-export class Unsteady extends Error {
+/** What is in a folder and below, by names alone. */
+export interface FolderListing {
+  readonly root: string;
+  /** Relative paths of regular files, sorted by bytes. */
+  readonly files: readonly string[];
+  readonly links: readonly { readonly path: string; readonly target: string }[];
+  /** The first link that leads out of the folder: what is there is no part of what was seen. */
+  readonly leaving: string | undefined;
+  readonly emptyFolders: readonly string[];
+  /** Every folder with its mtime and ctime from before it was listed: an entry that came or went meanwhile shows there. */
+  readonly folders: readonly ListedFolder[];
+  /** How many files, folders and links there are. */
+  readonly entries: number;
+}
+
+interface ListedFolder {
   readonly path: string;
-  constructor(path: string) {
-    super(`${path} changed`);
-    this.path = path;
-  }
+  readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  readonly device: bigint;
 }
 
 /**
  * What is in a folder and below, by names and stats alone. Arrays side by side instead of an object per file: a walk of
  * 100,000 files is on the path of a run that does nothing.
  */
-export interface FolderWalk {
-  readonly root: string;
-  /** Relative paths of regular files, sorted by bytes. */
-  readonly files: readonly string[];
-  readonly executable: readonly boolean[];
-  /** Four numbers per file: size, mtime, ctime (nanoseconds), inode. */
-  readonly stamps: BigInt64Array;
-  /** The file system of each file. */
-  readonly devices: readonly bigint[];
-  readonly links: readonly { readonly path: string; readonly target: string }[];
-  /** The first link that leads out of the folder: what is there is no part of what was seen. */
-  readonly leaving: string | undefined;
-  readonly emptyFolders: readonly string[];
-  /** Every folder with its mtime and ctime: an entry that came or went meanwhile shows there. */
-  readonly folders: readonly { readonly path: string; readonly mtimeNs: bigint; readonly ctimeNs: bigint }[];
-  /** How many files, folders and links were looked at. */
-  readonly statted: number;
-}
+export interface FolderWalk extends FolderListing, FileStats {}
 
 /** A folder of this name is a store, and a store inside of what it keeps would never hold still. */
 const storeName = ".mlpipe";
 
-/** A folder in the middle of being walked. */
-interface Listing {
+/** A folder in the middle of being listed. */
+interface Level {
   readonly prefix: string;
-  /** Sorted by bytes. */
+  /** Sorted by bytes, folders with a `/` at the end: what is in `d` comes after `d.csv`, because `.` sorts before `/`. */
   readonly names: readonly string[];
+  /** Those that are neither files nor folders. */
+  readonly others: ReadonlyMap<string, Dirent>;
   next: number;
-  /** Folders found in it, with a `/` at the end: what is in `d` comes after `d.csv`, because `.` sorts before `/`. */
-  readonly waiting: string[];
 }
 
 /**
- * Walks a folder. Links are entries of their own and never followed.
+ * Lists a folder. Links are entries of their own and never followed.
  *
  * @param root an absolute path of a real folder, not a link to one
  * @throws StoreError `MLP4007` for what cannot be kept (a pipe, a socket, a device, a name that is not UTF-8, a store)
  * @throws Unsteady if an entry vanished between being listed and being looked at
  */
-export function walkFolder(root: string): FolderWalk {
+export function listFolder(root: string): FolderListing {
   const files: string[] = [];
-  const executable: boolean[] = [];
-  const devices: bigint[] = [];
   const links: { path: string; target: string }[] = [];
   let leaving: string | undefined;
   const emptyFolders: string[] = [];
-  const folders: { path: string; mtimeNs: bigint; ctimeNs: bigint }[] = [];
-  let stamps = new BigInt64Array(64 * stampFields);
-  let statted = 0;
+  const folders: ListedFolder[] = [];
+  let entries = 0;
 
-  const listed: Listing[] = [];
+  const levels: Level[] = [];
   const enter = (folder: string): void => {
     const absolute = folder === "" ? root : `${root}/${folder}`;
     const stats = lstatSync(absolute, { bigint: true, throwIfNoEntry: false });
     if (stats?.isDirectory() !== true) throw new Unsteady(absolute);
-    folders.push({ path: absolute, mtimeNs: stats.mtimeNs, ctimeNs: stats.ctimeNs });
-    const names = listNames(absolute);
-    if (names.length === 0 && folder !== "") emptyFolders.push(folder);
-    listed.push({ prefix: folder === "" ? "" : `${folder}/`, names, next: 0, waiting: [] });
+    folders.push({ path: absolute, mtimeNs: stats.mtimeNs, ctimeNs: stats.ctimeNs, device: stats.dev });
+    const level = levelOf(absolute, folder);
+    entries += level.names.length;
+    if (level.names.length === 0 && folder !== "") emptyFolders.push(folder);
+    levels.push(level);
   };
   enter("");
-  for (let here = listed.at(-1); here !== undefined; here = listed.at(-1)) {
-    const name = here.names[here.next];
-    const [waiting] = here.waiting;
-    if (waiting !== undefined && (name === undefined || compareBytes(waiting, name) < 0)) {
-      here.waiting.shift();
-      enter(`${here.prefix}${waiting.slice(0, -1)}`);
-      continue;
-    }
+  for (let here = levels.at(-1); here !== undefined; here = levels.at(-1)) {
+    const name = here.names[here.next++];
     if (name === undefined) {
-      listed.pop();
+      levels.pop();
       continue;
     }
-    here.next++;
     const path = here.prefix + name;
-    const at = `${root}/${path}`;
-    const stats = lstatSync(at, { bigint: true, throwIfNoEntry: false });
-    if (stats === undefined) throw new Unsteady(at);
-    statted++;
-    if (stats.isFile()) {
-      if (stamps.length < (files.length + 1) * stampFields) {
-        const grown = new BigInt64Array(stamps.length * 2);
-        grown.set(stamps);
-        stamps = grown;
-      }
-      writeStamp(stamps, files.length * stampFields, stats);
-      files.push(path);
-      executable.push((stats.mode & 0o100n) !== 0n);
-      // One number for all, as a rule: equal ones are one object in memory.
-      const before = devices.at(-1);
-      devices.push(stats.dev === before ? before : stats.dev);
-    } else if (stats.isDirectory()) {
-      if (name === storeName) throw storeInside(at);
-      here.waiting.push(`${name}/`);
-      if (here.waiting.length > 1) here.waiting.sort(compareBytes);
-    } else if (stats.isSymbolicLink()) {
-      const target = targetOf(at);
-      links.push({ path, target });
-      if (leaving === undefined && !isBelow(root, resolve(dirname(at), target))) leaving = path;
-    } else {
-      throw specialFile(at, stats);
+    if (name.endsWith("/")) {
+      if (name === `${storeName}/`) throw storeInside(`${root}/${here.prefix}${storeName}`);
+      enter(path.slice(0, -1));
+      continue;
     }
+    const other = here.others.size === 0 ? undefined : here.others.get(name);
+    if (other === undefined) {
+      files.push(path);
+      continue;
+    }
+    const at = `${root}/${path}`;
+    if (!other.isSymbolicLink()) throw specialFile(at, other);
+    const target = targetOf(at);
+    links.push({ path, target });
+    if (leaving === undefined && !isBelow(root, resolve(dirname(at), target))) leaving = path;
   }
-  return {
-    root,
-    files,
-    executable,
-    devices,
-    links,
-    leaving,
-    emptyFolders,
-    folders,
-    stamps: stamps.subarray(0, files.length * stampFields),
-    statted,
-  };
+  return { root, files, links, leaving, emptyFolders, folders, entries };
+}
+
+/** Lists a folder and looks at its files. Throws as `listFolder` does. */
+export function walkFolder(root: string): FolderWalk {
+  return lookedAt(listFolder(root));
+}
+
+/** What was listed, with what its files look like now. Throws as `listFolder` does. */
+export function lookedAt(listing: FolderListing): FolderWalk {
+  const { stamps, devices, executable } = lookAtFiles(listing);
+  return { ...listing, stamps, devices, executable };
 }
 
 /** One digest over everything the walk saw: equal fingerprints mean that nothing has to be looked at file by file. */
 export function fingerprintOf(walk: FolderWalk): string {
   const state = createHash("sha256");
   // Names hold neither NUL nor `/` at the end, so no two walks join to the same text.
-  const executable = walk.executable.map((flag) => (flag ? "x" : "-")).join("");
-  state.update(`${walk.files.join("\0")}\0\0${executable}\0\0${walk.emptyFolders.join("\0")}\0\0`);
+  const executable = walk.executable.map((flag) => (flag === 1 ? 0x78 : 0x2d));
+  state.update(`${walk.files.join("\0")}\0\0`).update(executable);
+  state.update(`\0\0${walk.emptyFolders.join("\0")}\0\0`);
   for (const { path, target } of walk.links) state.update(`${path}\0${target}\0`);
   state.update(walk.stamps);
   return state.digest("hex");
 }
 
-/** Whether an entry was added, removed or renamed since the walk. */
-export function hasMoved(walk: FolderWalk): boolean {
-  return walk.folders.some(({ path, mtimeNs, ctimeNs }) => {
+/** The file system of all files; nothing if there are several, or no files. */
+export function commonDevice({ devices }: FolderWalk): bigint | undefined {
+  // Every number is its neighbour's: compared as bytes, without a bigint for each.
+  const numbers = Buffer.from(devices.buffer, devices.byteOffset, devices.byteLength);
+  const width = devices.BYTES_PER_ELEMENT;
+  return numbers.subarray(width).equals(numbers.subarray(0, -width)) ? devices[0] : undefined;
+}
+
+/** Whether an entry was added, removed or renamed since the listing. */
+export function hasMoved({ folders }: FolderListing): boolean {
+  return folders.some(({ path, mtimeNs, ctimeNs }) => {
     const now = lstatSync(path, { bigint: true, throwIfNoEntry: false });
     return now?.mtimeNs !== mtimeNs || now.ctimeNs !== ctimeNs;
   });
 }
 
 /** The error for a path that is neither a file, a folder nor a link. */
-export function specialFile(path: string, stats: BigIntStats): StoreError {
+export function specialFile(path: string, stats: BigIntStats | Dirent): StoreError {
   const kind = stats.isFIFO()
     ? "a pipe (FIFO)"
     : stats.isSocket()
@@ -173,16 +158,27 @@ function isBelow(root: string, path: string): boolean {
   return path === root || path.startsWith(`${root}/`);
 }
 
-function listNames(folder: string): readonly string[] {
-  const names = withPath("list", folder, () => readdirSync(folder));
-  // A name that is not UTF-8 arrives with replacement characters, which a valid name may hold as well.
-  if (names.some((name) => name.includes("\uFFFD"))) {
-    for (const name of readdirSync(folder, { encoding: "buffer" })) {
-      if (!isUtf8(name)) throw notUtf8("a name", join(folder, escaped(name)));
+function levelOf(absolute: string, folder: string): Level {
+  const entries = withPath("list", absolute, () => readdirSync(absolute, { withFileTypes: true }));
+  const others = new Map<string, Dirent>();
+  let isDoubtful = false;
+  const names = entries.map((entry) => {
+    const { name } = entry;
+    // A name that is not UTF-8 arrives with replacement characters, which a valid name may hold as well.
+    isDoubtful ||= name.includes("\uFFFD");
+    if (entry.isFile()) return name;
+    if (entry.isDirectory()) return `${name}/`;
+    others.set(name, entry);
+    return name;
+  });
+  if (isDoubtful) {
+    for (const name of readdirSync(absolute, { encoding: "buffer" })) {
+      if (!isUtf8(name)) throw notUtf8("a name", join(absolute, escaped(name)));
     }
   }
-  // As it happens they arrive sorted; nobody promises it.
-  return names.sort(compareBytes);
+  // As it happens they arrive sorted but for the folders; nobody promises it.
+  names.sort(compareBytes);
+  return { prefix: folder === "" ? "" : `${folder}/`, names, others, next: 0 };
 }
 
 /** Orders strings by their UTF-8 bytes. */

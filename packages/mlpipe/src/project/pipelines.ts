@@ -17,14 +17,15 @@ export function findPipelines({ root, storeRoot }: Project): readonly string[] {
     // An exported run has a copy of the pipeline as it was, which is not to be run.
     if (entries.some(({ name }) => name === "ro-crate-metadata.json") && folder !== root) continue;
     for (const entry of entries) {
-      const path = join(folder, entry.name);
-      if (entry.isDirectory()) {
-        // A folder with a package.json of its own is another project, as findProject sees it.
-        const other = skipped.has(entry.name) || path === storeRoot || existsSync(join(path, "package.json"));
-        if (!other) folders.push(path);
-      } else if (ending.test(entry.name)) {
-        found.push(path);
+      // Among the entries there may be 100,000 of a data folder.
+      if (!entry.isDirectory()) {
+        if (ending.test(entry.name)) found.push(join(folder, entry.name));
+        continue;
       }
+      const path = join(folder, entry.name);
+      // A folder with a package.json of its own is another project, as findProject sees it.
+      const other = skipped.has(entry.name) || path === storeRoot || existsSync(join(path, "package.json"));
+      if (!other) folders.push(path);
     }
   }
   return found.toSorted();
