@@ -81,22 +81,21 @@ function earlierRows(earlier: NonNullable<Results["file"]["earlier"]>): readonly
 
 /** What is known of where the time and the memory go. */
 const reasons = [
-  "- **No-op.** Node's start takes 25 ms, zod without its languages 20 more, mlpipe and the project's code another 40; a " +
-    "native tool has ended by then. A step then costs about 0.07 ms: its call is noted with its place in the source, its " +
-    "input is looked at, its key computed, its output looked for, and its line written to the run's record. The least " +
-    "promised, a bare program that does no more than that, takes by itself all that is allowed against the bare planner, " +
-    "and more than is allowed against doit, which goes by modification times, looks for no output by content and writes no " +
-    "record.",
-  "- **One leaf.** What executes is loaded, a supervisor and the step are started, a batch is made durable, and mlpipe.lock " +
-    "is compared and written.",
-  "- **Cold.** Every output is synced to disk before it counts, and every step has a private folder, a record of its own in " +
-    "the database and in a file, is watched for processor time, memory and daemons, and is started by another process than " +
-    "the one that decides. Both processors are busy with it all the while. What mlpipe holds in memory no longer matters.",
-  "- **Small files.** Each is looked at, opened, read, hashed and looked at again by calls of its own, and once more after " +
-    "the step; the first look is one thread's, and what is measured is a whole cold run.",
+  "- **No-op.** Node's start takes 25 ms, zod without its languages 15 more, mlpipe and the project's code another 40; a " +
+    "native tool has ended by then. A step then costs about 0.07 ms: its input is looked at, its key computed, its output " +
+    "looked for, and its line written to the run's record. The least promised, a bare program that does no more than that, " +
+    "takes by itself all that is allowed against the bare planner, and more than is allowed against doit, which goes by " +
+    "modification times, looks for no output by content and writes no record.",
+  "- **One leaf.** What executes is loaded, a supervisor and the step are started, the beginning of the run, its result and " +
+    "its end are made durable one after the other, and mlpipe.lock is compared and written.",
+  "- **Cold.** Every output is synced to disk before it counts, and every step has a private folder, a link to its input, a " +
+    "record of its own in the database and in a file, is watched for processor time, memory and daemons, and is started by " +
+    "another process than the one that decides. Both processors are busy with it all the while. A file system that is slow " +
+    "to make files, as ext4 without a journal is after many were deleted, shows twice: a step makes three where the " +
+    "spawner makes one. What mlpipe holds in memory does not matter.",
   "- **Memory.** Of Node itself 55 MiB are in use once it has done all that a cold run asks for, zod and the code of mlpipe " +
-    "take 15, the parser of TypeScript 10, and a run of 10,000 steps writes one record with the outcome of each. The very first run takes most: " +
-    "in it Node fills its compile cache.",
+    "take 15, the parser of TypeScript 10, and a run of 10,000 steps writes one record with the outcome of each. The very " +
+    "first run takes most: in it Node loads what strips types, and keeps the result for later runs.",
 ].join("\n");
 
 function runs(repeat: number | null): string {
