@@ -95,8 +95,20 @@ function replaceFile(target: string, text: string): void {
 }
 
 function isThere(store: Store, target: string, content: Content): boolean {
-  if (statSync(target, { throwIfNoEntry: false }) === undefined) return false;
-  return store.index.contentOf(target).digest === content.digest;
+  return steadyContent(store, target)?.digest === content.digest;
+}
+
+/** What lies at a place; nothing if that is nothing, or if another run is putting its own there at this moment. */
+function steadyContent(store: Store, path: string): Content | undefined {
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
+  try {
+    return store.index.contentOf(path);
+  } catch (error) {
+    // Gone, or changed while it was read.
+    if (error instanceof StoreError && (error.code === "MLP4006" || error.code === "MLP4008"))
+      return undefined;
+    throw error;
+  }
 }
 
 /** The store keeps JSON in its canonical form, people read it indented. */
@@ -123,7 +135,8 @@ function removeFormerItems(store: Store, folder: string, names: ReadonlySet<stri
 }
 
 function isKept(store: Store, path: string): boolean {
-  const content = store.index.contentOf(path);
+  const content = steadyContent(store, path);
+  if (content === undefined) return false;
   if (store.objects.has(content)) return true;
   if (content.type !== "file" || !path.endsWith(".json")) return false;
   try {
