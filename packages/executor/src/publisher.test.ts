@@ -6,8 +6,12 @@ import { hashPath, openStore, type Publication, type Store } from "@mlpipe/store
 import { expect, onTestFinished, test } from "vitest";
 import { Publisher } from "./publisher.ts";
 
-/** A real store that tells how many publications each batch had. */
-function watchedStore(): { readonly store: Store; readonly batches: number[] } {
+/** A real store that tells how many publications each batch had, and when the last one was handed over. */
+function watchedStore(): {
+  readonly store: Store;
+  readonly batches: number[];
+  readonly lastAt: () => number;
+} {
   const folder = mkdtempSync(join(tmpdir(), "mlpipe-publisher-"));
   const store = openStore(join(folder, ".mlpipe"));
   onTestFinished(() => {
@@ -15,12 +19,14 @@ function watchedStore(): { readonly store: Store; readonly batches: number[] } {
     rmSync(folder, { recursive: true, force: true });
   });
   const batches: number[] = [];
+  let lastAt = 0;
   const publish = store.publishSoon.bind(store);
   store.publishSoon = (batch: readonly Publication[]) => {
     batches.push(batch.length);
+    lastAt = performance.now();
     return publish(batch);
   };
-  return { store, batches };
+  return { store, batches, lastAt: () => lastAt };
 }
 
 const nothing = (rows = (): void => {}): Publication => ({ objects: [], rows });
@@ -50,7 +56,7 @@ test("steps that end all the while are kept four times a second, and no more oft
 });
 
 test("when no more is to come, what has waited for it is kept with the last, at once", async () => {
-  const { store, batches } = watchedStore();
+  const { store, batches, lastAt } = watchedStore();
   let isMoreToCome = true;
   const publisher = new Publisher(store, () => isMoreToCome);
   // Makes the database.
@@ -61,7 +67,8 @@ test("when no more is to come, what has waited for it is kept with the last, at 
   isMoreToCome = false;
   await Promise.all([first, publisher.publish(nothing())]);
   expect(batches).toEqual([2]);
-  expect(performance.now() - since).toBeLessThan(200);
+  // What the disk takes after that is another matter.
+  expect(lastAt() - since).toBeLessThan(200);
 });
 
 test("what others wait for is kept at once", async () => {
