@@ -253,9 +253,10 @@ test("a chain and a fan of 20,000 are handed out in time that grows as they do",
     const { user, system } = process.threadCpuUsage(since);
     return (user + system) / 1000;
   };
-  handOut(2_000);
+  // The quickest of several, so that neither a collection of the heap nor code that is not compiled yet counts.
+  const quickest = (length: number): number => Math.min(...[1, 2, 3, 4].map(() => handOut(length)));
   // Ten times as many: a hundred times as long where every step is looked at each time.
-  expect(handOut(20_000)).toBeLessThan(40 * Math.max(handOut(2_000), 2));
+  expect(quickest(20_000)).toBeLessThan(40 * Math.max(quickest(2_000), 2));
 });
 
 test("a step is made ready ahead if it is the next and asks for one processor; it takes its room when it begins", () => {
