@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { defineConfig, type Plugin } from "rolldown";
+import { cachedCode } from "./bundle/cached-code.ts";
 
 /** Small packages on the way of every command: taken in, their licences beside them. */
 const takenIn = ["commander", "fastest-levenshtein"];
@@ -12,7 +13,7 @@ const takenIn = ["commander", "fastest-levenshtein"];
 const lazy: Readonly<Record<string, readonly string[] | "all">> = {
   "node:child_process": "all",
   "node:v8": "all",
-  "node:vm": "all",
+  "node:vm": ["runInNewContext"],
   "node:worker_threads": ["Worker"],
 };
 
@@ -63,7 +64,7 @@ const onTheWay = new RegExp(
     "store/src/(?:cache-entries|canonical|change-mark|checkpoints|claims|copy-out|database|digest|durability|errors|facts|hash-pool)",
     "store/src/(?:index|last-change|layout|lineage-tables|objects|parts|publish|reading|receipts|record-log|runs|seal)",
     "store/src/(?:stat-index|store|tree|unsteady|uuid7|walk)",
-    "executor/src/(?:ahead|artifacts-folder|attempt-folder|attempts-as-shown|engine|errors|execute|index|inherited)",
+    "executor/src/(?:ahead|artifacts-folder|attempt-folder|attempts-as-shown|engine|errors|execute|heap-growth|index|inherited)",
     "executor/src/(?:local-engine|log-slot|outcome-record|places?|readiness|runner/errors|safe-lines)",
     "mlpipe/src/(?:project/.*|cli/format|cli/commands/(?:session|step-words|run|plan)|lock/lock-(?:memory|path))",
     "mlpipe/src/report/(?:line-batch|plain|summary|ndjson|symbols)",
@@ -131,13 +132,14 @@ export default defineConfig({
     "runner/main": "../executor/src/runner/main.ts",
     "supervisor/main": "../executor/src/supervisor/main.ts",
     "hash-worker": "../store/src/hash-worker.ts",
+    "code-cache": "src/code-cache.ts",
   },
   platform: "node",
   resolve: { conditionNames: ["@mlpipe/source", "node", "import", "default"] },
   // What users install beside mlpipe; mlpipe's own packages are taken in.
   external: (id) =>
     !id.startsWith(".") && !id.startsWith("/") && !id.startsWith("@mlpipe/") && !takenIn.includes(id),
-  plugins: [leanBuiltins, licences, python],
+  plugins: [leanBuiltins, cachedCode(["engine", "execution"]), licences, python],
   output: {
     dir: "dist",
     format: "esm",

@@ -3,7 +3,15 @@
  * project outside the repository, and used there.
  */
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -28,9 +36,13 @@ async function run(
   command: string,
   args: readonly string[],
   cwd: string,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<{ exit: number; stdout: string; stderr: string }> {
   try {
-    return { exit: 0, ...(await exec(command, args, { cwd, env, maxBuffer: 64 * 1024 * 1024 })) };
+    return {
+      exit: 0,
+      ...(await exec(command, args, { cwd, env: { ...env, ...more }, maxBuffer: 64 * 1024 * 1024 })),
+    };
   } catch (error) {
     const failed = error as { code: number; stdout: string; stderr: string };
     return { exit: failed.code, stdout: failed.stdout, stderr: failed.stderr };
@@ -109,6 +121,24 @@ describe("installed from tarballs", () => {
     // What Python imported is told by a file of the package.
     const shown = await mlpipe("show", (JSON.parse(first.stdout) as { run: string }).run, "--json");
     expect(shown.stdout).toMatch(/"imported": \{\s+"packages"/);
+  });
+
+  it("compiled code is kept from one process to the next, and what is damaged of it does no harm", async () => {
+    const cache = join(base, "compile-cache");
+    const plan = (): Promise<{ exit: number; stdout: string; stderr: string }> =>
+      run(join(project, "node_modules/.bin/mlpipe"), ["plan"], project, { NODE_COMPILE_CACHE: cache });
+    const first = await plan();
+    expect(first.exit, first.stderr).toBe(0);
+    const kept = (): readonly string[] =>
+      readdirSync(cache, { recursive: true, encoding: "utf8" }).filter((file) => file.includes("/mlpipe-"));
+    const [file = ""] = kept();
+    // Its first byte counts the processes that have added to it.
+    expect([kept().length, readFileSync(join(cache, file))[0]]).toEqual([1, 1]);
+    expect(await plan()).toEqual(first);
+    expect(readFileSync(join(cache, file))[0]).toBe(2);
+    writeFileSync(join(cache, file), readFileSync(join(cache, file)).fill(0, 1_000));
+    expect(await plan()).toEqual(first);
+    expect([kept().length, readFileSync(join(cache, file))[0]]).toEqual([1, 1]);
   });
 
   it.skipIf(process.platform !== "linux")("hermetic, the same pipeline runs too", async () => {

@@ -14,6 +14,7 @@ import type { RunDecision, Turn } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
 import type { ExecutorEvent, RunStatus, StepOutcome } from "./events.ts";
 import type { Fence } from "./fence/fence.ts";
+import { withNodesFlags } from "./heap-growth.ts";
 import { cancelled, cutoffs, stoppedBy } from "./inherited.ts";
 import { LocalEngine } from "./local-engine.ts";
 import type { Place } from "./place.ts";
@@ -311,7 +312,7 @@ class Execution {
     const { manifest, planner, store, pools, env, root } = this.#options;
     const left = planner.graph.steps.filter(({ id }) => !this.#outcomes.has(id) || this.#kept.has(id));
     const { pipeline } = manifest;
-    const { scheduleOf } = await import("./order.ts");
+    const { scheduleOf } = await withNodesFlags(async () => import("./order.ts"));
     return scheduleOf(left, { pipeline, planner, store, root, pools: await pools(), env });
   }
 
@@ -508,12 +509,13 @@ class Execution {
   /** What runs processes gets ready while the other steps are decided. */
   #startEngine(): void {
     const { store, run } = this.#options;
-    this.#engine ??= new LocalEngine(store.claims.lockPath(run));
+    this.#engine ??= withNodesFlags(() => new LocalEngine(store.claims.lockPath(run)));
   }
 
   /** A run in which nothing has to run takes no lock and leaves no trace before its end. */
   async #begin(): Promise<void> {
-    const [{ StepExecutor }] = await Promise.all([import("./step-executor.ts"), this.#engine?.ready()]);
+    const executor = withNodesFlags(async () => import("./step-executor.ts"));
+    const [{ StepExecutor }] = await Promise.all([executor, this.#engine?.ready()]);
     this.#executor = new StepExecutor({
       ...this.#options,
       engine: () => this.#startedEngine(),

@@ -7,7 +7,7 @@ import {
   type Pipeline,
   type StepDefinition,
 } from "@mlpipe/dsl";
-import { holdYoungGeneration } from "./heap-growth.ts";
+import { holdYoungGeneration } from "@mlpipe/executor";
 import { importModule } from "./import-module.ts";
 import { type GivenParams, readParams } from "./params.ts";
 import { type Project, projectPath } from "./project.ts";

@@ -1,11 +1,10 @@
 import { amountOf, type Manifest, MlpipeError, secretsOf } from "@mlpipe/dsl";
-import { execute, type RunResult, type RunStatus } from "@mlpipe/executor";
+import { execute, holdOldGeneration, type RunResult, type RunStatus } from "@mlpipe/executor";
 import { Planner } from "@mlpipe/planner";
 import { redactDocument, RunRecorder, secretValues, timestamp } from "@mlpipe/provenance";
 import { uuid7 } from "@mlpipe/store";
 import { version } from "../../package-files.ts";
 import { readConfig } from "../../project/config.ts";
-import { holdOldGeneration } from "../../project/heap-growth.ts";
 import type { LineageReporter } from "../../report/lineage.ts";
 import type { MlflowReporter } from "../../report/mlflow.ts";
 import { NdjsonReporter } from "../../report/ndjson.ts";

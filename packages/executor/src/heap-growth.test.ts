@@ -43,6 +43,31 @@ function heapBytes(started: number): number {
   );
 }
 
+/** Whether V8 would take what it has cached under its own flags: as it begins, held, while something loads, and after. */
+function takesCaches(load: string): readonly boolean[] {
+  const script = `
+    import { cachedDataVersionTag } from "node:v8";
+    import { holdOldGeneration, holdYoungGeneration, withNodesFlags } from ${JSON.stringify(new URL("./heap-growth.ts", import.meta.url).href)};
+    const own = cachedDataVersionTag();
+    const seen = [];
+    const look = () => seen.push(cachedDataVersionTag() === own);
+    look();
+    holdYoungGeneration(1_000);
+    holdOldGeneration();
+    look();
+    ${load};
+    look();
+    process.on("exit", () => {
+      look();
+      console.log(JSON.stringify(seen));
+    });
+  `;
+  const said = execFileSync(process.execPath, ["--input-type=module", "--eval", script], {
+    encoding: "utf8",
+  });
+  return JSON.parse(said) as readonly boolean[];
+}
+
 describe("the heap while a large pipeline is worked on", () => {
   test("the young generation keeps its size for a thousand steps, and grows for a hundred", () => {
     expect(youngBytes(1_000)).toBeLessThan(youngBytes(100) / 4);
@@ -51,4 +76,19 @@ describe("the heap while a large pipeline is worked on", () => {
   test("once a hundred of 10,000 steps were started, what planning allowed it does no longer count", () => {
     expect(heapBytes(100)).toBeLessThan(heapBytes(99) / 1.5);
   });
+
+  test.each([
+    ["at once", "withNodesFlags(() => look())"],
+    ["after a while", "await withNodesFlags(async () => { await null; look(); await null; })"],
+    ["in vain", "try { withNodesFlags(() => { look(); throw new Error(); }); } catch {}"],
+    [
+      "in vain, after a while",
+      "await withNodesFlags(async () => { look(); throw new Error(); }).catch(() => {})",
+    ],
+  ])(
+    "what is loaded %s is taken from where it was cached, and so is what others cache at the end",
+    (_, load) => {
+      expect(takesCaches(load)).toEqual([true, false, true, false, true]);
+    },
+  );
 });
