@@ -515,6 +515,7 @@ class Execution {
   /** A run in which nothing has to run takes no lock and leaves no trace before its end. */
   async #begin(): Promise<void> {
     const executor = withNodesFlags(async () => import("./step-executor.ts"));
+    this.#options.recorder.prepare();
     const [{ StepExecutor }] = await Promise.all([executor, this.#engine?.ready()]);
     this.#executor = new StepExecutor({
       ...this.#options,

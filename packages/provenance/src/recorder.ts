@@ -37,6 +37,9 @@ export interface RunEnd {
   readonly warnings: string[];
 }
 
+/** What is known of a run when it begins. */
+type Beginning = Pick<Run, "pipeline" | "trigger" | "by" | "prev">;
+
 /** What is gathered once something is executed. */
 interface Facts {
   readonly git: Run["git"];
@@ -48,7 +51,7 @@ interface Facts {
 export class RunRecorder {
   readonly #options: RunRecorderOptions;
   readonly #secrets: readonly string[];
-  #beginning: Pick<Run, "pipeline" | "trigger" | "by" | "prev"> | undefined;
+  #beginning: Beginning | undefined;
   #graph: Digest | undefined;
   #facts: Promise<Facts> | undefined;
   /** What the executed steps are made of. */
@@ -63,6 +66,13 @@ export class RunRecorder {
   /** The digest of what is wired. Found out once: that of a large graph takes its time. */
   get graph(): Digest {
     return (this.#graph ??= graphDigest(this.#options.manifest));
+  }
+
+  /** Finds out what the beginning of a run that executes something has to say, while whoever executes gets ready. Writes nothing. */
+  prepare(): void {
+    this.#begins();
+    // Whoever needs it waits for it, and is told.
+    this.#gathered().catch(() => {});
   }
 
   /** Writes that the run has begun: before its first step is executed. Twice is fine. */
@@ -143,10 +153,10 @@ export class RunRecorder {
     })));
   }
 
-  #document(end: Partial<Omit<RunEnd, "status">> & Partial<Facts> & { status: Run["status"] }): Run {
-    const { store, manifest, run, startedAt, argv, toolVersion, env, root } = this.#options;
-    // Once: the pipeline is that of the beginning.
-    this.#beginning ??= {
+  /** Once: the pipeline is that of the beginning. */
+  #begins(): Beginning {
+    const { store, manifest, env, root } = this.#options;
+    return (this.#beginning ??= {
       pipeline: {
         name: manifest.pipeline,
         file: manifest.file,
@@ -157,8 +167,12 @@ export class RunRecorder {
       by: whoAndWhere(root),
       // So that a run that is taken away as a whole is missed.
       prev: store.runs.lastEnded() ?? null,
-    };
-    const { pipeline, trigger, by, prev } = this.#beginning;
+    });
+  }
+
+  #document(end: Partial<Omit<RunEnd, "status">> & Partial<Facts> & { status: Run["status"] }): Run {
+    const { manifest, run, startedAt, argv, toolVersion } = this.#options;
+    const { pipeline, trigger, by, prev } = this.#begins();
     const document: Run = {
       schema: "mlpipe/run/v1",
       id: run,
