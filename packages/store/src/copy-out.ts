@@ -5,7 +5,6 @@ import {
   constants,
   copyFileSync,
   fstatSync,
-  lstatSync,
   mkdirSync,
   openSync,
   realpathSync,
@@ -15,7 +14,7 @@ import {
 import { basename, dirname, join, sep } from "node:path";
 import type { Content } from "./digest.ts";
 import { makeDurable } from "./durability.ts";
-import { StoreError, shown, withPath } from "./errors.ts";
+import { errnoOf, StoreError, shown, withPath } from "./errors.ts";
 import { removeAll } from "./layout.ts";
 import { hashPath } from "./reading.ts";
 import type { Tree } from "./tree.ts";
@@ -103,21 +102,38 @@ function copyTree(from: string, to: string, tree: Tree): readonly string[] {
   return written;
 }
 
-/** A file or link takes the place of a file or link in one step. Folders cannot: what they replace moves aside first. */
+/** So often somebody else may come first, before it is no coincidence. */
+const tries = 100;
+
+/**
+ * A file or link takes the place of a file or link in one step. Folders cannot: what they replace moves aside first. Others may
+ * do the same in this moment, and the last of them stays.
+ */
 function moveOver(from: string, to: string): void {
-  const old = lstatSync(to, { throwIfNoEntry: false });
-  const folderInvolved = old?.isDirectory() === true || (old !== undefined && lstatSync(from).isDirectory());
-  if (!folderInvolved) {
-    renameSync(from, to);
-    return;
+  for (let left = tries; !isMoved(from, to, left === 0); left--) {
+    const aside = join(dirname(to), `.mlpipe-${randomUUID()}`);
+    if (!isMoved(to, aside)) continue;
+    try {
+      if (isMoved(from, to)) return;
+    } catch (error) {
+      renameSync(aside, to);
+      throw error;
+    } finally {
+      removeAll(aside);
+    }
   }
-  const aside = join(dirname(to), `.mlpipe-${randomUUID()}`);
-  renameSync(to, aside);
+}
+
+const inTheWay = new Set(["ENOTEMPTY", "EEXIST", "EISDIR", "ENOTDIR"]);
+
+/** Renames; false if something of another sort is in the way, or what is to be moved has gone. */
+function isMoved(from: string, to: string, isLast = false): boolean {
   try {
     renameSync(from, to);
+    return true;
   } catch (error) {
-    renameSync(aside, to);
-    throw error;
+    const code = errnoOf(error);
+    if (isLast || code === undefined || (code !== "ENOENT" && !inTheWay.has(code))) throw error;
+    return false;
   }
-  removeAll(aside);
 }
