@@ -58,7 +58,8 @@ export function page(results: Results, cores: number): string {
       "- mlpipe is what users get: built, packed, installed by npm, started as `node node_modules/mlpipe/bin/mlpipe.js`.",
       "- Floors are no tools. The bare planner reads a manifest and an index, looks at every input and prints a count; the " +
         "least promised imports zod, makes a key of each input's content, looks for each output and writes a chained record, " +
-        "which is what mlpipe promises of a run, and types, checks and explains nothing; " +
+        "which is what mlpipe promises of a run, has another process start a step that has to run, makes what it made durable, and " +
+        "types, checks and explains nothing; " +
         "the bare spawner starts the commands two at a time; the durable one also captures their output and syncs what they wrote.",
       "- make, ninja, snakemake and redun go by modification times, doit looks at content when times differ; the others by content.",
       "- turbo is started as its native binary, without its npm wrapper. It starts each task by `npm run`: beyond 100 " +
@@ -87,7 +88,9 @@ const reasons = [
     "takes by itself all that is allowed against the bare planner, and more than is allowed against doit, which goes by " +
     "modification times, looks for no output by content and writes no record.",
   "- **One leaf.** What executes is loaded, a supervisor and the step are started, the beginning of the run, its result and " +
-    "its end are made durable one after the other, and mlpipe.lock is compared and written.",
+    "its end are made durable one after the other, and mlpipe.lock is compared and written. The least promised starts its " +
+    "other process while it looks at the rest, and has nothing but that, the step, and one result to make durable: what it " +
+    "takes more than a run in which nothing has to run is what another process and a disk ask for.",
   "- **Cold.** Every output is synced to disk before it counts, and every step has a private folder, a link to its input, a " +
     "record of its own in the database and in a file, is watched for processor time, memory and daemons, and is started by " +
     "another process than the one that decides. Both processors are busy with it all the while. A file system that is slow " +

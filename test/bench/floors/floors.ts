@@ -32,7 +32,10 @@ export function floors(node: string, cp: string, mlpipe: string): readonly Tool[
     { ...floor("mlpipe --help", [node, mlpipe, "--help"], ["start"], "no-op"), role: "variant" },
     floor("one command", [cp, "data/0.txt", "out/0.txt"], ["start"], "no-op"),
     floor("bare planner", [node, script("planner")], wide, "no-op", writeManifest),
-    floor("the least promised", [node, script("promised")], wide, "no-op", writeKept),
+    {
+      ...floor("the least promised", [node, script("promised"), cp], wide, "no-op", writeKept),
+      does: ({ shape }) => (shape === "fan" ? ["no-op", "leaf"] : shape === "chain" ? ["no-op"] : []),
+    },
     floor("bare spawner, durable", [node, script("spawner"), "durable"], ["fan"], "cold", writeCommands),
     floor("bare spawner", [node, script("spawner")], ["fan"], "cold", writeCommands),
     floor("stat walk", [node, script("stat-walk")], ["files"], "no-op"),
