@@ -61,7 +61,7 @@ export async function executeAgain(
   const folders = new WorkFolders();
   const around = new Surroundings({ root, store });
   const identity = planner.identityOf(step.id);
-  const engine = new LocalEngine(store.claims.lockPath(run));
+  const engine = new LocalEngine(store.claims.enterBeside(run));
   const { inputs } = decision;
   const secrets = secretValues(secretsOf([step], decision.environment));
   try {
@@ -98,6 +98,7 @@ export async function executeAgain(
     }
   } finally {
     await folders.settle();
+    store.claims.leave(run);
     await engine.close();
   }
 }

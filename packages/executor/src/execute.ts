@@ -509,7 +509,7 @@ class Execution {
   /** What runs processes gets ready while the other steps are decided. */
   #startEngine(): void {
     const { store, run } = this.#options;
-    this.#engine ??= withNodesFlags(() => new LocalEngine(store.claims.lockPath(run)));
+    this.#engine ??= withNodesFlags(() => new LocalEngine(store.claims.enterBeside(run)));
   }
 
   /** A run in which nothing has to run takes no lock and leaves no trace before its end. */

@@ -6,13 +6,26 @@
  *
  * Whoever asks takes a shared lock. Several can ask at once without mistaking each other for the holder.
  *
+ * A run that executes something has two, for it is two processes: the supervisor, which has its step processes, and mlpipe
+ * itself, which has its work folders. It is alive as long as one of them is: were it the supervisor alone, another run would take
+ * over what mlpipe is still at work on when only the supervisor was killed, and each would remove the other's folders.
+ *
  * It imports nothing of mlpipe: the supervisor, which holds the lock of a run, has to be small and quick to start.
  */
 import { existsSync, lstatSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
 /** Long enough to outwait those who look whether a run is alive, which takes them microseconds. */
 const enterPatienceMs = 1_000;
+
+/** The lock files in the folder of a run: of the process that has its step processes, and of mlpipe itself beside it. */
+export const aliveLocks = { supervisor: "alive.db", beside: "alive-beside.db" } as const;
+
+/** Whether some other process holds a lock of the run that a folder belongs to. @throws what SQLite throws */
+export function isRunAlive(folder: string): boolean {
+  return Object.values(aliveLocks).some((name) => AliveLock.isHeld(join(folder, name)));
+}
 
 /** A lock that this process holds. */
 export class AliveLock {

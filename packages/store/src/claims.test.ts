@@ -116,6 +116,28 @@ describe("several processes", () => {
     expect(thrownBy(() => store.claims.enter(other.run))).toMatchObject({ code: "MLP4013", exit: 4 });
   }, 20_000);
 
+  test("a run of two processes is alive until both have gone, and its claims hold as long", async () => {
+    const store = newStore();
+    using asking = openStore(store.root);
+    for (const first of ["the other", "this one"] as const) {
+      const other = new Claimer(store, [key]);
+      await other.ready();
+      expect(await other.claim()).toEqual([key]);
+      expect(store.claims.enterBeside(other.run)).toBe(join(store.root, "runs", other.run, "alive.db"));
+      const go = { "the other": () => other.kill(), "this one": () => store.claims.leave(other.run) };
+      await go[first]();
+      // Who leaves in good order has given back what the run had claimed.
+      store.claims.claim(key, other.run);
+      expect(asking.claims.isAlive(other.run)).toBe(true);
+      const mine = uuid7();
+      expect(asking.claims.claim(key, mine)).toEqual({ mine: false, by: other.run });
+      await go[first === "the other" ? "this one" : "the other"]();
+      expect(asking.claims.isAlive(other.run)).toBe(false);
+      expect(asking.claims.claim(key, mine)).toEqual({ mine: true });
+      asking.claims.release(key, mine);
+    }
+  });
+
   test("looking whether a run is alive a hundred times does not loosen its lock", async () => {
     const store = newStore();
     const run = uuid7();

@@ -1,6 +1,6 @@
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
-import { AliveLock } from "./alive-lock.ts";
+import { AliveLock, aliveLocks, isRunAlive } from "./alive-lock.ts";
 import { text, type Database } from "./database.ts";
 import type { Digest } from "./digest.ts";
 import { StoreError, shown } from "./errors.ts";
@@ -18,8 +18,13 @@ export interface Claims {
    * @throws StoreError `MLP4013` if another process holds it
    */
   enter(run: string): void;
-  /** Where the alive lock of a run is, for another process to take it in its name. Makes the folder. */
-  lockPath(run: string): string;
+  /**
+   * Where the alive lock of a run is, for another process to take it in its name. This one takes a lock of its own beside
+   * that, until `leave`, `close` or its end: the run is alive as long as one of the two is held.
+   *
+   * @throws StoreError `MLP4013` if another process has that place
+   */
+  enterBeside(run: string): string;
   /**
    * Asked when the lock of a run is held, by whichever process, and before anything is executed: from then on nobody
    * replaces the database, and nobody collects what the run takes from the cache.
@@ -31,7 +36,7 @@ export interface Claims {
   entered(): boolean;
   /** Gives back the claims of the run, then its lock if this process holds it. */
   leave(run: string): void;
-  /** Whether some process, this one included, holds the lock of the run. */
+  /** Whether some process, this one included, holds a lock of the run. */
   isAlive(run: string): boolean;
   /**
    * Claims a key for a run. A claim of a run that is no longer alive is taken over. The lock may be held by another
@@ -59,8 +64,17 @@ export class StoredClaims implements Claims {
   }
 
   enter(run: string): void {
+    this.#lock(run, join(this.#folderOf(run), aliveLocks.supervisor));
+  }
+
+  enterBeside(run: string): string {
+    const folder = this.#folderOf(run);
+    this.#lock(run, join(folder, aliveLocks.beside));
+    return join(folder, aliveLocks.supervisor);
+  }
+
+  #lock(run: string, path: string): void {
     if (this.#held.has(run)) return;
-    const path = this.lockPath(run);
     const lock = this.#translating("lock", path, () => AliveLock.take(path));
     if (lock === undefined) {
       throw new StoreError("MLP4013", `run ${run} is executing in another process`, { path });
@@ -90,8 +104,8 @@ export class StoredClaims implements Claims {
     if (this.#held.has(run)) return true;
     // A claim in a damaged row: whoever that was cannot be asked.
     if (!isUuid(run)) return false;
-    const path = join(runFolder(this.#layout, run), lockName);
-    return this.#translating("look at", path, () => AliveLock.isHeld(path));
+    const folder = runFolder(this.#layout, run);
+    return this.#translating("look at", folder, () => isRunAlive(folder));
   }
 
   claim(key: Digest, run: string): Claim {
@@ -100,16 +114,16 @@ export class StoredClaims implements Claims {
     // write lock first.
     const holder = this.#refused.has(key) ? this.#holder(key) : undefined;
     if (holder !== undefined && holder !== run && this.isAlive(holder)) return { mine: false, by: holder };
-    return this.#write(() => this.#take(key, run));
+    return this.#write(() => this.#claim(key, run));
   }
 
   claimAll(keys: readonly Digest[], run: string): ReadonlySet<Digest> {
     runFolder(this.#layout, run);
-    return this.#write(() => new Set(keys.filter((key) => this.#take(key, run).mine)));
+    return this.#write(() => new Set(keys.filter((key) => this.#claim(key, run).mine)));
   }
 
   /** Inside a transaction. */
-  #take(key: Digest, run: string): Claim {
+  #claim(key: Digest, run: string): Claim {
     const holder = this.#holder(key);
     if (holder !== undefined && holder !== run && this.isAlive(holder)) {
       this.#refused.add(key);
@@ -141,10 +155,10 @@ export class StoredClaims implements Claims {
     return row === undefined ? undefined : text(row, "run");
   }
 
-  lockPath(run: string): string {
+  #folderOf(run: string): string {
     const folder = runFolder(this.#layout, run);
     makePrivate(folder);
-    return join(folder, lockName);
+    return folder;
   }
 
   #translating<T>(what: string, path: string, work: () => T): T {
@@ -161,8 +175,6 @@ export class StoredClaims implements Claims {
 
 /** The file system's clock is not the process's own, and to look twice costs little. */
 const clockToleranceMs = 2_000;
-
-const lockName = "alive.db";
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,5 +1,6 @@
 import { existsSync, lstatSync, readdirSync, type Stats } from "node:fs";
 import { join } from "node:path";
+import { aliveLocks } from "./alive-lock.ts";
 import { Database, text } from "./database.ts";
 import { discard, recordsPath, runFolder, runsOnDisk, type Layout } from "./layout.ts";
 import { runsAlive } from "./tending.ts";
@@ -34,9 +35,8 @@ export function leftovers(layout: Layout): readonly string[] {
   }
   for (const run of runs) {
     if (alive.includes(run)) continue;
-    const lock = join(runFolder(layout, run), "alive.db");
     // Without records it may be about to be locked for the first time.
-    if (isThere(lock) && isThere(recordsPath(layout, run))) found.push(lock);
+    if (isThere(recordsPath(layout, run))) found.push(...lockFiles(layout, run).filter(isThere));
   }
   return found;
 }
@@ -60,8 +60,13 @@ export function removeLeftovers(layout: Layout): readonly string[] {
 
 /** When a run began, by the clock of the file system, in milliseconds. */
 export function beginOf(layout: Layout, run: string): number {
-  // Nothing is ever written to it, so this is when it was made; one that is gone belongs to a run that has left.
-  return lstatSync(join(runFolder(layout, run), "alive.db"), { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
+  // Nothing is ever written to them, so this is when they were made; a run that has left has none.
+  const made = lockFiles(layout, run).map((path) => lstatSync(path, { throwIfNoEntry: false })?.mtimeMs);
+  return Math.min(...made.map((ms) => ms ?? Infinity));
+}
+
+function lockFiles(layout: Layout, run: string): readonly string[] {
+  return Object.values(aliveLocks).map((name) => join(runFolder(layout, run), name));
 }
 
 /** The keys that living runs are at work on. */

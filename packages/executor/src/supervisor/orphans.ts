@@ -8,7 +8,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { AliveLock } from "@mlpipe/store/alive-lock";
+import { isRunAlive } from "@mlpipe/store/alive-lock";
 import { killMarked } from "./strays.ts";
 
 /** How the folder of an attempt ends: with the beginning of its key. */
@@ -34,7 +34,7 @@ export function endOrphans(storeRoot: string): void {
 /** Whether a living run is at work on a key. Whoever starts a process has claimed its key before. */
 function claimsOfLiving(storeRoot: string): (key: string) => boolean {
   const runs = join(storeRoot, "runs");
-  const alive = new Set(readdirSync(runs).filter((run) => isAlive(join(runs, run, "alive.db"))));
+  const alive = new Set(readdirSync(runs).filter((run) => isAlive(join(runs, run))));
   try {
     const database = new DatabaseSync(join(storeRoot, "state.db"), { readOnly: true, timeout: 1_000 });
     const rows = database.prepare("SELECT key, run FROM claims").all();
@@ -48,9 +48,9 @@ function claimsOfLiving(storeRoot: string): (key: string) => boolean {
   }
 }
 
-function isAlive(lock: string): boolean {
+function isAlive(run: string): boolean {
   try {
-    return AliveLock.isHeld(lock);
+    return isRunAlive(run);
   } catch {
     // It cannot be told, and a process that is ended by mistake is worse than one too many.
     return true;
