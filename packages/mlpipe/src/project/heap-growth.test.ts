@@ -52,3 +52,32 @@ describe("the heap while a large pipeline is worked on", () => {
     expect(heapBytes(100)).toBeLessThan(heapBytes(99) / 1.5);
   });
 });
+
+/** Whether Turbofan has compiled a hot function of a process whose pipeline was built with so many steps. */
+function isCompiledByTurbofan(steps: number): boolean {
+  const script = `
+    import { spareCompiler } from ${JSON.stringify(new URL("./heap-growth.ts", import.meta.url).href)};
+    for (let step = 1; step <= ${steps}; step++) spareCompiler(step);
+    const hot = (n) => n % 7;
+    let sum = 0;
+    for (let i = 0; i < 5_000_000; i++) sum += hot(i);
+    console.log(sum);
+  `;
+  const said = execFileSync(
+    process.execPath,
+    ["--trace-opt", "--no-concurrent-recompilation", "--input-type=module", "--eval", script],
+    { encoding: "utf8" },
+  );
+  return said.includes("TURBOFAN");
+}
+
+describe("the last compiler of V8", () => {
+  test.each([
+    [499, true],
+    [500, false],
+    [1_999, false],
+    [2_000, true],
+  ])("while %i steps are worked on: %o", (steps, used) => {
+    expect(isCompiledByTurbofan(steps)).toBe(used);
+  });
+});

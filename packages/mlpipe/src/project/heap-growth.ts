@@ -27,6 +27,21 @@ const wellOnTheWay = 100;
 let planned = 0;
 let started = 0;
 
+/**
+ * To be called while a pipeline is built, with the steps that it has so far: keeps Turbofan, the last of V8's compilers, out
+ * of runs with hundreds of steps. To be there at all takes 5 MiB of Node, and its threads more; the few functions that it
+ * would compile for a thousand steps take a tenth of the processor time of planning them, and run no sooner for it. With
+ * thousands they do.
+ *
+ * While the pipeline is built, because its function may be the first with a loop that is worth compiling.
+ */
+export function spareCompiler(steps: number): void {
+  if (steps === many) {
+    setFlagsFromString("--no-turbofan");
+    process.once("exit", () => setFlagsFromString("--turbofan"));
+  } else if (steps === veryMany) setFlagsFromString("--turbofan");
+}
+
 /** Keeps the young generation at the size it has, if there are that many steps, until the process ends. */
 export function holdYoungGeneration(steps: number): void {
   if (planned > 0 || steps < many) return;
