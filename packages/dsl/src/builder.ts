@@ -53,6 +53,12 @@ export class Builder {
   readonly #brackets: string[] = [];
   /** The fan-outs over lists not known yet among them. */
   #each: readonly string[] = [];
+  readonly #onSize: ((steps: number) => void) | undefined;
+
+  /** @param onSize is told after each step how many there are */
+  constructor(onSize?: (steps: number) => void) {
+    this.#onSize = onSize;
+  }
 
   /** Runs the function of a pipeline with this builder as the one that calls go to. */
   run<Result>(build: () => Result): Result {
@@ -202,6 +208,7 @@ export class Builder {
       });
     }
     this.steps.set(fullId, { id: fullId, definition, called, inputs, scheduling, each: this.#each });
+    this.#onSize?.(this.steps.size);
 
     const refs: Record<string, RefNode> = {};
     for (const [port, declared] of Object.entries(definition.outputs)) {

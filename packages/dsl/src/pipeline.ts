@@ -33,9 +33,10 @@ export interface Pipeline<Params extends StandardSchemaV1 = StandardSchemaV1> {
   readonly site: Site | undefined;
   /**
    * Parses the params and wires the steps. Nothing is executed.
+   * @param onSize is told after each step how many there are
    * @throws MlpipeError MLP1009 for params that do not fit, and every other authoring error
    */
-  build(params: unknown): Promise<BuiltPipeline>;
+  build(params: unknown, onSize?: (steps: number) => void): Promise<BuiltPipeline>;
 }
 
 /** A pipeline whose steps are wired, before its steps' modules are known. */
@@ -95,9 +96,9 @@ export function pipeline(
     name,
     params: schema,
     site,
-    async build(given: unknown): Promise<BuiltPipeline> {
+    async build(given: unknown, onSize?: (steps: number) => void): Promise<BuiltPipeline> {
       const parsed = await parseParams(name, schema, given, site);
-      const builder = new Builder();
+      const builder = new Builder(onSize);
       // The schema that typed the function's parameter parsed the value.
       const outputs: unknown = builder.run(() => build(parsed as never));
       const named = checkOutputs(name, outputs, site, builder);

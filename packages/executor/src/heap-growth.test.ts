@@ -43,6 +43,26 @@ function heapBytes(started: number): number {
   );
 }
 
+/** Whether V8 has begun to mark the heap beside the work of a process that has started so many steps of a thousand. */
+function isMarkedBeside(started: number): boolean {
+  const script = `
+    import { holdOldGeneration, holdYoungGeneration } from ${JSON.stringify(new URL("./heap-growth.ts", import.meta.url).href)};
+    holdYoungGeneration(1_000);
+    for (let i = 0; i < ${started}; i++) holdOldGeneration();
+    globalThis.surviving = [];
+    for (let i = 0; i < 60; i++) {
+      globalThis.surviving.push(Array.from({ length: 10_000 }, (_, i) => ({ i, text: [i] })));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  `;
+  const said = execFileSync(
+    process.execPath,
+    ["--trace-incremental-marking", "--input-type=module", "--eval", script],
+    { encoding: "utf8" },
+  );
+  return said.includes("Start marking");
+}
+
 /** Whether V8 would take what it has cached under its own flags: as it begins, held, while something loads, and after. */
 function takesCaches(load: string): readonly boolean[] {
   const script = `
@@ -77,6 +97,10 @@ describe("the heap while a large pipeline is worked on", () => {
     expect(heapBytes(100)).toBeLessThan(heapBytes(99) / 1.5);
   });
 
+  test("it is marked beside the work once twenty steps were started, and not while little happens", () => {
+    expect([19, 20].map((started) => isMarkedBeside(started))).toEqual([false, true]);
+  });
+
   test.each([
     ["at once", "withNodesFlags(() => look())"],
     ["after a while", "await withNodesFlags(async () => { await null; look(); await null; })"],
@@ -91,4 +115,33 @@ describe("the heap while a large pipeline is worked on", () => {
       expect(takesCaches(load)).toEqual([true, false, true, false, true]);
     },
   );
+});
+
+/** Whether Turbofan has compiled a hot function of a process whose pipeline was built with so many steps. */
+function isCompiledByTurbofan(steps: number): boolean {
+  const script = `
+    import { spareCompiler } from ${JSON.stringify(new URL("./heap-growth.ts", import.meta.url).href)};
+    for (let step = 1; step <= ${steps}; step++) spareCompiler(step);
+    const hot = (n) => n % 7;
+    let sum = 0;
+    for (let i = 0; i < 5_000_000; i++) sum += hot(i);
+    console.log(sum);
+  `;
+  const said = execFileSync(
+    process.execPath,
+    ["--trace-opt", "--no-concurrent-recompilation", "--input-type=module", "--eval", script],
+    { encoding: "utf8" },
+  );
+  return said.includes("TURBOFAN");
+}
+
+describe("the last compiler of V8", () => {
+  test.each([
+    [499, true],
+    [500, false],
+    [1_999, false],
+    [2_000, true],
+  ])("while %i steps are worked on: %o", (steps, used) => {
+    expect(isCompiledByTurbofan(steps)).toBe(used);
+  });
 });

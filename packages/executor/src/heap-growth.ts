@@ -1,5 +1,5 @@
 /**
- * How V8 lets the heap of mlpipe grow while a large pipeline is worked on.
+ * How V8 treats the heap of mlpipe, and what it compiles, while a large pipeline is worked on.
  *
  * V8 doubles the young generation, up to 3 × 16 MiB, whenever much of it survives, and lets the old one grow to a
  * multiple of what was alive: made for servers, which win time with it. mlpipe does not: to plan 10,000 steps takes as
@@ -22,48 +22,40 @@ const many = 500;
  */
 const veryMany = 2_000;
 
+/** Started steps from which on the run is no longer one in which little happens. */
+const several = 20;
+
 /** Started steps from which on more are likely to follow. */
 const wellOnTheWay = 100;
 
 let planned = 0;
 let started = 0;
 
-/** Keeps the young generation at the size it has, if there are that many steps, until the process ends. */
-export function holdYoungGeneration(steps: number): void {
-  if (planned > 0 || steps < many) return;
-  planned = steps;
-  hold();
-  // Before those who write caches.
-  process.prependOnceListener("exit", letGo);
+/** The flags that are set, and what takes each of them back. */
+const held = new Map<string, string>();
+
+/**
+ * To be called while a pipeline is built, with the steps that it has so far: keeps Turbofan, the last of V8's compilers, out
+ * of runs with hundreds of steps. To be there at all takes 5 MiB of Node, and its threads more; the few functions that it
+ * would compile for a thousand steps take a tenth of the processor time of planning them, and run no sooner for it. With
+ * thousands they do.
+ *
+ * While the pipeline is built, because its function may be the first with a loop that is worth compiling.
+ */
+export function spareCompiler(steps: number): void {
+  if (steps === many) hold("--no-turbofan", "--turbofan");
+  else if (steps === veryMany) letGo("--no-turbofan");
 }
 
 /**
- * Loads what else is needed with the flags of Node, so that what was cached of it is taken: Node's own modules take three times
- * as long without.
- *
- * @param load its promise is waited for
+ * Keeps the young generation at the size it has, if there are that many steps, until the process ends. The old one is not
+ * marked beside the work before several steps were started: a run in which little happens ends before it is full.
  */
-export function withNodesFlags<Loaded>(load: () => Loaded): Loaded {
-  if (planned === 0) return load();
-  letGo();
-  let loaded: Loaded | undefined;
-  try {
-    loaded = load();
-    return loaded;
-  } finally {
-    if (loaded instanceof Promise) loaded.then(hold, hold);
-    else hold();
-  }
-}
-
-function hold(): void {
-  setFlagsFromString("--semi-space-growth-factor=1");
-  if (started > 0) setFlagsFromString("--heap-growing-percent=30");
-}
-
-function letGo(): void {
-  setFlagsFromString("--semi-space-growth-factor=2");
-  setFlagsFromString("--heap-growing-percent=0");
+export function holdYoungGeneration(steps: number): void {
+  if (planned > 0 || steps < many) return;
+  planned = steps;
+  hold("--semi-space-growth-factor=1", "--semi-space-growth-factor=2");
+  hold("--no-incremental-marking", "--incremental-marking");
 }
 
 /**
@@ -77,8 +69,52 @@ function letGo(): void {
 export function holdOldGeneration(): void {
   if (planned === 0) return;
   started++;
-  if (started === 1) hold();
+  if (started === several) {
+    letGo("--no-incremental-marking");
+    hold("--heap-growing-percent=30", "--heap-growing-percent=0");
+  }
   if (started === wellOnTheWay && planned >= veryMany) collect();
+}
+
+/**
+ * Loads what else is needed with the flags of Node, so that what was cached of it is taken: Node's own modules take three times
+ * as long without.
+ *
+ * @param load its promise is waited for
+ */
+export function withNodesFlags<Loaded>(load: () => Loaded): Loaded {
+  if (held.size === 0) return load();
+  takeBack();
+  let loaded: Loaded | undefined;
+  try {
+    loaded = load();
+    return loaded;
+  } finally {
+    if (loaded instanceof Promise) loaded.then(setAgain, setAgain);
+    else setAgain();
+  }
+}
+
+function hold(flag: string, back: string): void {
+  // Before those who write caches when the process ends.
+  if (held.size === 0) process.prependOnceListener("exit", takeBack);
+  held.set(flag, back);
+  setFlagsFromString(flag);
+}
+
+function letGo(flag: string): void {
+  const back = held.get(flag);
+  if (back === undefined) return;
+  held.delete(flag);
+  setFlagsFromString(back);
+}
+
+function takeBack(): void {
+  for (const back of held.values()) setFlagsFromString(back);
+}
+
+function setAgain(): void {
+  for (const flag of held.keys()) setFlagsFromString(flag);
 }
 
 function collect(): void {

@@ -2,13 +2,13 @@
  * What is to be known of a module's text: its imports, its exports, and its top level piece by
  * piece. It is plain data and depends on the text alone, so that it can be kept by its digest.
  */
-import { createRequire } from "node:module";
 import { extname } from "node:path";
 import { digestOf } from "@mlpipe/store";
 import type * as Parser from "oxc-parser";
 import { type Effect, effectOf } from "./effects.ts";
 import { type Dead, Follower, type ImportedName, type Load, makesRequire } from "./followed.ts";
 import { normalForm } from "./normal-form.ts";
+import { loadedParser } from "./parser.ts";
 import { namesOf } from "./scopes.ts";
 import { splitModule, type Statement } from "./top-level.ts";
 
@@ -103,15 +103,6 @@ export function brokenFacts(text: string, broken: Dead): ModuleFacts {
 }
 
 const wholeEffect: Effect = { certain: true, needs: [], value: "opaque", valueNeeds: [], takes: [] };
-
-let parser: typeof Parser | undefined;
-
-/** Loaded by the first module whose facts are not known: it is native code, which takes 8 ms to load. */
-function loadedParser(): typeof Parser {
-  // What the module exports, by its own types.
-  parser ??= createRequire(import.meta.url)("oxc-parser") as typeof Parser;
-  return parser;
-}
 
 function parse(path: string, text: string): Parser.ParseResult {
   const { parseSync } = loadedParser();
