@@ -40,20 +40,32 @@ export class OutputPipe {
     return openSync(this.#path, constants.O_WRONLY);
   }
 
+  /** Takes some of what was said so far. @returns whether there was anything */
+  takeSome(take: (bytes: Buffer) => void): boolean {
+    const length = this.#read();
+    if (length === undefined || length === 0) return false;
+    take(Buffer.from(chunk.subarray(0, length)));
+    return true;
+  }
+
   /** Takes what was said so far. @returns whether nobody is left who could say more */
   takeRest(take: (bytes: Buffer) => void): boolean {
     for (let reads = 0; reads < mostReads; reads++) {
-      let length: number;
-      try {
-        length = readSync(this.#reading, chunk);
-      } catch {
-        // Nothing is there, and somebody has the other end.
-        return false;
-      }
+      const length = this.#read();
+      if (length === undefined) return false;
       if (length === 0) return true;
       take(Buffer.from(chunk.subarray(0, length)));
     }
     return false;
+  }
+
+  /** How much was there; nothing if somebody has the other end and says nothing. */
+  #read(): number | undefined {
+    try {
+      return readSync(this.#reading, chunk);
+    } catch {
+      return undefined;
+    }
   }
 
   /** What is said from now on, until nobody has the other end any more. */

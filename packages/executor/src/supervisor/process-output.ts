@@ -6,7 +6,10 @@ import type { OutputPipe, OutputPipes } from "./output-pipes.ts";
 
 const names = ["stdout", "stderr"] as const;
 
-/** A process that has lived for so long is listened to; of one that ends before, what it said is taken at once. */
+/** After so long it is looked whether a process says anything: one with much to say waits until it is listened to. */
+const lookMs = 5;
+
+/** One that has lived for so long is listened to; of a quiet one that ends before, what it said is taken at once. */
 const listenMs = 40;
 
 /** After a process has ended, how long its pipes may stay open: a daemon that holds them must not hang the run. */
@@ -86,7 +89,13 @@ export class ProcessOutput {
       const stream = child[name];
       if (stream !== null) this.#hear(name, stream);
     }
-    if (this.#unheard.size > 0) this.#listenIn(listenMs);
+    if (this.#unheard.size > 0) this.#listening = setTimeout(() => this.#look(), lookMs);
+  }
+
+  #look(): void {
+    for (const [name, pipe] of this.#unheard)
+      if (pipe.takeSome((bytes) => this.#say(name, bytes))) this.#listen(name, pipe);
+    if (this.#unheard.size > 0) this.#listenIn(listenMs - lookMs);
   }
 
   /** The ends of two pipes for a process to write to; none where there are none. */
