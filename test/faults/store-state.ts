@@ -7,9 +7,8 @@ import { asDigest, type CacheEntry, type Content, openStore } from "@mlpipe/stor
 /** What is wrong with a store: nothing, if every object is what its name says and every entry has its objects. */
 export function problemsOf(root: string): readonly string[] {
   const problems: string[] = [];
-  // One that has lost even its database is empty, and has no object either.
-  if (!existsSync(join(root, "state.db")))
-    return objectsOf(root).map(({ name }) => `${name} without a database`);
+  // One that has lost even its database, or was just about to make it, is empty, and has no object either.
+  if (!hasTables(root)) return objectsOf(root).map(({ name }) => `${name} without a database`);
   const database = new DatabaseSync(join(root, "state.db"), { readOnly: true });
   const check = database.prepare("PRAGMA integrity_check").get();
   if (check?.["integrity_check"] !== "ok") problems.push(`state.db: ${JSON.stringify(check)}`);
@@ -37,8 +36,17 @@ export function problemsOf(root: string): readonly string[] {
   return problems;
 }
 
+function hasTables(root: string): boolean {
+  if (!existsSync(join(root, "state.db"))) return false;
+  const database = new DatabaseSync(join(root, "state.db"), { readOnly: true });
+  const tables = database.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"];
+  database.close();
+  return tables !== 0;
+}
+
 /** Every cache entry. */
 export function entriesOf(root: string): readonly CacheEntry[] {
+  if (!hasTables(root)) return [];
   const database = new DatabaseSync(join(root, "state.db"), { readOnly: true });
   const rows = database.prepare("SELECT entry FROM cache_entries").all();
   database.close();

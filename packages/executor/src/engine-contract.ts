@@ -198,7 +198,14 @@ export function engineContract(name: string, open: () => Promise<Engine>): void 
       });
     });
 
-    describe("what a process says", () => {
+    /** What serves one process after the other does so for the hundredth as for the first. */
+    const after = async (others: number): Promise<void> => {
+      for (let n = 0; n < others; n++) expect((await run({ argv: ["true"] })).code).toBe(0);
+    };
+
+    describe.each([0, 40])("what a process says, after %i others", (others) => {
+      beforeEach(() => after(others));
+
       it("arrives byte by byte, on the stream it was said on", async () => {
         const { stdout, stderr } = await run({
           argv: python(`sys.stdout.buffer.write(bytes(range(256)) * 300)
@@ -267,6 +274,51 @@ for n in range(1600):
         }).ended;
         expect([code, size]).toEqual([0, 3_000_000]);
       });
+
+      it("at once, while it runs", async () => {
+        const said: string[] = [];
+        const work = start({
+          argv: ["sh", "-c", "echo one; until [ -e go ]; do sleep 0.01; done; echo two >&2"],
+          onOutput: (stream, bytes) => said.push(`${stream} ${bytes.toString()}`),
+        });
+        for (let tries = 0; said.length === 0 && tries < 800; tries++) await pause(10);
+        expect(said).toEqual(["stdout one\n"]);
+        writeFileSync(join(folder, "go"), "");
+        expect((await work.ended).code).toBe(0);
+        expect(said).toEqual(["stdout one\n", "stderr two\n"]);
+      });
+
+      it("is never taken for what another one says, whatever stays behind and keeps the pipes", async () => {
+        const bodies = [
+          // Short and loud, short and quiet, long, with much to say, and with somebody left who goes on speaking.
+          (n: number) => `echo ${n}; echo ${n} >&2`,
+          () => "exit 0",
+          (n: number) => `sleep 0.1; echo ${n}; echo ${n} >&2`,
+          // More than a pipe holds.
+          (n: number) => `yes ${n} | head -n 60000; echo ${n} >&2`,
+          (n: number) =>
+            `(while :; do echo left; echo left >&2; sleep 0.005; done) & echo ${n}; echo ${n} >&2`,
+          (n: number) => `exec 3>&1 4>&2 >/dev/null 2>/dev/null; sleep 0.06; echo ${n} >&3; echo ${n} >&4`,
+        ];
+        const words = (stream: Buffer): readonly string[] => [
+          ...new Set(stream.toString().split("\n").filter(Boolean)),
+        ];
+        const one = async (n: number): Promise<void> => {
+          const kind = n % bodies.length;
+          const { code, stdout, stderr } = await run({ argv: ["sh", "-c", bodies[kind]?.(n) ?? ""] });
+          // Only those of its own left child may come between.
+          const own = kind === 4 ? ["left", String(n)] : [String(n)];
+          const foreign = [...words(stdout), ...words(stderr)].filter((word) => !own.includes(word));
+          const isHeard = [stdout, stderr].map((stream) => words(stream).includes(String(n)));
+          expect([n, code, foreign, isHeard]).toEqual([n, 0, [], [kind !== 1, kind !== 1]]);
+        };
+        let next = 0;
+        await Promise.all(
+          [0, 1, 2].map(async () => {
+            while (next < 60) await one(next++);
+          }),
+        );
+      }, 60_000);
     });
 
     describe("stopping", () => {
@@ -375,7 +427,9 @@ time.sleep(600)`);
       });
     });
 
-    describe("what a process leaves behind", () => {
+    describe.each([0, 40])("what a process leaves behind, after %i others", (others) => {
+      beforeEach(() => after(others));
+
       /** A daemon as the book has it: a session of its own, two forks, and the pipes kept open. */
       const daemon = (
         beat: string,

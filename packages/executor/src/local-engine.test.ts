@@ -198,3 +198,40 @@ for _ in range(400): sys.stdout.buffer.write(b"x" * 262144)`;
     await engine.close();
   },
 );
+
+it.skipIf(process.platform !== "linux")(
+  "after some processes the next ones speak into pipes that have no name, and the supervisor keeps few of them",
+  async () => {
+    const folder = newFolder();
+    const engine = await openLocalEngine(folder);
+    const supervisor = supervisorOf(folder);
+    const open = (): number => readdirSync(`/proc/${supervisor}/fd`).length;
+    const said: string[] = [];
+    const run = async (script: string): Promise<void> => {
+      const { code } = await engine.start({
+        argv: ["sh", "-c", script],
+        cwd: folder,
+        env: { PATH: process.env["PATH"] ?? "", [attemptVariable]: `${folder}/${said.length}` },
+        onOutput: (_stream, bytes) => said.push(bytes.toString().trim()),
+      }).ended;
+      expect(code).toBe(0);
+    };
+    const kind = "stat -L -c %F /proc/self/fd/1";
+    await run(kind);
+    for (let n = 0; n < 20; n++) await run("exit 0");
+    await until(() => open() > 20);
+    await run(kind);
+    await run(`sleep 0.1; ${kind}`);
+    expect(said).toEqual(["socket", "fifo", "fifo"]);
+    const before = open();
+    // Some end at once, some are listened to, some leave somebody who keeps the pipes.
+    for (let n = 0; n < 20; n++) await run("exit 0");
+    for (let n = 0; n < 3; n++) await run("sleep 0.06");
+    await until(() => open() <= before);
+    for (let n = 0; n < 6; n++) await run("setsid sleep 60 & exit 0");
+    await run("exit 0");
+    await until(() => open() <= before + 16);
+    expect(readdirSync(folder).filter((name) => name.startsWith(".pipe"))).toEqual([]);
+    await engine.close();
+  },
+);

@@ -40,6 +40,8 @@ interface Tried {
   readonly durationMs: number;
   /** A file of its code that was edited while the run was going on. */
   readonly edited: string | undefined;
+  /** The claim of its key was given back when the result was kept. */
+  isGivenBack?: boolean;
 }
 
 type StepExecutorOptions = Pick<
@@ -177,6 +179,7 @@ export class StepExecutor {
 
   /** Gives back the claim of a key, and before it the place that its attempts had. */
   #giveBack({ key }: RunDecision, tried: Tried | undefined): void {
+    if (tried?.isGivenBack === true) return;
     tried?.attempt.folder.leave();
     this.#options.store.claims.release(key, this.#options.run);
   }
@@ -374,6 +377,7 @@ export class StepExecutor {
           this.#giveBack(decision, tried);
         },
       });
+      tried.isGivenBack = true;
     } catch (error) {
       removeMoved(objects);
       // A damaged database is no fault of the step: whoever runs all this rebuilds it and begins again.

@@ -14,7 +14,7 @@ import {
   rmSync,
   unlinkSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { join, sep } from "node:path";
 import { promisify } from "node:util";
 import { endMarked } from "./supervisor/strays.ts";
 
@@ -57,7 +57,8 @@ export class WorkFolders {
 
   /** A new path beside a work folder, for a file that is to outlast it. */
   aside(path: string): string {
-    return join(dirname(path), `.tmp-${randomUUID()}`);
+    // Put together by hand: every step asks.
+    return `${path.slice(0, path.lastIndexOf(sep))}${sep}.tmp-${randomUUID()}`;
   }
 
   /** An attempt is over: its folder is for the next one, or deleted while other work goes on. */
@@ -123,7 +124,7 @@ function isLiveLink(path: string): boolean {
 function isClean(folder: string): boolean {
   const entries = readdirSync(folder);
   if (entries.length !== inside.length || !inside.every((name) => entries.includes(name))) return false;
-  const [inputs, outputs] = inside.map((name) => join(folder, name));
+  const [inputs, outputs] = inside.map((name) => `${folder}${sep}${name}`);
   if (inputs === undefined || outputs === undefined || readdirSync(outputs).length > 0) return false;
   // A step may have locked its folder, or opened it to others.
   for (const each of [folder, inputs, outputs]) if ((lstatSync(each).mode & 0o7777) !== 0o700) return false;

@@ -53,6 +53,8 @@ export class History {
   readonly #documents: ReadonlyMap<Digest, unknown>;
   /** Of the latest runs, newest first, as far as somebody had to look. */
   readonly #used: ResultsUsed[] = [];
+  /** Whether no step of the pipeline had run when somebody first asked for one. */
+  #isNew: boolean | undefined;
   #gone: readonly GoneStep[] | undefined;
   readonly #params = new Map<string, unknown>();
 
@@ -67,7 +69,11 @@ export class History {
   /** Why a step has no kept result under its key. */
   whatChanged(now: StepNow, key: Digest): readonly Reason[] {
     const { id } = now.step;
-    const last = this.#store.runs.latestStepRun(this.#manifest.pipeline, id);
+    const { runs } = this.#store;
+    const { pipeline } = this.#manifest;
+    // Of a pipeline that never ran nobody asks for each of its steps.
+    this.#isNew ??= !runs.hasStepRuns(pipeline);
+    const last = this.#isNew ? undefined : runs.latestStepRun(pipeline, id);
     if (last === undefined) return this.#neverBefore(now);
     if (last.key === key && last.status !== "ran") {
       return [{ part: "none-before", name: id, message: `did not succeed last time (${last.status})` }];

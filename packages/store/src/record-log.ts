@@ -21,7 +21,12 @@ export class RecordLog {
   readonly #path: string;
   readonly #descriptor: number;
   #head: Digest | null;
+  /** Of what is in the file. */
   #length: number;
+  /** Lines that are written together. */
+  #held: string[] = [];
+  #heldLength = 0;
+
   constructor(path: string) {
     this.#path = path;
     const lines = existsSync(path) ? readLines(path) : [];
@@ -40,8 +45,15 @@ export class RecordLog {
     return this.#head;
   }
 
-  /** @param encode gives the canonical JSON of a property; somebody may have it already */
-  append(record: unknown, encode: (value: unknown) => string = canonicalJson): Digest {
+  /**
+   * @param encode gives the canonical JSON of a property; somebody may have it already
+   * @param isHeld whether the line may wait for those that are settled with it
+   */
+  append(
+    record: unknown,
+    encode: (value: unknown) => string = canonicalJson,
+    isHeld: boolean = false,
+  ): Digest {
     if (typeof record !== "object" || record === null || Array.isArray(record) || "prev" in record) {
       throw new Error("a record is an object without a `prev` of its own");
     }
@@ -49,7 +61,36 @@ export class RecordLog {
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, value], i) => `${i === 0 ? "{" : ","}${canonicalJson(name)}:${encode(value)}`);
     texts.push("}\n");
+    const isShort = texts.reduce((sum, text) => sum + text.length, 0) <= pieceLength;
+    this.#head = isHeld && isShort ? this.#hold(texts.join("")) : this.#write(texts);
+    return this.#head;
+  }
+
+  #hold(line: string): Digest {
+    this.#held.push(line);
+    this.#heldLength += line.length;
+    if (this.#heldLength > pieceLength) this.#writeHeld();
+    return digestOf(line.slice(0, -1));
+  }
+
+  #writeHeld(): void {
+    if (this.#held.length === 0) return;
+    this.#writePieces([this.#held.join("")], () => {});
+    this.#held = [];
+    this.#heldLength = 0;
+  }
+
+  #write(texts: readonly string[]): Digest {
+    this.#writeHeld();
     const state = createHash("sha256");
+    this.#writePieces(texts, (bytes) => {
+      // In JSON a line feed is escaped: this one ends the line, and is no part of it.
+      state.update(bytes.at(-1) === lineFeed ? bytes.subarray(0, -1) : bytes);
+    });
+    return asDigest(state.digest("hex"));
+  }
+
+  #writePieces(texts: readonly string[], onWritten: (bytes: Buffer) => void): void {
     let length = 0;
     withPath("write", this.#path, () => {
       try {
@@ -57,8 +98,7 @@ export class RecordLog {
           for (let written = 0; written < bytes.length;)
             written += writeSync(this.#descriptor, bytes, written);
           length += bytes.length;
-          // In JSON a line feed is escaped: this one ends the line, and is no part of it.
-          state.update(bytes.at(-1) === lineFeed ? bytes.subarray(0, -1) : bytes);
+          onWritten(bytes);
         }
       } catch (error) {
         // Half a line on a full disk must not become the beginning of the next one.
@@ -67,29 +107,32 @@ export class RecordLog {
       }
     });
     this.#length += length;
-    this.#head = asDigest(state.digest("hex"));
-    return this.#head;
   }
 
   /** Makes all lines durable. */
   settle(): void {
+    this.#writeHeld();
     withPath("make durable", this.#path, () => fsyncSync(this.#descriptor));
   }
 
-  /** Where the log is now, to go back to. */
+  /** Where the log is now, to go back to. No line is held then. */
   mark(): { readonly head: Digest | null; readonly length: number } {
+    this.#writeHeld();
     return { head: this.#head, length: this.#length };
   }
 
   /** Takes back the lines since a mark: their transaction did not happen. */
   rewind(mark: { readonly head: Digest | null; readonly length: number }): void {
-    if (mark.length === this.#length) return;
-    withPath("write", this.#path, () => ftruncateSync(this.#descriptor, mark.length));
+    this.#held = [];
+    this.#heldLength = 0;
+    if (mark.length !== this.#length)
+      withPath("write", this.#path, () => ftruncateSync(this.#descriptor, mark.length));
     this.#head = mark.head;
     this.#length = mark.length;
   }
 
   close(): void {
+    this.#writeHeld();
     closeSync(this.#descriptor);
   }
 }

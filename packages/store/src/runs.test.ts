@@ -92,6 +92,13 @@ describe("runs", () => {
   });
 });
 
+test("a pipeline has step runs when one of its steps has run", () => {
+  const store = newStore();
+  expect(store.runs.hasStepRuns("weather")).toBe(false);
+  stepRun(store, begin(store), "fit");
+  expect([store.runs.hasStepRuns("weather"), store.runs.hasStepRuns("other")]).toEqual([true, false]);
+});
+
 describe("records", () => {
   const file = (store: Store, run: string) => join(store.root, "runs", run, "records.jsonl");
 
@@ -182,6 +189,39 @@ describe("records", () => {
       digestOf(readFileSync(file(store, run), "utf8").trimEnd().split("\n")[1] ?? ""),
     );
   });
+
+  test.each([
+    ["short", 3, 1_000],
+    ["many", 40, 20_000],
+    ["with long ones between", 4, 400_000],
+  ])(
+    "%s of one transaction are a chain with those around it, and none of them stays if it fails",
+    (_, count, length) => {
+      const store = newStore();
+      const run = begin(store);
+      store.runs.appendRecord(run, { n: "before" });
+      const texts = Array.from({ length: count }, (__, n) =>
+        `${n}\u{1F600}`.repeat(n % 2 === 0 ? 1 : length / 4),
+      );
+      const error = new Error("no");
+      const publish = (fails: boolean): void => {
+        const rows = (): void => {
+          for (const n of texts) store.runs.appendRecord(run, { n });
+          if (fails) throw error;
+        };
+        store.publish([{ objects: [], rows }]);
+      };
+      expect(thrownBy(() => publish(true))).toBe(error);
+      expect(store.runs.records(run)).toEqual([{ n: "before", prev: null }]);
+      publish(false);
+      expect(store.runs.get(run)?.head).toBe(
+        digestOf(readFileSync(file(store, run), "utf8").trimEnd().split("\n").at(-1) ?? ""),
+      );
+      store.runs.appendRecord(run, { n: "after" });
+      store.runs.end(run, { status: "succeeded", endedAt, document: null });
+      expect(store.runs.records(run)).toMatchObject(["before", ...texts, "after"].map((n) => ({ n })));
+    },
+  );
 
   test("a run without any has no file", () => {
     const store = newStore();

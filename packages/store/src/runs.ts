@@ -70,6 +70,8 @@ export interface RunIndex {
   stepRuns(run: string): readonly StepRunRow[];
   stepRun(id: string): StepRunRow | undefined;
   latestStepRun(pipeline: string, step: string, status?: string): StepRunRow | undefined;
+  /** Whether any step of a pipeline ever ran. */
+  hasStepRuns(pipeline: string): boolean;
   /** What is needed to find an execution of a run that succeeded, without its document. In the order they were made. */
   succeeded(run: string): readonly Pick<StepRunRow, "id" | "step" | "kind" | "preimage">[];
   /** How long steps took when they last succeeded, in ms; those that never did are left out. One query. */
@@ -255,6 +257,10 @@ export class StoredRuns implements RunIndex, Participant {
     return row === undefined ? undefined : stepRunOf(row);
   }
 
+  hasStepRuns(pipeline: string): boolean {
+    return this.#database.get("SELECT 1 FROM step_runs WHERE pipeline = ? LIMIT 1", pipeline) !== undefined;
+  }
+
   succeeded(run: string): readonly Pick<StepRunRow, "id" | "step" | "kind" | "preimage">[] {
     return this.#database
       .all("SELECT id, step, kind, preimage FROM step_runs WHERE run = ? AND status = 'ran' ORDER BY id", run)
@@ -289,13 +295,17 @@ export class StoredRuns implements RunIndex, Participant {
 
   appendRecord(run: string, record: unknown): Digest {
     const log = this.#log(run);
+    // The lines of a transaction are settled before it is: until then nobody has to see them.
+    const isHeld = this.#database.insideTransaction;
     const documents = this.#freshParts();
     if (documents.length > 0) {
-      log.append({ type: "parts", documents }, (value) =>
-        value === documents ? `[${documents.join(",")}]` : canonicalJson(value),
+      log.append(
+        { type: "parts", documents },
+        (value) => (value === documents ? `[${documents.join(",")}]` : canonicalJson(value)),
+        isHeld,
       );
     }
-    return log.append(record, (value) => this.#encode(value));
+    return log.append(record, (value) => this.#encode(value), isHeld);
   }
 
   records(run: string): readonly unknown[] {

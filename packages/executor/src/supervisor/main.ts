@@ -10,6 +10,7 @@ import { attemptVariable } from "../engine.ts";
 import { channels, FrameReader, writeFrame, writeMessage } from "./frames.ts";
 import type { Report, Request } from "./messages.ts";
 import { endOrphans } from "./orphans.ts";
+import { OutputPipes } from "./output-pipes.ts";
 import { ProcessTree } from "./process-tree.ts";
 import { Programs } from "./programs.ts";
 import { Strays } from "./strays.ts";
@@ -17,8 +18,10 @@ import { WaitingLine } from "./waiting-line.ts";
 
 const socket = new Socket({ fd: 3, readable: true, writable: true });
 const trees = new Map<number, ProcessTree>();
-const programs = new Programs();
+/** Beside the lock. */
+const pipes = new OutputPipes(dirname(process.argv[2] ?? ""));
 const strays = new Strays();
+const surroundings = { programs: new Programs(), strays, pipes };
 const line = new WaitingLine();
 /** Marks of all attempts: at the end nothing of any of them may be left. */
 const marks = new Set<string>();
@@ -98,7 +101,7 @@ function handle(id: number, request: Request, held: AliveLock): void {
 function begin(id: number, order: Request & { type: "start" }): void {
   const mark = order.env[attemptVariable];
   if (mark !== undefined) marks.add(mark);
-  const tree = new ProcessTree(order, programs, strays, {
+  const tree = new ProcessTree(order, surroundings, {
     // When mlpipe is gone nobody wants it any more, and a full pipe must not look like something still to be said.
     output: (stream, bytes) => socket.destroyed || writeFrame(socket, channels[stream], id, bytes),
     ended: (ended) => {

@@ -1,16 +1,15 @@
 /** One process of one attempt, with everything it starts. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, type StdioOptions } from "node:child_process";
 import type { Ended } from "../engine.ts";
 import type { Request } from "./messages.ts";
+import type { OutputPipes } from "./output-pipes.ts";
+import { ProcessOutput, type Say } from "./process-output.ts";
 import type { Programs } from "./programs.ts";
 import type { Strays } from "./strays.ts";
 import { UsageWatch } from "./usage.ts";
 
 /** After a request to stop, how long a process may take to put its things away. */
 const graceMs = 5_000;
-
-/** After a process has ended, how long its pipes may stay open: a daemon that holds them must not hang the run. */
-const drainMs = 250;
 
 /** How often a tree that was asked to stop is looked at, once its first process has ended. */
 const graceLookMs = 20;
@@ -20,15 +19,22 @@ const longestTimerMs = 2 ** 31 - 1;
 
 /** What becomes of a process tree. */
 export interface TreeListener {
-  /** Returns whether more can be taken at once; else `resume` says when. */
-  output(stream: "stdout" | "stderr", bytes: Buffer): boolean;
+  output: Say;
   ended(ended: Ended): void;
+}
+
+/** What the processes of a supervisor have in common. */
+export interface TreeSurroundings {
+  readonly programs: Programs;
+  readonly strays: Strays;
+  readonly pipes: OutputPipes;
 }
 
 /** A process that was started, in a session of its own so that all it starts can be reached. */
 export class ProcessTree {
   readonly #child: ChildProcess | undefined;
   readonly #listener: TreeListener;
+  readonly #output: ProcessOutput;
   #stopped = false;
   #timedOut = false;
   #kill: NodeJS.Timeout | undefined;
@@ -36,14 +42,14 @@ export class ProcessTree {
 
   constructor(
     order: Request & { type: "start" },
-    programs: Programs,
-    strays: Strays,
+    { programs, strays, pipes }: TreeSurroundings,
     listener: TreeListener,
   ) {
     this.#listener = listener;
+    this.#output = new ProcessOutput(pipes, listener.output);
     let child: ChildProcess;
     try {
-      child = started(order, programs);
+      child = this.#output.of((stdio) => started(order, programs, stdio));
     } catch (error) {
       // Arguments that are too long, say: thrown, where a missing program is an event. Told like that one, later: whoever
       // makes this tree must have it before it ends.
@@ -69,17 +75,10 @@ export class ProcessTree {
 
   /** Goes on with what the process says, after `output` could not take more. */
   resume(): void {
-    this.#child?.stdout?.resume();
-    this.#child?.stderr?.resume();
+    this.#output.resume();
   }
 
   #watch(child: ChildProcess, pid: number, order: Request & { type: "start" }, strays: Strays): void {
-    for (const stream of ["stdout", "stderr"] as const) {
-      const pipe = child[stream];
-      pipe?.on("data", (bytes: Buffer) => {
-        if (!this.#listener.output(stream, bytes)) pipe.pause();
-      });
-    }
     const watch = new UsageWatch(pid);
     strays.began(pid);
     const timeout =
@@ -107,9 +106,7 @@ export class ProcessTree {
         watch.endSurvivors();
         strays.end(order.env);
       }
-      let drained: NodeJS.Timeout | undefined;
-      const finish = (): void => {
-        clearInterval(drained);
+      this.#output.end(() => {
         this.#listener.ended({
           code,
           signal,
@@ -117,17 +114,7 @@ export class ProcessTree {
           stopped: this.#stopped,
           usage: watch.end(),
         });
-      };
-      const open = [child.stdout, child.stderr].filter((pipe) => pipe?.closed === false);
-      if (open.length === 0) {
-        finish();
-        return;
-      }
-      drained = setInterval(() => {
-        // What is held back only because nobody has taken it yet still belongs to the process.
-        for (const pipe of open) if (pipe?.isPaused() === false) pipe.destroy();
-      }, drainMs);
-      child.once("close", finish);
+      });
     };
   }
 
@@ -188,14 +175,18 @@ export class ProcessTree {
 }
 
 /** The process of an order; without a number if there is none. @throws what `spawn` throws */
-function started({ argv, cwd, env }: Request & { type: "start" }, programs: Programs): ChildProcess {
+function started(
+  { argv, cwd, env }: Request & { type: "start" },
+  programs: Programs,
+  stdio: StdioOptions,
+): ChildProcess {
   const [name = "", ...args] = argv;
   const start = (program: string): ChildProcess =>
     spawn(program, args, {
       argv0: name,
       cwd,
       env,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio,
       detached: true,
       shell: false,
     });
