@@ -1,7 +1,7 @@
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { AliveLock, aliveLocks, isRunAlive } from "./alive-lock.ts";
-import { text, type Database } from "./database.ts";
+import { type Database, refusedBySystem, text } from "./database.ts";
 import type { Digest } from "./digest.ts";
 import { StoreError, shown } from "./errors.ts";
 import { isUuid } from "./uuid7.ts";
@@ -168,10 +168,8 @@ export class StoredClaims implements Claims {
     try {
       return work();
     } catch (error) {
-      throw new StoreError("MLP4005", `could not ${what} ${shown(path)}: ${messageOf(error)}`, {
-        path,
-        cause: error,
-      });
+      const message = `could not ${what} ${shown(path)}: ${messageOf(error)}`;
+      throw refusedBySystem(path, error) ?? new StoreError("MLP4005", message, { path, cause: error });
     }
   }
 }
