@@ -208,8 +208,10 @@ out.write(b"the last without an end"); out.flush()`,
     const runEnded = finished(running);
     const log = async (): Promise<string> => (await project.mlpipe("logs")).stdout;
     while (!(await log()).includes("so far")) await pause(50);
-    const followEnded = finished(project.start(["logs", "-f"]));
-    await pause(500);
+    const following = project.start(["logs", "-f"]);
+    const followEnded = finished(following);
+    // It has what there is, and waits for more.
+    await new Promise((resolve) => following.stdout?.once("data", resolve));
     running.kill("SIGKILL");
     await runEnded;
     const { exit, stdout, stderr } = await followEnded;

@@ -50,7 +50,7 @@ function isMarkedBeside(started: number): boolean {
     holdYoungGeneration(1_000);
     for (let i = 0; i < ${started}; i++) holdOldGeneration();
     globalThis.surviving = [];
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 150; i++) {
       globalThis.surviving.push(Array.from({ length: 10_000 }, (_, i) => ({ i, text: [i] })));
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
