@@ -68,7 +68,10 @@ export class RunRecorder {
     return (this.#graph ??= graphDigest(this.#options.manifest));
   }
 
-  /** Finds out what the beginning of a run that executes something has to say, while whoever executes gets ready. Writes nothing. */
+  /**
+   * Finds out what the beginning of a run that executes something has to say, while whoever executes gets ready. Writes
+   * nothing.
+   */
   prepare(): void {
     this.#begins();
     // Whoever needs it waits for it, and is told.
