@@ -6,14 +6,15 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { expect, it } from "vitest";
+import { survivorsIn } from "../faults/processes.ts";
 import { finished, Project, type RunJson } from "./project.ts";
 
 const steps = 80;
 
-/** Each step says who is at work when it begins, and fails if it is told to. */
+/** Each step says who is at work when it begins, and ends in another way if it is told how. */
 const script = `mkdir -p running && : > running/$1
 echo "$1 $(ls running | wc -l)" >> began.log
-if [ -e bad-$1 ]; then rm running/$1; exit 3; fi
+if [ -e bad-$1 ]; then rm running/$1; . ./bad-$1; fi
 n=0; while [ -e slow-$1 ] && [ $n -lt 600 ]; do sleep 0.05; n=$((n + 1)); done
 cp "$2" "$3" && rm running/$1
 `;
@@ -164,7 +165,7 @@ it("steps that are run again to be compared have their places like all others", 
 
 it("after a failure none that was made ready begins; then, and after kill -9, the next run does what is left", async () => {
   using project = newProject();
-  project.write({ "bad-50": "" });
+  project.write({ "bad-50": "exit 3" });
   const { exit, stdout } = await project.mlpipe("run", "--jobs", "2", "--json");
   expect(exit).toBe(1);
   const after = began(project).map(({ step }) => step);
@@ -190,3 +191,33 @@ it("after a failure none that was made ready begins; then, and after kill -9, th
   expect(again, stderr).toBe(0);
   for (const n of every) expect(killed.read(`artifacts/short/to-${n}.txt`)).toBe(`row ${n}\n`);
 });
+
+const hasNative = process.platform === "linux" && process.getBuiltinModule("node:ffi") !== undefined;
+
+it.runIf(hasNative)(
+  "how a step ended, and what it leaves behind, is the same however its process was started",
+  async () => {
+    const bad = {
+      "bad-50": "echo said; echo complained >&2; exit 3",
+      "bad-52": "kill -SEGV $$",
+      "bad-54": "exit 137",
+      "bad-56": 'setsid sleep 600 & echo "$!" > daemon; exit 4',
+      "bad-58": "cd / && rmdir no-such-folder",
+    };
+    const told = async (env: Readonly<Record<string, string>>): Promise<unknown> => {
+      using project = newProject();
+      project.write(bad);
+      const run = await finished(project.start(["run", "--jobs", "2", "--keep-going", "--json"], env));
+      expect(run.exit, run.stderr).toBe(1);
+      expect(sorted(began(project))).toEqual(every);
+      expect(project.read("daemon")).toMatch(/^\d+\n$/);
+      expect(await survivorsIn(project.root)).toEqual([]);
+      const outcomes = JSON.parse(run.stdout) as RunJson;
+      const { stdout: log } = await project.mlpipe("logs", "copy-50");
+      return [log, outcomes.steps.map(({ id, status, error }) => [id, status, error?.code, error?.message])];
+    };
+    const first = await told({});
+    expect(first).toEqual(await told({ NODE_OPTIONS: "--no-experimental-ffi" }));
+    expect(JSON.stringify(first)).toContain("SIGSEGV");
+  },
+);

@@ -12,7 +12,7 @@ import type { Report, Request } from "./messages.ts";
 import { endOrphans } from "./orphans.ts";
 import { OutputPipes } from "./output-pipes.ts";
 import { ProcessTree } from "./process-tree.ts";
-import { Programs } from "./programs.ts";
+import { Starter } from "./starter.ts";
 import { Strays } from "./strays.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
@@ -21,7 +21,7 @@ const trees = new Map<number, ProcessTree>();
 /** Beside the lock. */
 const pipes = new OutputPipes(dirname(process.argv[2] ?? ""));
 const strays = new Strays();
-const surroundings = { programs: new Programs(), strays, pipes };
+const surroundings = { starter: new Starter(), strays, pipes };
 const line = new WaitingLine();
 /** Marks of all attempts: at the end nothing of any of them may be left. */
 const marks = new Set<string>();

@@ -1,8 +1,8 @@
 /** What one process says, on both streams, by pipes that go from one process to the next or by those that Node makes. */
-import type { ChildProcess, StdioOptions } from "node:child_process";
 import { closeSync } from "node:fs";
 import type { Readable } from "node:stream";
 import type { OutputPipe, OutputPipes } from "./output-pipes.ts";
+import type { Ends, StartedProcess } from "./starter.ts";
 
 const names = ["stdout", "stderr"] as const;
 
@@ -32,17 +32,17 @@ export class ProcessOutput {
   }
 
   /** Starts a process that speaks here. @throws what `start` throws */
-  of(start: (stdio: StdioOptions) => ChildProcess): ChildProcess {
+  of(start: (ends?: Ends) => StartedProcess): StartedProcess {
     const ends = this.#open();
     let isStarted = false;
     try {
-      const child = start(ends.length > 0 ? ["ignore", ...ends] : ["ignore", "pipe", "pipe"]);
+      const child = start(ends);
       isStarted = child.pid !== undefined;
       if (isStarted) this.#begin(child);
       return child;
     } finally {
       // Nobody could say that all is said while we had them too.
-      for (const end of ends) closeSync(end);
+      for (const end of ends ?? []) closeSync(end);
       if (!isStarted) this.#giveBackAll();
     }
   }
@@ -84,7 +84,7 @@ export class ProcessOutput {
     }
   }
 
-  #begin(child: ChildProcess): void {
+  #begin(child: StartedProcess): void {
     for (const name of names) {
       const stream = child[name];
       if (stream !== null) this.#hear(name, stream);
@@ -98,12 +98,12 @@ export class ProcessOutput {
     if (this.#unheard.size > 0) this.#listenIn(listenMs - lookMs);
   }
 
-  /** The ends of two pipes for a process to write to; none where there are none. */
-  #open(): readonly number[] {
-    const ends: number[] = [];
+  /** The ends of two pipes for a process to write to; nothing where there are none. */
+  #open(): Ends | undefined {
     const [stdout, stderr] = this.#pipes.take(names.length);
-    if (stdout === undefined || stderr === undefined) return ends;
+    if (stdout === undefined || stderr === undefined) return undefined;
     this.#unheard.set("stdout", stdout).set("stderr", stderr);
+    const ends: number[] = [];
     try {
       for (const pipe of [stdout, stderr]) ends.push(pipe.openForWriting());
     } catch {
@@ -111,7 +111,8 @@ export class ProcessOutput {
       for (const end of ends.splice(0)) closeSync(end);
       this.#giveBackAll();
     }
-    return ends;
+    const [first, second] = ends;
+    return first === undefined || second === undefined ? undefined : [first, second];
   }
 
   #giveBackAll(): void {

@@ -1,10 +1,8 @@
 /** One process of one attempt, with everything it starts. */
-import { type ChildProcess, spawn, type StdioOptions } from "node:child_process";
 import type { Ended } from "../engine.ts";
-import type { Request } from "./messages.ts";
 import type { OutputPipes } from "./output-pipes.ts";
 import { ProcessOutput, type Say } from "./process-output.ts";
-import type { Programs } from "./programs.ts";
+import type { Order, StartedProcess, Starter } from "./starter.ts";
 import type { Strays } from "./strays.ts";
 import { UsageWatch } from "./usage.ts";
 
@@ -25,14 +23,14 @@ export interface TreeListener {
 
 /** What the processes of a supervisor have in common. */
 export interface TreeSurroundings {
-  readonly programs: Programs;
+  readonly starter: Starter;
   readonly strays: Strays;
   readonly pipes: OutputPipes;
 }
 
 /** A process that was started, in a session of its own so that all it starts can be reached. */
 export class ProcessTree {
-  readonly #child: ChildProcess | undefined;
+  readonly #child: StartedProcess | undefined;
   readonly #listener: TreeListener;
   readonly #output: ProcessOutput;
   #stopped = false;
@@ -40,16 +38,12 @@ export class ProcessTree {
   #kill: NodeJS.Timeout | undefined;
   #killed = false;
 
-  constructor(
-    order: Request & { type: "start" },
-    { programs, strays, pipes }: TreeSurroundings,
-    listener: TreeListener,
-  ) {
+  constructor(order: Order, { starter, strays, pipes }: TreeSurroundings, listener: TreeListener) {
     this.#listener = listener;
     this.#output = new ProcessOutput(pipes, listener.output);
-    let child: ChildProcess;
+    let child: StartedProcess;
     try {
-      child = this.#output.of((stdio) => started(order, programs, stdio));
+      child = this.#output.of((ends) => starter.start(order, ends));
     } catch (error) {
       // Arguments that are too long, say: thrown, where a missing program is an event. Told like that one, later: whoever
       // makes this tree must have it before it ends.
@@ -78,7 +72,7 @@ export class ProcessTree {
     this.#output.resume();
   }
 
-  #watch(child: ChildProcess, pid: number, order: Request & { type: "start" }, strays: Strays): void {
+  #watch(child: StartedProcess, pid: number, order: Order, strays: Strays): void {
     const watch = new UsageWatch(pid);
     strays.began(pid);
     const timeout =
@@ -172,29 +166,4 @@ export class ProcessTree {
       return false;
     }
   }
-}
-
-/** The process of an order; without a number if there is none. @throws what `spawn` throws */
-function started(
-  { argv, cwd, env }: Request & { type: "start" },
-  programs: Programs,
-  stdio: StdioOptions,
-): ChildProcess {
-  const [name = "", ...args] = argv;
-  const start = (program: string): ChildProcess =>
-    spawn(program, args, {
-      argv0: name,
-      cwd,
-      env,
-      stdio,
-      detached: true,
-      shell: false,
-    });
-  const program = programs.find(name, env["PATH"]);
-  const child = start(program);
-  if (child.pid !== undefined || program === name) return child;
-  // It has gone from where it was found, and may be elsewhere: the system knows, or says why not.
-  child.once("error", () => {});
-  programs.forget(name, env["PATH"]);
-  return start(name);
 }

@@ -1,8 +1,6 @@
 /** Processes that wait for a place, so that the next begins the moment that one has ended. */
 import type { Ended } from "../engine.ts";
-import type { Request } from "./messages.ts";
-
-type Order = Request & { readonly type: "start" };
+import type { Order } from "./starter.ts";
 
 /** The line before the places of one run, first come first served. */
 export class WaitingLine {
