@@ -26,6 +26,8 @@ export class LocalEngine implements Engine {
   readonly #gone: Promise<void>;
   #settleReady: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
   #last = 0;
+  /** How many processes have ended, as the supervisor tells it. */
+  #endsTold = 0;
   #closed = false;
 
   /** @param lock the file of the run's alive lock, which the supervisor takes */
@@ -97,7 +99,7 @@ export class LocalEngine implements Engine {
       },
       begin: () => {
         if (running.onBegin === undefined) return;
-        this.#ask(id, { type: "begin" });
+        this.#ask(id, { type: "begin", known: this.#endsTold });
         begun(running, new Date());
       },
       withdraw: () => {
@@ -140,6 +142,7 @@ export class LocalEngine implements Engine {
         this.#settleReady?.reject(lockFailure(report.message));
         return;
       case "ended": {
+        this.#endsTold++;
         const running = this.#running.get(id);
         this.#running.delete(id);
         const next = report.next && this.#running.get(report.next.process);
@@ -195,8 +198,17 @@ function supervisorArguments(): readonly string[] {
   // one, and no longer four, to start a process takes a tenth less. What V8 would keep to make its code faster is a quarter
   // of the rest, and most of what it does is to wait for the system.
   const memory = ["--max-semi-space-size=1", "--v8-pool-size=1", "--no-opt", "--no-maglev"];
-  const lean = [...memory, "--disable-warning=ExperimentalWarning"];
+  const lean = [...memory, ...withoutFfi(), "--disable-warning=ExperimentalWarning"];
   return [...(fromSource ? ["--conditions=@mlpipe/source"] : []), ...lean, main];
+}
+
+/** Whoever does not want mlpipe's Node to call C does not want it of the supervisor, which has no variables. */
+function withoutFfi(): readonly string[] {
+  const flag = "--no-experimental-ffi";
+  const isOff = [...process.execArgv, process.env["NODE_OPTIONS"] ?? ""].some((option) =>
+    option.includes(flag),
+  );
+  return isOff ? [flag] : [];
 }
 
 function lockFailure(message: string | null): MlpipeError {

@@ -25,6 +25,8 @@ const surroundings = { starter: new Starter(), strays, pipes };
 const line = new WaitingLine();
 /** Marks of all attempts: at the end nothing of any of them may be left. */
 const marks = new Set<string>();
+/** How many processes were told to have ended. */
+let told = 0;
 /** What is left to do when the last process is gone, once the end has begun. */
 let finish: (() => void) | undefined;
 
@@ -83,7 +85,7 @@ function handle(id: number, request: Request, held: AliveLock): void {
       return;
     }
     case "begin": {
-      const order = line.begin(id);
+      const order = line.begin(id, request.known);
       if (order !== undefined) begin(id, order);
       return;
     }
@@ -107,7 +109,8 @@ function begin(id: number, order: Request & { type: "start" }): void {
     ended: (ended) => {
       trees.delete(id);
       const isOver = finish !== undefined || socket.destroyed;
-      const next = order.handsOver && !isOver ? line.afterOne(ended) : undefined;
+      line.ended(ended, told + 1);
+      const next = order.handsOver && !isOver ? line.next() : undefined;
       // Said first: while the next is being started, mlpipe can look at what this one has made.
       const handed = next !== undefined && { next: { process: next.id, at: Date.now() } };
       report(id, { type: "ended", ended, ...handed });
@@ -127,6 +130,7 @@ function withdraw(id: number, stopped: boolean): boolean {
 }
 
 function report(id: number, message: Report): void {
+  if (message.type === "ended") told++;
   if (!socket.destroyed) writeMessage(socket, id, message);
 }
 

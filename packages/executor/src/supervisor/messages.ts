@@ -15,7 +15,7 @@ export type Request =
       readonly waits: boolean;
     }
   /** One in line has a place; nothing if it has begun meanwhile. */
-  | { readonly type: "begin" }
+  | { readonly type: "begin"; /** How many were told to have ended so far. */ readonly known: number }
   /** One in line is not to begin; nothing if it has begun meanwhile. */
   | { readonly type: "withdraw" }
   | { readonly type: "stop"; readonly how: "gently" | "now" }

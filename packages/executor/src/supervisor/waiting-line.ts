@@ -5,18 +5,27 @@ import type { Order } from "./starter.ts";
 /** The line before the places of one run, first come first served. */
 export class WaitingLine {
   readonly #orders = new Map<number, Order>();
-  #isHeld = false;
+  /** Which end was the last failure, and how many ends mlpipe knew of when it last said who begins. */
+  #lastFailure = 0;
+  #known = 0;
 
   add(id: number, order: Order): void {
     this.#orders.set(id, order);
   }
 
-  /** The order that takes the place of a process; nothing if there is none, or mlpipe has to say what becomes of it. */
-  afterOne(ended: Ended): { readonly id: number; readonly order: Order } | undefined {
-    // After a failure nothing more may be wanted: from then on mlpipe says who begins, until one has begun so.
-    if (ended.code !== 0 || ended.stopped || ended.timedOut || ended.failure !== undefined)
-      this.#isHeld = true;
-    if (this.#isHeld) return undefined;
+  /**
+   * A process has ended. After a failure nothing more may be wanted: from then on mlpipe says who begins, until it has said
+   * so and known of it.
+   *
+   * @param nth how many have ended with this one, as they are told
+   */
+  ended({ code, stopped, timedOut, failure }: Ended, nth: number): void {
+    if (code !== 0 || stopped || timedOut || failure !== undefined) this.#lastFailure = nth;
+  }
+
+  /** The order that takes the place of one that has ended; nothing if there is none, or mlpipe has to say who begins. */
+  next(): { readonly id: number; readonly order: Order } | undefined {
+    if (this.#lastFailure > this.#known) return undefined;
     for (const [id, order] of this.#orders) {
       this.#orders.delete(id);
       return { id, order };
@@ -24,9 +33,9 @@ export class WaitingLine {
     return undefined;
   }
 
-  /** Takes one out that is to begin now. */
-  begin(id: number): Order | undefined {
-    this.#isHeld = false;
+  /** Takes one out that is to begin now. @param known how many have ended, as far as mlpipe knew when it said so */
+  begin(id: number, known: number): Order | undefined {
+    this.#known = known;
     return this.#takeOut(id);
   }
 
