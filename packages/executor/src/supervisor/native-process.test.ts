@@ -92,7 +92,7 @@ it("are there where Node can call the C library, and nowhere else", () => {
 describe.runIf(has)("a native process", () => {
   it("is to its program what one of Node's is", async () => {
     // Signals, limits, descriptors, variables, folder, mask of new files; of itself: session and group.
-    const script = `grep -E '^(Sig|Shd|Umask|Seccomp|NoNewPrivs|Groups)' /proc/self/status
+    const script = `grep -E '^(Sig[BIC]|Umask|Seccomp|NoNewPrivs|Groups)' /proc/self/status
 cat /proc/self/limits; ls -l /proc/self/fd | sed 's/.* \\([0-9]\\) ->/\\1/' | grep -v /proc/ | grep -v -e total -e pipe: | grep -v ${folder}
 cat /proc/$$/environ | tr '\\0' '\\n'; pwd; tr '\\0' ' ' < /proc/$$/cmdline
 set -- $(sed 's/.*) //' /proc/$$/stat); [ $3 = $$ ] && [ $4 = $$ ] && echo leads its session and group
