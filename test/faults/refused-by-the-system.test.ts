@@ -218,6 +218,27 @@ describe("a folder that may not be written to", () => {
   });
 });
 
+/** Enough of them for what short steps have: places ahead of time, pipes that go from one to the next. */
+const manyShort = {
+  "in.txt": "the source\n",
+  "steps.ts": `import { cmd, data, file } from "mlpipe";
+import { z } from "zod";
+export const copy = data("copy", {
+  inputs: { text: file("txt"), n: z.int() },
+  outputs: { text: file("txt") },
+  command: (i, o) => cmd\`cp \${i.text} \${o.text}\`,
+});
+`,
+  "many.pipeline.ts": `import { file, pipeline, source } from "mlpipe";
+import { z } from "zod";
+import { copy } from "./steps.ts";
+export default pipeline("many", z.object({}), () => {
+  for (let n = 0; n < 80; n++) copy.as(\`copy-\${n}\`)({ text: source("in.txt", file("txt")), n });
+  return {};
+});
+`,
+};
+
 describe.skipIf(process.platform !== "linux")("too many open files", () => {
   it("is an error that says so, from the fewest that Node starts with up to enough", async () => {
     let [failures, successes] = [0, 0];
@@ -242,5 +263,26 @@ describe.skipIf(process.platform !== "linux")("too many open files", () => {
     }
     expect(failures).toBeGreaterThan(0);
     expect(successes).toBeGreaterThan(0);
+  });
+
+  it("of many short steps too, which have pipes of their own: nobody loses the supervisor by it", async () => {
+    let failures = 0;
+    for (const limit of [31, 32, 33, 34, 36, 40]) {
+      using project = new Project(manyShort);
+      const limited = await finished(
+        spawn("prlimit", [`--nofile=${limit}:${limit}`, process.execPath, mlpipe, "run", "--jobs", "4"], {
+          cwd: project.root,
+          env: { ...process.env, NO_COLOR: "1" },
+          stdio: ["ignore", "pipe", "pipe"],
+        }),
+      );
+      if (limited.exit !== 0) {
+        failures++;
+        expectClear(limited, "EMFILE");
+      }
+      expect(limited.stderr).not.toContain("it has gone");
+      expect((await project.run()).exit).toBe(0);
+    }
+    expect(failures).toBeGreaterThan(0);
   });
 });

@@ -147,8 +147,12 @@ export class RunRecorder {
 
   #gathered(): Promise<Facts> {
     const { store, root, env, manifest } = this.#options;
-    // Loaded by the first step that is executed: where nothing is, the machine is not looked at.
-    const host = async (): Promise<unknown> => (await import("./host.ts")).hostFacts(root, env);
+    // Loaded by the first step that is executed: where nothing is, the machine is not looked at. It stays as it is, and can
+    // wait until the step has been started; the repository cannot.
+    const host = async (): Promise<unknown> => {
+      await new Promise(setImmediate);
+      return (await import("./host.ts")).hostFacts(root, env);
+    };
     return (this.#facts ??= Promise.all([gitState(root, store), host()]).then(([git, machine]) => ({
       git,
       env: store.parts.put(machine),

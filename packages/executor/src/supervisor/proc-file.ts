@@ -8,11 +8,16 @@ const buffer = Buffer.allocUnsafe(longest);
 
 export class ProcFile {
   readonly #path: string;
-  /** Stays open: to open and close it takes longer than to read it. */
+  /** Stays open: to open and close it takes longer than to read it, and it can be read when no more files can be opened. */
   #file: number | undefined;
 
   constructor(path: string) {
     this.#path = path;
+    try {
+      this.#file = openSync(path, "r");
+    } catch {
+      // Whoever reads it is told.
+    }
   }
 
   /** What it says now. @throws the system's error, if there is no such file */

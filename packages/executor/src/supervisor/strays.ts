@@ -16,12 +16,11 @@ const mostLooks = 50;
  */
 const shortMs = 500;
 
-const lastGiven = new ProcFile("/proc/loadavg");
-
 /** Looks after the strays of the steps of one run. */
 export class Strays {
   /** Numbers of the steps' own processes, in the order in which they were given, and when. */
   readonly #own = new Map<number, number>();
+  readonly #lastGiven = new ProcFile("/proc/loadavg");
   /** Processes that are known to be none of ours: at first all that are there before a step is started. */
   #others: ReadonlySet<string> = new Set(process.platform === "linux" ? processes() : []);
 
@@ -49,7 +48,7 @@ export class Strays {
   wasAlone(pid: number): boolean {
     const since = this.#own.get(pid);
     if (since === undefined || performance.now() - since > shortMs) return false;
-    const said = lastGiven.read();
+    const said = this.#lastGiven.read();
     const last = Number(said.slice(said.lastIndexOf(" ")));
     if (!(last >= pid)) return false;
     for (let number = pid + 1; number <= last; number++) {
