@@ -141,6 +141,21 @@ cat; echo said >&2`;
     expect(codes).toEqual(Array.from({ length: 50 }, (_, n) => [n, n + 100]));
   });
 
+  it("is told apart from others by the processor time that it has used", async () => {
+    const count = (to: number): string => `i=0; while [ $i -lt ${to} ]; do i=$((i + 1)); done`;
+    const used = async (script: string): Promise<number> => {
+      const { started } = start(script);
+      await ended(started);
+      return (started?.used?.userMs ?? Number.NaN) + (started?.used?.systemMs ?? Number.NaN);
+    };
+    // Both end in the same moment: the first has counted in a child that it has waited for.
+    const [busy, idle] = await Promise.all([used(`sh -c '${count(300_000)}'`), used("sleep 0.2")]);
+    expect(busy).toBeGreaterThan(30);
+    expect(busy).toBeLessThan(30_000);
+    expect(idle).toBeGreaterThan(0);
+    expect(idle).toBeLessThan(busy / 2);
+  });
+
   it("is not there where Node has to say why", () => {
     const missing = join(folder, "missing");
     const argv = ["sh", "-c", `: > ${missing}`];

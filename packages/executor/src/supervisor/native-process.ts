@@ -28,9 +28,17 @@ export interface NativeOrder {
   readonly output: readonly [stdout: number, stderr: number];
 }
 
+/** In ms, as exact as the kernel counts. */
+export interface ProcessorTime {
+  readonly userMs: number;
+  readonly systemMs: number;
+}
+
 /** A process that was started; `exit` is told with its code and signal, as of those of Node. */
 export class NativeProcess extends EventEmitter {
   readonly pid: number;
+  /** Once it has ended: what it has used, and whatever it has waited for. */
+  used: ProcessorTime | undefined;
   readonly stdout = null;
   readonly stderr = null;
 
@@ -46,7 +54,7 @@ const attributes = { setSigDef: 0x04, setSigMask: 0x08, setSid: 0x80 } as const;
 /** From `sys/wait.h`. */
 const noHang = 1;
 
-/** Larger than any C library's `posix_spawnattr_t`, `posix_spawn_file_actions_t` and `sigset_t`. */
+/** Larger than any C library's `posix_spawnattr_t`, `posix_spawn_file_actions_t`, `sigset_t` and `struct rusage`. */
 const structSize = 1_024;
 
 const pointerSize = 8;
@@ -78,7 +86,7 @@ const declarations = {
   posix_spawn_file_actions_addopen: signature(["pointer", "int32", "string", "int32", "int32"]),
   posix_spawn_file_actions_adddup2: signature(["pointer", "int32", "int32"]),
   posix_spawn_file_actions_addchdir_np: signature(["pointer", "string"]),
-  waitpid: signature(["int32", "pointer", "int32"]),
+  wait4: signature(["int32", "pointer", "int32", "pointer"]),
 } as const;
 
 /** Starts processes, and waits for them. */
@@ -89,6 +97,7 @@ export class NativeProcesses {
   readonly #actions: Memory;
   readonly #pid: Memory;
   readonly #status: Memory;
+  readonly #usage: Memory;
   /** What the process that was started last was given: held, because C has only the addresses. */
   #given: TextLists | undefined;
   readonly #running = new Map<number, NativeProcess>();
@@ -116,6 +125,7 @@ export class NativeProcesses {
     this.#actions = new Memory(ffi, structSize);
     this.#pid = new Memory(ffi, 8);
     this.#status = new Memory(ffi, 8);
+    this.#usage = new Memory(ffi, structSize);
     const { setSigDef, setSigMask, setSid } = attributes;
     const { address, bytes } = this.#attributes;
     const [all, none] = [structSize, 2 * structSize];
@@ -166,8 +176,9 @@ export class NativeProcesses {
   /** One signal may stand for several that have ended. */
   #reap(): void {
     for (const [pid, running] of this.#running) {
-      if (this.#c.waitpid(pid, this.#status.address, noHang) !== pid) continue;
+      if (this.#c.wait4(pid, this.#status.address, noHang, this.#usage.address) !== pid) continue;
       this.#running.delete(pid);
+      running.used = processorTime(this.#usage.bytes);
       const status = this.#status.bytes.readInt32LE(0);
       const signal = status & 0x7f;
       const name = signalName(signal);
@@ -210,6 +221,13 @@ class TextLists {
     this.memory = memory;
     this.addresses = [memory.address, memory.address + BigInt((first.length + 1) * pointerSize)];
   }
+}
+
+/** Of a `struct rusage`, which begins with two of `struct timeval`: seconds and microseconds. */
+function processorTime(usage: Buffer): ProcessorTime {
+  const ms = (at: number): number =>
+    Number(usage.readBigInt64LE(at)) * 1_000 + Number(usage.readBigInt64LE(at + 8)) / 1_000;
+  return { userMs: ms(0), systemMs: ms(16) };
 }
 
 function libraryOf(ffi: Ffi) {

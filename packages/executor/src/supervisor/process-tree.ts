@@ -88,7 +88,7 @@ export class ProcessTree {
 
     child.once("exit", (code, signal) => {
       clearTimeout(timeout);
-      watch.reaped();
+      watch.reaped(child.used);
       this.#afterGrace(() => conclude(code, signal));
     });
 

@@ -2,7 +2,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import type { Readable } from "node:stream";
 import type { Request } from "./messages.ts";
-import { NativeProcesses } from "./native-process.ts";
+import { NativeProcesses, type ProcessorTime } from "./native-process.ts";
 import { Programs } from "./programs.ts";
 
 export type Order = Request & { readonly type: "start" };
@@ -12,6 +12,8 @@ export interface StartedProcess {
   readonly pid?: number | undefined;
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
+  /** Once it has ended, where the system has told it of this process alone. */
+  readonly used?: ProcessorTime | undefined;
   once(event: "exit", listener: (code: number | null, signal: NodeJS.Signals | null) => void): unknown;
   once(event: "error", listener: (error: Error) => void): unknown;
 }

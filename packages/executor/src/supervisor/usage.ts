@@ -1,10 +1,12 @@
 /**
  * Processor time, peak memory and transferred bytes of a process and all below it, as far as the system tells: Node has
  * no way to ask for the usage of a child that has ended, so the tree is looked at while it runs, and what the kernel
- * adds up of ended children is taken where it can only be that of one.
+ * adds up of ended children is taken where it can only be that of one. Of processes that were not started by Node the
+ * kernel has told it.
  */
 import { readFileSync } from "node:fs";
 import type { Usage } from "@mlpipe/provenance";
+import type { ProcessorTime } from "./native-process.ts";
 import { ProcFile } from "./proc-file.ts";
 
 /** Linux counts processor time in ticks of 10 ms on every architecture that Node supports. */
@@ -30,22 +32,26 @@ export class UsageWatch {
   #timer: NodeJS.Timeout | undefined;
   #looks = 0;
   #peakKib = 0;
-  #reaped: Ticks | undefined;
+  #reaped: ProcessorTime | undefined;
 
   constructor(pid: number) {
     this.#root = pid;
     if (process.platform === "linux") this.#next();
   }
 
-  /** To be called when the process was waited for, before anything else is done. */
-  reaped(): void {
+  /**
+   * To be called when the process was waited for, before anything else is done.
+   *
+   * @param used what the kernel has told of it, if it was asked
+   */
+  reaped(used?: ProcessorTime): void {
     clearTimeout(this.#timer);
-    if (process.platform === "linux") reapedInThisTurn(this);
+    if (process.platform === "linux") reapedInThisTurn(this, used);
   }
 
   /** Told what the kernel has added up of this process and of those below it that were waited for. */
-  account(ticks: Ticks): void {
-    this.#reaped = ticks;
+  account(used: ProcessorTime): void {
+    this.#reaped = used;
   }
 
   /**
@@ -70,17 +76,11 @@ export class UsageWatch {
     const seen = [...this.#seen.values()];
     const sum = (of: (each: Seen) => number): number => seen.reduce((total, each) => total + of(each), 0);
     // Each is a lower bound, so the larger one is nearer to the truth.
-    const user = Math.max(
-      sum(({ userTicks }) => userTicks),
-      this.#reaped?.user ?? 0,
-    );
-    const system = Math.max(
-      sum(({ systemTicks }) => systemTicks),
-      this.#reaped?.system ?? 0,
-    );
+    const user = Math.max(sum(({ userTicks }) => userTicks) * tickMs, this.#reaped?.userMs ?? 0);
+    const system = Math.max(sum(({ systemTicks }) => systemTicks) * tickMs, this.#reaped?.systemMs ?? 0);
     return {
-      cpuUserMs: user * tickMs,
-      cpuSystemMs: system * tickMs,
+      cpuUserMs: Math.round(user),
+      cpuSystemMs: Math.round(system),
       maxRssBytes: seen.length === 0 ? null : this.#peakKib * 1024,
       ...(seen.length > 0 && {
         readBytes: sum(({ readBytes }) => readBytes),
@@ -122,38 +122,36 @@ export class UsageWatch {
   }
 }
 
-interface Ticks {
-  readonly user: number;
-  readonly system: number;
-}
-
-let before: Ticks = { user: 0, system: 0 };
+let before: ProcessorTime = { userMs: 0, systemMs: 0 };
 let turn: UsageWatch[] = [];
 
 /**
  * The kernel adds up what all children of this process have used once they were waited for. Of a turn of the event loop
  * in which one child ended, the growth is that child's and that of whatever it had waited for.
  */
-function reapedInThisTurn(watch: UsageWatch): void {
-  turn.push(watch);
-  const now = ticksOfChildren();
-  if (turn.length === 1) {
-    watch.account({ user: now.user - before.user, system: now.system - before.system });
-    setImmediate(() => {
-      turn = [];
-    });
-  } else {
-    // Nobody can tell whose it is.
-    turn[0]?.account({ user: 0, system: 0 });
+function reapedInThisTurn(watch: UsageWatch, used: ProcessorTime | undefined): void {
+  const now = usedByChildren();
+  if (used !== undefined) watch.account(used);
+  else {
+    turn.push(watch);
+    if (turn.length === 1) {
+      watch.account({ userMs: now.userMs - before.userMs, systemMs: now.systemMs - before.systemMs });
+      setImmediate(() => {
+        turn = [];
+      });
+    } else {
+      // Nobody can tell whose it is.
+      turn[0]?.account({ userMs: 0, systemMs: 0 });
+    }
   }
   before = now;
 }
 
 const own = new ProcFile("/proc/self/stat");
 
-function ticksOfChildren(): Ticks {
+function usedByChildren(): ProcessorTime {
   const fields = statFields(own.read());
-  return { user: Number(fields[13]), system: Number(fields[14]) };
+  return { userMs: Number(fields[13]) * tickMs, systemMs: Number(fields[14]) * tickMs };
 }
 
 /** The fields of a process's stat from the third one on: the name before them may hold anything. */
