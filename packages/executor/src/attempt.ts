@@ -314,7 +314,9 @@ export class Attempt {
     const tail = logs.flatMap((log) => log.tail).slice(-10);
     const withTail = (error: StepError): StepError => (tail.length > 0 ? { ...error, logTail: tail } : error);
     if (ended.failure?.code === "MLP3036") {
-      return withTail(this.#error("MLP3036", ended.failure.message, keptNothing));
+      return withTail(
+        this.#error("MLP3036", ended.failure.message, "Nothing of the step was kept. Run again."),
+      );
     }
     if (ended.failure !== undefined) {
       const program = this.#decisionProgram();

@@ -79,7 +79,8 @@ export const executorErrors = {
     title: "A run without its supervisor",
     explain:
       "The processes of steps are started by a small process of mlpipe's, which ends them when mlpipe itself is gone. " +
-      "It could not be started, or somebody killed it; what ran under it is not believed.",
+      "It could not be started, or somebody killed it; what ran under it is not believed. Without it nothing can be " +
+      "started, so the run ends, also with `--keep-going`. Run again: what has succeeded is not run again.",
   },
   MLP3038: {
     title: "A step that ran out of memory",

@@ -21,6 +21,7 @@ import type { Place } from "./place.ts";
 import { Places } from "./places.ts";
 import type { Amounts } from "./pools.ts";
 import { Readiness } from "./readiness.ts";
+import { type Halt, onRequest, type RunError, runError, runStatus } from "./run-status.ts";
 import type { Schedule } from "./schedule.ts";
 import { outcomeRecord } from "./outcome-record.ts";
 import type { Settled, StepExecutor } from "./step-executor.ts";
@@ -71,6 +72,8 @@ export interface RunResult {
   readonly steps: readonly StepOutcome[];
   readonly outputs: Readonly<Record<string, ReturnedOutput>>;
   readonly durationMs: number;
+  /** What ended the run before all its steps were done, where that was no step's failure and nobody's wish. */
+  readonly error?: RunError;
 }
 
 /**
@@ -85,9 +88,6 @@ export async function execute(options: ExecuteOptions): Promise<RunResult> {
 
 /** Errors of the store that a new run of the same does away with: the database is rebuilt, or results are gone. */
 const anew: ReadonlySet<string> = new Set(["MLP4002", "MLP4015", "MLP4017"]);
-
-/** Why nothing more is started when somebody asked for that. */
-const onRequest = "stopped";
 
 class Execution {
   readonly #options: ExecuteOptions;
@@ -110,8 +110,7 @@ class Execution {
   #engine: LocalEngine | undefined;
   #begun = false;
   readonly #haltedSignal = new AbortController();
-  /** Why no new step is started. */
-  #halted: { readonly status: "cancelled"; readonly because: string } | undefined;
+  #halted: Halt | undefined;
   #broken: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
 
@@ -252,7 +251,8 @@ class Execution {
     if (this.#engine !== undefined) store.claims.leave(run);
     await this.#engine?.close();
     emit({ type: "run-finished", run, status, at: endedAt, durationMs });
-    return { run, status, steps, outputs, durationMs };
+    const error = runError(status, this.#halted);
+    return { run, status, steps, outputs, durationMs, ...(error !== undefined && { error }) };
   }
 
   async #loop(): Promise<void> {
@@ -509,7 +509,12 @@ class Execution {
   /** What runs processes gets ready while the other steps are decided. */
   #startEngine(): void {
     const { store, run } = this.#options;
-    this.#engine ??= withNodesFlags(() => new LocalEngine(store.claims.enterBeside(run)));
+    this.#engine ??= withNodesFlags(
+      () =>
+        new LocalEngine(store.claims.enterBeside(run), (error) => {
+          this.#halt("the supervisor of the run has gone", error);
+        }),
+    );
   }
 
   /** A run in which nothing has to run takes no lock and leaves no trace before its end. */
@@ -602,9 +607,10 @@ class Execution {
     if (settled.status === "failed" && !keepGoing) this.#halt(`${step.id} failed`);
   }
 
-  #halt(because: string): void {
+  /** Lets no new step start. @param error what is in the way, if it is no step's failure and nobody's wish */
+  #halt(because: string, error?: MlpipeError): void {
     if (this.#halted !== undefined) return;
-    this.#halted = { status: "cancelled", because };
+    this.#halted = { because, error };
     this.#haltedSignal.abort();
     for (const step of this.#places?.close() ?? []) this.#neverStarted(step);
     this.#wake?.();
@@ -628,14 +634,8 @@ class Execution {
   }
 
   #status(): RunStatus {
-    const outcomes = [...this.#outcomes.values()];
-    const statuses = new Set(outcomes.map(({ status }) => status));
-    // Whoever stopped it knows best why it is not done, whatever had failed before.
-    if (this.#halted?.because === onRequest) return "cancelled";
-    if (statuses.has("failed")) return "failed";
-    if (this.#halted !== undefined) return "cancelled";
-    if (statuses.has("rejected") || outcomes.some(({ check }) => check?.same === false)) return "rejected";
-    return statuses.has("waiting") ? "waiting" : "succeeded";
+    const isUnchecked = [...this.#kept.keys()].some((id) => this.#outcomes.get(id)?.check === undefined);
+    return runStatus([...this.#outcomes.values()], this.#halted, isUnchecked);
   }
 
   #started(): StepExecutor {

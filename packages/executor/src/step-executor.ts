@@ -423,7 +423,9 @@ export class StepExecutor {
     } finally {
       attempt.folder.discard();
     }
-    if (outcome.type === "cancelled") return undefined;
+    // Ended before it was done, it is no evidence.
+    if (outcome.type === "cancelled" || ("error" in outcome && outcome.error.code === "MLP3036"))
+      return undefined;
     const differences = differing.flatMap((port) => {
       const [before, after] = [kept.outputs[port], made[port]?.content];
       return before === undefined || after === undefined
