@@ -14,7 +14,7 @@ import { type FailureKindFound, failureKindOf, memoryFailure, type MemoryWatch }
 import type { Enclosure } from "./fence/enclosure.ts";
 import type { Sandbox } from "./fence/fence.ts";
 import { logSlot } from "./log-slot.ts";
-import { gatherOutputs, type MadeOutput } from "./outputs.ts";
+import { gatherOutputs, type MadeOutput, placesLeft } from "./outputs.ts";
 import { type Task, type TaskInput, type TaskResult, taskVersion } from "./task.ts";
 import { TextLog } from "./text-log.ts";
 import type { WorkFolders } from "./work-folders.ts";
@@ -195,6 +195,7 @@ export class Attempt {
       cwd: root,
       timeoutMs: step.scheduling.timeoutMs,
       handsOver: this.#share.handsOver,
+      leaves: placesLeft(step, places),
       ...(turn !== undefined && {
         onBegin: (at) => {
           startedAt = at;

@@ -91,10 +91,11 @@ export class LocalEngine implements Engine {
   start(order: ProcessOrder): StartedProcess {
     const id = ++this.#last;
     const { promise, resolve } = Promise.withResolvers<Ended>();
-    const { argv, cwd, env, timeoutMs, handsOver = false, onBegin, onOutput } = order;
+    const { argv, cwd, env, timeoutMs, handsOver = false, leaves = [], onBegin, onOutput } = order;
     const running: Running = { onOutput, onBegin, mark: env[attemptVariable], resolve };
     this.#running.set(id, running);
-    this.#ask(id, { type: "start", argv, cwd, env, timeoutMs, handsOver, waits: onBegin !== undefined });
+    const waits = onBegin !== undefined;
+    this.#ask(id, { type: "start", argv, cwd, env, timeoutMs, handsOver, leaves, waits });
     if (this.#socket?.destroyed !== false) this.#lost("it has gone");
     return {
       ended: promise,

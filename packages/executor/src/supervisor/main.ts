@@ -107,7 +107,7 @@ function begin(id: number, order: Request & { type: "start" }): void {
     ended: (ended) => {
       trees.delete(id);
       const isOver = finish !== undefined || socket.destroyed;
-      const next = order.handsOver && !isOver ? line.afterOne(ended) : undefined;
+      const next = order.handsOver && !isOver ? line.afterOne(ended, order) : undefined;
       // Said first: while the next is being started, mlpipe can look at what this one has made.
       const handed = next !== undefined && { next: { process: next.id, at: Date.now() } };
       report(id, { type: "ended", ended, ...handed });

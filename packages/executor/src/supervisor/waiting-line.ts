@@ -1,4 +1,6 @@
 /** Processes that wait for a place, so that the next begins the moment that one has ended. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Ended } from "../engine.ts";
 import type { Request } from "./messages.ts";
 
@@ -14,10 +16,9 @@ export class WaitingLine {
   }
 
   /** The order that takes the place of a process; nothing if there is none, or mlpipe has to say what becomes of it. */
-  afterOne(ended: Ended): { readonly id: number; readonly order: Order } | undefined {
+  afterOne(ended: Ended, its: Order): { readonly id: number; readonly order: Order } | undefined {
     // After a failure nothing more may be wanted: from then on mlpipe says who begins, until one has begun so.
-    if (ended.code !== 0 || ended.stopped || ended.timedOut || ended.failure !== undefined)
-      this.#isHeld = true;
+    if (!hasEndedWell(ended, its)) this.#isHeld = true;
     if (this.#isHeld) return undefined;
     for (const [id, order] of this.#orders) {
       this.#orders.delete(id);
@@ -42,4 +43,10 @@ export class WaitingLine {
     this.#orders.delete(id);
     return order;
   }
+}
+
+/** As far as can be seen from here: mlpipe looks closer, and the next one does not wait for that. */
+function hasEndedWell({ code, stopped, timedOut, failure }: Ended, { cwd, leaves }: Order): boolean {
+  if (code !== 0 || stopped || timedOut || failure !== undefined) return false;
+  return leaves.every((path) => existsSync(resolve(cwd, path)));
 }
