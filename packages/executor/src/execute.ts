@@ -1,12 +1,5 @@
 import { type Manifest, type ManifestStep, MlpipeError } from "@mlpipe/dsl";
-import {
-  absoluteSite,
-  type Expansion,
-  isNamed,
-  type OutputOf,
-  type Planner,
-  type Reason,
-} from "@mlpipe/planner";
+import { type Expansion, isNamed, type OutputOf, type Planner, type Reason } from "@mlpipe/planner";
 import { type RunRecorder, timestamp } from "@mlpipe/provenance";
 import { type CacheEntry, type Content, isDigest, type Store, StoreError } from "@mlpipe/store";
 import { copyArtifacts, type ReturnedOutput } from "./artifacts-folder.ts";
@@ -21,6 +14,7 @@ import type { Place } from "./place.ts";
 import { Places } from "./places.ts";
 import type { Amounts } from "./pools.ts";
 import { Readiness } from "./readiness.ts";
+import { collectedMeanwhile, notCopied, notSelected, unrecorded } from "./run-errors.ts";
 import { type Halt, onRequest, type RunError, runError, runStatus } from "./run-status.ts";
 import type { Schedule } from "./schedule.ts";
 import { outcomeRecord } from "./outcome-record.ts";
@@ -172,7 +166,7 @@ class Execution {
     kill?.addEventListener("abort", end);
     try {
       if (signal?.aborted === true) stop();
-      else if (planner.sawChange) this.#startEngine();
+      else if (planner.sawChange) this.#startEngineEarly();
       await this.#loop();
     } catch (error) {
       // Nothing was done yet, and whoever asked for the run begins it again.
@@ -182,7 +176,10 @@ class Execution {
       this.#executor?.stop("gently");
       while (this.#busy > 0) await this.#progress();
       this.#settleTheRest("the run could not go on");
-      await this.#finish("failed", {}, [...warnings]);
+      await this.#finish("failed", {}, [...warnings]).catch((later: unknown) => {
+        // What was in its way may be in the way of its record too: the first is what has to be told.
+        if (later instanceof StoreError && anew.has(later.code)) throw later;
+      });
       throw error;
     } finally {
       signal?.removeEventListener("abort", stop);
@@ -199,7 +196,11 @@ class Execution {
     const status = this.#status();
     // Of a run that did not succeed nothing is copied: what lies there belongs together.
     const copied = status === "succeeded" ? this.#copyArtifacts() : { outputs: {} };
-    const result = await this.#finish(status, "outputs" in copied ? copied.outputs : {}, [...warnings]);
+    const result = await this.#finish(status, "outputs" in copied ? copied.outputs : {}, [...warnings]).catch(
+      (error: unknown) => {
+        throw status === "succeeded" && !("error" in copied) ? unrecorded(error) : error;
+      },
+    );
     if ("error" in copied) throw copied.error;
     return result;
   }
@@ -218,13 +219,7 @@ class Execution {
       };
     } catch (error) {
       if (!(error instanceof Error) || !("code" in error)) throw error;
-      return {
-        error: new MlpipeError("MLP3035", `What the pipeline returns could not be copied: ${error.message}`, {
-          exit: 4,
-          hint: "The run itself succeeded and is kept. Correct the cause and run again: only the copying is left.",
-          cause: error,
-        }),
-      };
+      return { error: notCopied(error) };
     }
   }
 
@@ -338,7 +333,7 @@ class Execution {
       return;
     }
     const decision = planner.decide(step.id, (from, port) => this.#outputs.get(from)?.[port]);
-    if (planner.sawChange) this.#startEngine();
+    if (planner.sawChange) this.#startEngineEarly();
     if (decision.decision === "cached") {
       const { entry, key } = decision;
       this.#outputs.set(step.id, entry.outputs);
@@ -362,7 +357,8 @@ class Execution {
       return;
     }
     if (decision.decision === "unknown") {
-      throw this.#missing(step, planner.needs(step.id).find((need) => !this.#outputs.has(need)) ?? "");
+      const missing = planner.needs(step.id).find((need) => !this.#outputs.has(need)) ?? "";
+      throw notSelected(step, missing, this.#options.root);
     }
     if (this.#halted !== undefined) {
       this.#settle(step, this.#notStarted());
@@ -392,7 +388,7 @@ class Execution {
     const expanded = planner.expand({ id }, (from, port) => this.#outputs.get(from)?.[port]);
     if (expanded.type === "waiting") {
       const chosen = templates.find((step) => this.#isChosen(step));
-      if (chosen !== undefined) throw this.#missing(chosen, expanded.step);
+      if (chosen !== undefined) throw notSelected(chosen, expanded.step, this.#options.root);
       const reasons: Reason[] = [{ part: "upstream", name: id, message: "not selected" }];
       this.#settleBody(id, templates, () => ({ status: "skipped", key: null, reasons }));
       return;
@@ -476,18 +472,6 @@ class Execution {
     }
   }
 
-  #missing(step: ManifestStep, missing: string): MlpipeError {
-    return new MlpipeError(
-      "MLP3009",
-      `"${step.id}" needs "${missing}", which is not selected and has no kept result.`,
-      {
-        exit: 4,
-        at: absoluteSite(this.#options.root, step.called),
-        hint: `Select it too: --only ${missing} ${step.id}. Or run the whole pipeline.`,
-      },
-    );
-  }
-
   /** Has a step whose kept result holds run again; what comes after it goes on with what is kept. */
   #checkBeside(step: ManifestStep, entry: CacheEntry): void {
     const { check, planner } = this.#options;
@@ -504,6 +488,15 @@ class Execution {
   #add(step: ManifestStep): void {
     this.#startEngine();
     this.#toPlace.push(step);
+  }
+
+  /** Something has changed, so a step may have to run. What is in the way is told if one has to, and asks for it. */
+  #startEngineEarly(): void {
+    try {
+      this.#startEngine();
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+    }
   }
 
   /** What runs processes gets ready while the other steps are decided. */
@@ -548,13 +541,7 @@ class Execution {
       // What is deployed is never collected, and where there is no step run nothing was taken.
       if (kind === "deploy" || stepRun === null || key === null || !isDigest(key)) continue;
       if (store.cache.get(key) !== undefined) continue;
-      throw new StoreError(
-        "MLP4017",
-        `The result of "${id}" was collected while the run was being planned.`,
-        {
-          hint: "Run again: it is made anew.",
-        },
-      );
+      throw collectedMeanwhile(id);
     }
   }
 

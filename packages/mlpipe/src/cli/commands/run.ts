@@ -2,7 +2,7 @@ import { amountOf, type Manifest, MlpipeError, secretsOf } from "@mlpipe/dsl";
 import { execute, holdOldGeneration, type RunResult, type RunStatus } from "@mlpipe/executor";
 import { Planner } from "@mlpipe/planner";
 import { redactDocument, RunRecorder, secretValues, timestamp } from "@mlpipe/provenance";
-import { uuid7 } from "@mlpipe/store";
+import { type Store, uuid7 } from "@mlpipe/store";
 import { version } from "../../package-files.ts";
 import { readConfig } from "../../project/config.ts";
 import type { LineageReporter } from "../../report/lineage.ts";
@@ -125,9 +125,21 @@ export async function run(named: string | undefined, options: RunOptions): Promi
     }
     if (result.error !== undefined) return unfinished(result, result.error, project.root);
     return result.status === "cancelled" ? stop.exit : exits[result.status];
+  } catch (error) {
+    leaveAnyway(store);
+    throw error;
   } finally {
     reporter.close();
     store.leave();
+  }
+}
+
+/** Leaves the store after an error, which is the one to be told: what caused it may be in the way of this too. */
+function leaveAnyway(store: Store): void {
+  try {
+    store.leave();
+  } catch {
+    // Nothing but notes, which are made again.
   }
 }
 
