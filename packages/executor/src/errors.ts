@@ -36,8 +36,9 @@ export const executorErrors = {
   MLP3007: {
     title: "An input that changed while the step ran",
     explain:
-      "The file was edited, or the step itself wrote to it. Nobody can say which content the result belongs to, so " +
-      "it is not kept. Run again; steps must never write to their inputs.",
+      "The file was edited, or a step that had it wrote to it: which of them, where several had it, cannot be seen. " +
+      "Nobody can say which content the result belongs to, so it is not kept. Run again; steps must never write to " +
+      "their inputs.",
   },
   MLP3008: {
     title: "A gate that did not let the model pass",

@@ -252,7 +252,15 @@ export class StepExecutor {
       const ahead = number === 1 ? turn : undefined;
       if (ahead === undefined) begins(new Date());
       const attempt = new Attempt({
-        place: { root, store, run, engine: engine(), folders: this.#folders, secrets: this.#secrets },
+        place: {
+          root,
+          store,
+          run,
+          engine: engine(),
+          folders: this.#folders,
+          secrets: this.#secrets,
+          underWay: this.#attempts,
+        },
         step,
         decision,
         enclosed,
