@@ -56,7 +56,11 @@ describe("an input", () => {
     );
     const run = await project.run();
     expect(run.steps.map(({ status }) => status)).toEqual(["ran", "failed"]);
-    expect(run.steps[1]?.error?.code).toBe("MLP3007");
+    expect(run.steps[1]?.error).toMatchObject({
+      code: "MLP3007",
+      message: 'The input text of "copy", made by load, was altered while the step had it.',
+      hint: expect.stringContaining('"copy" has written to it, or something outside of the run'),
+    });
     const again = await project.run();
     expect(again.steps.map(({ status, reasons }) => [status, reasons[0]?.message])).toEqual([
       ["ran", "its output text is no longer in the store"],

@@ -30,6 +30,7 @@ export interface RunJson {
   readonly schemaVersion: number;
   readonly run: string;
   readonly status: string;
+  readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };
   readonly steps: readonly {
     readonly id: string;
     readonly status: string;
@@ -39,7 +40,7 @@ export interface RunJson {
     readonly outputs: Readonly<Record<string, { readonly digest: string }>>;
     readonly metrics?: Readonly<Record<string, number>>;
     readonly error?: { readonly code: string; readonly message: string };
-    readonly check?: unknown;
+    readonly check?: { readonly same: boolean };
   }[];
 }
 

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { survivorsIn } from "../faults/processes.ts";
 import { finished, Project, type RunJson } from "./project.ts";
 
@@ -15,6 +15,8 @@ const steps = 80;
 const script = `mkdir -p running && : > running/$1
 echo "$1 $(ls running | wc -l)" >> began.log
 if [ -e bad-$1 ]; then rm running/$1; . ./bad-$1; fi
+if [ -e none-$1 ]; then rm running/$1; exit 0; fi
+if [ -e folder-$1 ]; then rm running/$1; mkdir "$3"; exit 0; fi
 n=0; while [ -e slow-$1 ] && [ $n -lt 600 ]; do sleep 0.05; n=$((n + 1)); done
 cp "$2" "$3" && rm running/$1
 `;
@@ -221,3 +223,62 @@ it.runIf(hasNative)(
     expect(JSON.stringify(first)).toContain("SIGSEGV");
   },
 );
+
+describe("a step that ends well and did not make what it promised", () => {
+  const used = `import { file, pipeline, source } from "mlpipe";
+import { z } from "zod";
+import { copy } from "./steps.ts";
+export default pipeline("short", z.object({}), () => {
+  for (let n = 0; n < ${steps}; n++) {
+    const { to } = copy.as(\`copy-\${n}\`)({ from: source(\`data/\${n}.txt\`, file("txt")), n });
+    copy.as(\`use-\${n}\`)({ from: to, n: ${steps} + n });
+  }
+  return {};
+});
+`;
+  /** What a run says, and what it has recorded, of all that began and did not. */
+  const expectTold = async (
+    project: Project,
+    { steps: outcomes, exit }: Awaited<ReturnType<Project["run"]>>,
+  ): Promise<void> => {
+    expect(exit).toBe(1);
+    const after = new Set(began(project).map(({ step }) => step));
+    const expected = (n: number): string =>
+      n === 50 ? "failed" : n === steps + 50 ? "blocked" : after.has(n) ? "ran" : "cancelled";
+    expect(Object.fromEntries(outcomes.map(({ id, status }) => [id, status]))).toEqual(
+      Object.fromEntries(
+        every.flatMap((n) => [
+          [`copy-${n}`, expected(n)],
+          [`use-${n}`, expected(steps + n)],
+        ]),
+      ),
+    );
+    const { stdout } = await project.mlpipe("show", "last", "--json");
+    const { stepRuns } = JSON.parse(stdout) as { stepRuns: { status: string }[] };
+    expect(stepRuns).toHaveLength(after.size);
+    expect(stepRuns.filter(({ status }) => status !== "ran")).toHaveLength(1);
+  };
+
+  it("and is the only one at work: none that was made ready begins", async () => {
+    for (let times = 0; times < 3; times++) {
+      using project = newProject();
+      project.write({ "short.pipeline.ts": used, "none-50": "" });
+      const run = await project.run("--jobs", "1");
+      expect(began(project).map(({ step }) => step)).toEqual(every.slice(0, 51));
+      await expectTold(project, run);
+    }
+  });
+
+  it.each(["none", "folder"])(
+    "whatever may have begun before that was known (%s), it is told as it was, and what depends on it does not begin",
+    async (how) => {
+      using project = newProject();
+      project.write({ "short.pipeline.ts": used, [`${how}-50`]: "" });
+      await expectTold(project, await project.run("--jobs", "2"));
+      rmSync(join(project.root, `${how}-50`));
+      expect((await project.run("--jobs", "2")).exit).toBe(0);
+      const all = [...every, ...every.map((n) => steps + n), 50];
+      expect(sorted(began(project))).toEqual(all.toSorted((a, b) => a - b));
+    },
+  );
+});

@@ -6,8 +6,10 @@ import { closeSync, openSync, readFileSync, statSync, utimesSync, writeFileSync,
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
-import { Project } from "../e2e/project.ts";
+import { finished, Project } from "../e2e/project.ts";
 import { isFull, sweepTimeoutMs } from "./extent.ts";
+import { until } from "./processes.ts";
+import { scripts, untilGo, write } from "./scripts.ts";
 import { openStore } from "@mlpipe/store";
 
 const copying: Readonly<Record<string, string>> = {
@@ -137,3 +139,53 @@ for (let n = 0; Atomics.load(stop, 0) === 0; n++) {
     sweepTimeoutMs,
   );
 });
+
+it("an input that two steps have, altered by one of them: neither is accused, and both are named", async () => {
+  using project = new Project(
+    scripts({
+      first: { py: write },
+      alters: {
+        needs: "first",
+        py: `os.chmod(before, 0o644)\nopen(before, "a").write("damage")\nopen("altered.mark", "w")\n${untilGo}${write}`,
+      },
+      reads: {
+        needs: "first",
+        py: `while not os.path.exists("altered.mark"): time.sleep(0.02)\n${write}`,
+      },
+    }),
+  );
+  const run = project.start(["run", "--ndjson", "--jobs", "2"]);
+  let said = "";
+  run.stdout?.on("data", (text: Buffer) => (said += text.toString()));
+  const ended = finished(run);
+  const outcomeOf = (step: string): StepFinished["outcome"] | undefined =>
+    said
+      .split("\n")
+      .filter((line) => line.includes('"type":"step-finished"'))
+      .map((line) => JSON.parse(line) as StepFinished)
+      .find(({ outcome }) => outcome.id === step)?.outcome;
+  // Who has altered it is still at work when the other one finds out.
+  await until(() => outcomeOf("reads") !== undefined);
+  expect(outcomeOf("alters")).toBeUndefined();
+  project.write({ "go.mark": "" });
+  expect((await ended).exit).toBe(1);
+  for (const [step, other] of [
+    ["reads", "alters"],
+    ["alters", "reads"],
+  ] as const) {
+    expect(outcomeOf(step)?.error).toMatchObject({
+      code: "MLP3007",
+      message: `The input before of "${step}", made by first, was altered while the step had it.`,
+      hint: expect.stringContaining(
+        `"${step}" and "${other}" had it at the time: one of them has written to it`,
+      ),
+    });
+  }
+  project.edit("alters.py", 'open(before, "a").write("damage")\n', "");
+  expect((await project.run()).exit).toBe(0);
+  expect(project.read("artifacts/work/first.txt")).toBe("done");
+});
+
+interface StepFinished {
+  readonly outcome: { readonly id: string; readonly error?: unknown };
+}

@@ -31,10 +31,23 @@ export async function survivorsIn(folder: string, afterMs = 2_000): Promise<read
   return alive;
 }
 
+/** The supervisors of the runs in a folder. */
+export function supervisorsIn(folder: string): readonly number[] {
+  const found = processesIn(folder).filter((line) => line.includes("supervisor/main"));
+  return found.map((line) => Number(line.split(" ")[0]));
+}
+
 /** The supervisor of the run in a folder, once there is one. */
 export function supervisorIn(folder: string): number | undefined {
-  const found = processesIn(folder).find((line) => line.includes("supervisor/main"));
-  return found === undefined ? undefined : Number(found.split(" ")[0]);
+  return supervisorsIn(folder)[0];
+}
+
+/** Kills the supervisor of the run in a folder with -9. @param but those of other runs */
+export function killSupervisor(folder: string, but: readonly number[] = []): void {
+  const supervisor = supervisorsIn(folder).find((pid) => !but.includes(pid));
+  // To signal the process 0 would end the test itself.
+  if (supervisor === undefined) throw new Error("there is no supervisor");
+  process.kill(supervisor, "SIGKILL");
 }
 
 /** Waits for something to come true. */

@@ -156,6 +156,24 @@ describe.skipIf(!canMount)("a full disk", () => {
     }
   }, 60_000);
 
+  it("has no room for the record of a run in which nothing has to run: it says so, and that all is up to date", async () => {
+    for (const room of [0, 4_096, 20_000]) {
+      using disk = new SmallDisk(threeSteps, "size=3m");
+      await disk.project.mlpipe("run");
+      disk.fill(room);
+      const full = await disk.project.mlpipe("run");
+      expectClear(full, "ENOSPC");
+      expect(full.exit).toBe(4);
+      expect(full.stderr).toContain(".mlpipe/");
+      expect(full.stderr).toContain("All results are kept and up to date");
+      for (const step of ["copy", "spread", "join"])
+        expect(full.stderr).toMatch(new RegExp(`^= ${step} +cached`, "m"));
+      rmSync(join(disk.store, "filler"));
+      expect(await disk.project.statuses()).toEqual({ cached: ["copy", "spread", "join"] });
+      expect(problemsOf(disk.store)).toEqual([]);
+    }
+  }, 60_000);
+
   it("that has no inodes left: the same", async () => {
     for (const inodes of [8, 14, 18, 22]) {
       using disk = new SmallDisk(threeSteps, `size=20m,nr_inodes=${inodes}`);

@@ -6,6 +6,7 @@ import type { FailureKind, ManifestStep } from "@mlpipe/dsl";
 import type { Decision } from "@mlpipe/planner";
 import { redactDocument, type StepRun, type Usage } from "@mlpipe/provenance";
 import { type ChangeMark, type Content, hashPath, type Store } from "@mlpipe/store";
+import { alteredInput } from "./altered-input.ts";
 import { AttemptFolder, type PreparedInput } from "./attempt-folder.ts";
 import { commandLine } from "./command-line.ts";
 import { attemptVariable, type Ended, type Engine, type StartedProcess } from "./engine.ts";
@@ -14,7 +15,7 @@ import { type FailureKindFound, failureKindOf, memoryFailure, type MemoryWatch }
 import type { Enclosure } from "./fence/enclosure.ts";
 import type { Sandbox } from "./fence/fence.ts";
 import { logSlot } from "./log-slot.ts";
-import { gatherOutputs, type MadeOutput } from "./outputs.ts";
+import { gatherOutputs, type MadeOutput, placesLeft } from "./outputs.ts";
 import { type Task, type TaskInput, type TaskResult, taskVersion } from "./task.ts";
 import { TextLog } from "./text-log.ts";
 import type { WorkFolders } from "./work-folders.ts";
@@ -35,6 +36,8 @@ export interface Workplace {
   readonly folders: WorkFolders;
   /** Values that no log may show: those of all steps of the run, since one hands on what another was told. */
   readonly secrets: readonly string[];
+  /** All attempts of the run that are under way, this one among them. @default it is alone */
+  readonly underWay?: Iterable<Attempt>;
 }
 
 /** What an attempt is given of the machine. */
@@ -101,6 +104,10 @@ export class Attempt {
   readonly #turn: Turn | undefined;
   readonly #onLine: (stream: "stdout" | "stderr", line: string) => void;
   #process: StartedProcess | undefined;
+  #before: InputsBefore | undefined;
+  #hasBegun: boolean;
+  /** By path of an input that somebody has found altered: the steps that had it then. */
+  readonly #holders = new Map<string, readonly string[]>();
   #stop: "gently" | "now" | undefined;
 
   constructor(options: {
@@ -122,6 +129,7 @@ export class Attempt {
     this.#number = options.number;
     this.#share = options.share;
     this.#turn = options.turn;
+    this.#hasBegun = options.turn === undefined;
     this.#onLine = options.onLine;
     const { root, store, folders } = options.place;
     const { key } = options.decision;
@@ -175,7 +183,7 @@ export class Attempt {
 
     // A deploy writes its target and need not make the folders above it.
     if (step.target !== undefined) mkdirSync(dirname(join(root, step.target)), { recursive: true });
-    const before = this.#inputsBefore();
+    const before = (this.#before = this.#inputsBefore());
     const stdout = this.#log("stdout");
     const stderr = this.#log("stderr");
     const argv =
@@ -195,9 +203,11 @@ export class Attempt {
       cwd: root,
       timeoutMs: step.scheduling.timeoutMs,
       handsOver: this.#share.handsOver,
+      leaves: placesLeft(step, places),
       ...(turn !== undefined && {
         onBegin: (at) => {
           startedAt = at;
+          this.#hasBegun = true;
           turn.began(at);
         },
       }),
@@ -314,7 +324,9 @@ export class Attempt {
     const tail = logs.flatMap((log) => log.tail).slice(-10);
     const withTail = (error: StepError): StepError => (tail.length > 0 ? { ...error, logTail: tail } : error);
     if (ended.failure?.code === "MLP3036") {
-      return withTail(this.#error("MLP3036", ended.failure.message, keptNothing));
+      return withTail(
+        this.#error("MLP3036", ended.failure.message, "Nothing of the step was kept. Run again."),
+      );
     }
     if (ended.failure !== undefined) {
       const program = this.#decisionProgram();
@@ -491,6 +503,16 @@ export class Attempt {
     }
   }
 
+  /** The steps that were at work on an object when it was first found altered. Those that end later are told the same. */
+  #holdersOf(path: string): readonly string[] {
+    const found = this.#holders.get(path);
+    if (found !== undefined) return found;
+    const having = [...(this.#place.underWay ?? [])].filter((each) => each.#before?.stamps.has(path));
+    const names = having.flatMap((each) => (each.#hasBegun ? each.#step.id : []));
+    for (const each of having) each.#holders.set(path, names);
+    return names;
+  }
+
   #changedInput(before: InputsBefore): StepError | undefined {
     const { store } = this.#place;
     for (const [port, given] of Object.entries(this.#decision.inputs)) {
@@ -511,11 +533,12 @@ export class Attempt {
           if (before.stamps.get(path) === stampOf(path) || store.objects.verify(input.content) === "ok")
             continue;
           store.objects.remove(input.content);
-          return this.#error(
-            "MLP3007",
-            `"${this.#step.id}" damaged its input ${port}.`,
-            `Steps must never write to their inputs. What was damaged is made again by the next run.`,
+          const { message, hint } = alteredInput(
+            this.#step.id,
+            { port, made: input.from.step },
+            this.#holdersOf(path),
           );
+          return this.#error("MLP3007", message, hint);
         }
       }
     }

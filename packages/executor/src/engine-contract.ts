@@ -27,6 +27,7 @@ interface Work {
   readonly cwd?: string;
   readonly timeoutMs?: number;
   readonly handsOver?: boolean;
+  readonly leaves?: readonly string[];
   readonly onBegin?: (at: Date) => void;
   readonly onOutput?: (stream: "stdout" | "stderr", bytes: Buffer) => void;
 }
@@ -570,6 +571,25 @@ while True:
         expect((await first.ended).code).toBe(0);
         expect((await second.ended).code).toBe(0);
         expect(begun).toEqual(["first", "second"]);
+      });
+
+      it("after one that left out what it was to leave, none begins before it is given a place either", async () => {
+        const begun: string[] = [];
+        const inLine = (name: string): StartedProcess =>
+          start({ argv: ["true"], handsOver: true, onBegin: () => begun.push(name) });
+        const leaves = ["made", "also made"];
+        const keeps = start({ argv: ["sh", "-c", "echo >made; echo >'also made'"], handsOver: true, leaves });
+        const first = inLine("first");
+        expect((await keeps.ended).code).toBe(0);
+        expect((await first.ended).code).toBe(0);
+        expect(begun).toEqual(["first"]);
+        const breaks = start({ argv: ["rm", "made"], handsOver: true, leaves });
+        const second = inLine("second");
+        expect((await breaks.ended).code).toBe(0);
+        await run({ argv: ["true"] });
+        expect(begun).toEqual(["first"]);
+        second.begin();
+        expect((await second.ended).code).toBe(0);
       });
     });
 

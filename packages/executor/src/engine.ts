@@ -19,6 +19,8 @@ export interface ProcessOrder {
   readonly timeoutMs?: number | undefined;
   /** When it has ended well, the first in line begins in its place. @default false */
   readonly handsOver?: boolean | undefined;
+  /** What it must have left to have ended well for that, relative to `cwd`. @default nothing */
+  readonly leaves?: readonly string[] | undefined;
   /** It has no place yet and is the last in line: called when it begins. @default it begins at once */
   readonly onBegin?: ((at: Date) => void) | undefined;
   /** What it says, as it says it. Synchronous: whoever writes faster than this takes it is held back. */

@@ -36,8 +36,9 @@ export const executorErrors = {
   MLP3007: {
     title: "An input that changed while the step ran",
     explain:
-      "The file was edited, or the step itself wrote to it. Nobody can say which content the result belongs to, so " +
-      "it is not kept. Run again; steps must never write to their inputs.",
+      "The file was edited, or a step that had it wrote to it: which of them, where several had it, cannot be seen. " +
+      "Nobody can say which content the result belongs to, so it is not kept. Run again; steps must never write to " +
+      "their inputs.",
   },
   MLP3008: {
     title: "A gate that did not let the model pass",
@@ -79,7 +80,8 @@ export const executorErrors = {
     title: "A run without its supervisor",
     explain:
       "The processes of steps are started by a small process of mlpipe's, which ends them when mlpipe itself is gone. " +
-      "It could not be started, or somebody killed it; what ran under it is not believed.",
+      "It could not be started, or somebody killed it; what ran under it is not believed. Without it nothing can be " +
+      "started, so the run ends, also with `--keep-going`. Run again: what has succeeded is not run again.",
   },
   MLP3038: {
     title: "A step that ran out of memory",

@@ -1,12 +1,5 @@
 import { type Manifest, type ManifestStep, MlpipeError } from "@mlpipe/dsl";
-import {
-  absoluteSite,
-  type Expansion,
-  isNamed,
-  type OutputOf,
-  type Planner,
-  type Reason,
-} from "@mlpipe/planner";
+import { type Expansion, isNamed, type OutputOf, type Planner, type Reason } from "@mlpipe/planner";
 import { type RunRecorder, timestamp } from "@mlpipe/provenance";
 import { type CacheEntry, type Content, isDigest, type Store, StoreError } from "@mlpipe/store";
 import { copyArtifacts, type ReturnedOutput } from "./artifacts-folder.ts";
@@ -21,6 +14,8 @@ import type { Place } from "./place.ts";
 import { Places } from "./places.ts";
 import type { Amounts } from "./pools.ts";
 import { Readiness } from "./readiness.ts";
+import { collectedMeanwhile, notCopied, notSelected, unrecorded } from "./run-errors.ts";
+import { type Halt, onRequest, type RunError, runError, runStatus } from "./run-status.ts";
 import type { Schedule } from "./schedule.ts";
 import { outcomeRecord } from "./outcome-record.ts";
 import type { Settled, StepExecutor } from "./step-executor.ts";
@@ -71,6 +66,8 @@ export interface RunResult {
   readonly steps: readonly StepOutcome[];
   readonly outputs: Readonly<Record<string, ReturnedOutput>>;
   readonly durationMs: number;
+  /** What ended the run before all its steps were done, where that was no step's failure and nobody's wish. */
+  readonly error?: RunError;
 }
 
 /**
@@ -85,9 +82,6 @@ export async function execute(options: ExecuteOptions): Promise<RunResult> {
 
 /** Errors of the store that a new run of the same does away with: the database is rebuilt, or results are gone. */
 const anew: ReadonlySet<string> = new Set(["MLP4002", "MLP4015", "MLP4017"]);
-
-/** Why nothing more is started when somebody asked for that. */
-const onRequest = "stopped";
 
 class Execution {
   readonly #options: ExecuteOptions;
@@ -110,8 +104,7 @@ class Execution {
   #engine: LocalEngine | undefined;
   #begun = false;
   readonly #haltedSignal = new AbortController();
-  /** Why no new step is started. */
-  #halted: { readonly status: "cancelled"; readonly because: string } | undefined;
+  #halted: Halt | undefined;
   #broken: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
 
@@ -173,7 +166,7 @@ class Execution {
     kill?.addEventListener("abort", end);
     try {
       if (signal?.aborted === true) stop();
-      else if (planner.sawChange) this.#startEngine();
+      else if (planner.sawChange) this.#startEngineEarly();
       await this.#loop();
     } catch (error) {
       // Nothing was done yet, and whoever asked for the run begins it again.
@@ -183,7 +176,10 @@ class Execution {
       this.#executor?.stop("gently");
       while (this.#busy > 0) await this.#progress();
       this.#settleTheRest("the run could not go on");
-      await this.#finish("failed", {}, [...warnings]);
+      await this.#finish("failed", {}, [...warnings]).catch((later: unknown) => {
+        // What was in its way may be in the way of its record too: the first is what has to be told.
+        if (later instanceof StoreError && anew.has(later.code)) throw later;
+      });
       throw error;
     } finally {
       signal?.removeEventListener("abort", stop);
@@ -200,7 +196,11 @@ class Execution {
     const status = this.#status();
     // Of a run that did not succeed nothing is copied: what lies there belongs together.
     const copied = status === "succeeded" ? this.#copyArtifacts() : { outputs: {} };
-    const result = await this.#finish(status, "outputs" in copied ? copied.outputs : {}, [...warnings]);
+    const result = await this.#finish(status, "outputs" in copied ? copied.outputs : {}, [...warnings]).catch(
+      (error: unknown) => {
+        throw status === "succeeded" && !("error" in copied) ? unrecorded(error) : error;
+      },
+    );
     if ("error" in copied) throw copied.error;
     return result;
   }
@@ -219,13 +219,7 @@ class Execution {
       };
     } catch (error) {
       if (!(error instanceof Error) || !("code" in error)) throw error;
-      return {
-        error: new MlpipeError("MLP3035", `What the pipeline returns could not be copied: ${error.message}`, {
-          exit: 4,
-          hint: "The run itself succeeded and is kept. Correct the cause and run again: only the copying is left.",
-          cause: error,
-        }),
-      };
+      return { error: notCopied(error) };
     }
   }
 
@@ -252,7 +246,8 @@ class Execution {
     if (this.#engine !== undefined) store.claims.leave(run);
     await this.#engine?.close();
     emit({ type: "run-finished", run, status, at: endedAt, durationMs });
-    return { run, status, steps, outputs, durationMs };
+    const error = runError(status, this.#halted);
+    return { run, status, steps, outputs, durationMs, ...(error !== undefined && { error }) };
   }
 
   async #loop(): Promise<void> {
@@ -338,7 +333,7 @@ class Execution {
       return;
     }
     const decision = planner.decide(step.id, (from, port) => this.#outputs.get(from)?.[port]);
-    if (planner.sawChange) this.#startEngine();
+    if (planner.sawChange) this.#startEngineEarly();
     if (decision.decision === "cached") {
       const { entry, key } = decision;
       this.#outputs.set(step.id, entry.outputs);
@@ -362,7 +357,8 @@ class Execution {
       return;
     }
     if (decision.decision === "unknown") {
-      throw this.#missing(step, planner.needs(step.id).find((need) => !this.#outputs.has(need)) ?? "");
+      const missing = planner.needs(step.id).find((need) => !this.#outputs.has(need)) ?? "";
+      throw notSelected(step, missing, this.#options.root);
     }
     if (this.#halted !== undefined) {
       this.#settle(step, this.#notStarted());
@@ -392,7 +388,7 @@ class Execution {
     const expanded = planner.expand({ id }, (from, port) => this.#outputs.get(from)?.[port]);
     if (expanded.type === "waiting") {
       const chosen = templates.find((step) => this.#isChosen(step));
-      if (chosen !== undefined) throw this.#missing(chosen, expanded.step);
+      if (chosen !== undefined) throw notSelected(chosen, expanded.step, this.#options.root);
       const reasons: Reason[] = [{ part: "upstream", name: id, message: "not selected" }];
       this.#settleBody(id, templates, () => ({ status: "skipped", key: null, reasons }));
       return;
@@ -476,18 +472,6 @@ class Execution {
     }
   }
 
-  #missing(step: ManifestStep, missing: string): MlpipeError {
-    return new MlpipeError(
-      "MLP3009",
-      `"${step.id}" needs "${missing}", which is not selected and has no kept result.`,
-      {
-        exit: 4,
-        at: absoluteSite(this.#options.root, step.called),
-        hint: `Select it too: --only ${missing} ${step.id}. Or run the whole pipeline.`,
-      },
-    );
-  }
-
   /** Has a step whose kept result holds run again; what comes after it goes on with what is kept. */
   #checkBeside(step: ManifestStep, entry: CacheEntry): void {
     const { check, planner } = this.#options;
@@ -506,10 +490,24 @@ class Execution {
     this.#toPlace.push(step);
   }
 
+  /** Something has changed, so a step may have to run. What is in the way is told if one has to, and asks for it. */
+  #startEngineEarly(): void {
+    try {
+      this.#startEngine();
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+    }
+  }
+
   /** What runs processes gets ready while the other steps are decided. */
   #startEngine(): void {
     const { store, run } = this.#options;
-    this.#engine ??= withNodesFlags(() => new LocalEngine(store.claims.enterBeside(run)));
+    this.#engine ??= withNodesFlags(
+      () =>
+        new LocalEngine(store.claims.enterBeside(run), (error) => {
+          this.#halt("the supervisor of the run has gone", error);
+        }),
+    );
   }
 
   /** A run in which nothing has to run takes no lock and leaves no trace before its end. */
@@ -543,13 +541,7 @@ class Execution {
       // What is deployed is never collected, and where there is no step run nothing was taken.
       if (kind === "deploy" || stepRun === null || key === null || !isDigest(key)) continue;
       if (store.cache.get(key) !== undefined) continue;
-      throw new StoreError(
-        "MLP4017",
-        `The result of "${id}" was collected while the run was being planned.`,
-        {
-          hint: "Run again: it is made anew.",
-        },
-      );
+      throw collectedMeanwhile(id);
     }
   }
 
@@ -602,9 +594,10 @@ class Execution {
     if (settled.status === "failed" && !keepGoing) this.#halt(`${step.id} failed`);
   }
 
-  #halt(because: string): void {
+  /** Lets no new step start. @param error what is in the way, if it is no step's failure and nobody's wish */
+  #halt(because: string, error?: MlpipeError): void {
     if (this.#halted !== undefined) return;
-    this.#halted = { status: "cancelled", because };
+    this.#halted = { because, error };
     this.#haltedSignal.abort();
     for (const step of this.#places?.close() ?? []) this.#neverStarted(step);
     this.#wake?.();
@@ -628,14 +621,8 @@ class Execution {
   }
 
   #status(): RunStatus {
-    const outcomes = [...this.#outcomes.values()];
-    const statuses = new Set(outcomes.map(({ status }) => status));
-    // Whoever stopped it knows best why it is not done, whatever had failed before.
-    if (this.#halted?.because === onRequest) return "cancelled";
-    if (statuses.has("failed")) return "failed";
-    if (this.#halted !== undefined) return "cancelled";
-    if (statuses.has("rejected") || outcomes.some(({ check }) => check?.same === false)) return "rejected";
-    return statuses.has("waiting") ? "waiting" : "succeeded";
+    const isUnchecked = [...this.#kept.keys()].some((id) => this.#outcomes.get(id)?.check === undefined);
+    return runStatus([...this.#outcomes.values()], this.#halted, isUnchecked);
   }
 
   #started(): StepExecutor {

@@ -1,6 +1,6 @@
 /** The engine of this machine: what every engine promises, and what it does when somebody kills it or mlpipe. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -18,8 +18,15 @@ function newFolder(): string {
   return folder;
 }
 
+/** The lock of a run in a store of that folder, with what is there before anything is executed. */
+function lockIn(folder: string): string {
+  mkdirSync(join(folder, "attempts"), { recursive: true });
+  mkdirSync(join(folder, "runs/one"), { recursive: true });
+  return join(folder, "runs/one/alive.db");
+}
+
 async function openLocalEngine(folder = newFolder()): Promise<LocalEngine> {
-  const engine = new LocalEngine(join(folder, "alive.db"));
+  const engine = new LocalEngine(lockIn(folder));
   await engine.ready();
   return engine;
 }
@@ -41,7 +48,7 @@ function processesOf(folder: string, file: "cmdline" | "environ" = "environ"): r
 }
 
 const supervisorOf = (folder: string): number => {
-  const pid = processesOf(join(folder, "alive.db"), "cmdline").find((each) =>
+  const pid = processesOf(lockIn(folder), "cmdline").find((each) =>
     readFileSync(`/proc/${each}/cmdline`, "utf8").includes("supervisor/main"),
   );
   if (pid === undefined) throw new Error("there is no supervisor");
@@ -80,7 +87,7 @@ describe.skipIf(process.platform !== "linux")("when mlpipe is killed with -9", (
       [
         "--conditions=@mlpipe/source",
         new URL("./fixtures/engine-user.ts", import.meta.url).pathname,
-        join(folder, "alive.db"),
+        lockIn(folder),
         folder,
         ...steps.map((argv) => JSON.stringify(argv)),
       ],
@@ -94,7 +101,7 @@ describe.skipIf(process.platform !== "linux")("when mlpipe is killed with -9", (
   const whatSurvives = async (lock: string): Promise<unknown> => {
     const since = performance.now();
     await until(() => !AliveLock.isHeld(lock));
-    const alive = processesOf(dirname(lock));
+    const alive = processesOf(dirname(dirname(dirname(lock))));
     const soon = performance.now() - since < 2_000;
     await until(() => processesOf(lock, "cmdline").length === 0);
     return { alive, soon, lock: existsSync(lock) };
@@ -104,7 +111,7 @@ describe.skipIf(process.platform !== "linux")("when mlpipe is killed with -9", (
   it("nothing of the run survives it by two seconds, and until then the lock is held", async () => {
     const folder = newFolder();
     const user = await startUser(folder);
-    const lock = join(folder, "alive.db");
+    const lock = lockIn(folder);
     expect(AliveLock.isHeld(lock)).toBe(true);
     expect(processesOf(folder).length).toBeGreaterThanOrEqual(4);
     user.kill("SIGKILL");
@@ -115,7 +122,7 @@ describe.skipIf(process.platform !== "linux")("when mlpipe is killed with -9", (
     const folder = newFolder();
     const user = await startUser(folder, true);
     process.kill(-(user.pid ?? 0), "SIGKILL");
-    expect(await whatSurvives(join(folder, "alive.db"))).toEqual(nothing);
+    expect(await whatSurvives(lockIn(folder))).toEqual(nothing);
   });
 });
 
@@ -139,7 +146,7 @@ describe.skipIf(process.platform !== "linux")("when the supervisor is killed wit
     const ended: readonly Ended[] = await Promise.all(all.map((each) => each.ended));
     expect(processesOf(folder)).toEqual([]);
     expect(ended.map(({ failure }) => failure?.code)).toEqual(["MLP3036", "MLP3036", "MLP3036"]);
-    expect(AliveLock.isHeld(join(folder, "alive.db"))).toBe(false);
+    expect(AliveLock.isHeld(lockIn(folder))).toBe(false);
     await engine.close();
   });
 
@@ -157,11 +164,11 @@ describe.skipIf(process.platform !== "linux")("when the supervisor is killed wit
 it("a lock that another process holds is an error before anything is started", async () => {
   const folder = newFolder();
   const first = await openLocalEngine(folder);
-  const second = new LocalEngine(join(folder, "alive.db"));
+  const second = new LocalEngine(lockIn(folder));
   await expect(second.ready()).rejects.toMatchObject({ code: "MLP4013" });
   await second.close();
   await first.close();
-  expect(existsSync(join(folder, "alive.db"))).toBe(false);
+  expect(existsSync(lockIn(folder))).toBe(false);
 });
 
 it.skipIf(process.platform !== "linux")(
@@ -231,7 +238,7 @@ it.skipIf(process.platform !== "linux")(
     for (let n = 0; n < 6; n++) await run("setsid sleep 60 & exit 0");
     await run("exit 0");
     await until(() => open() <= before + 16);
-    expect(readdirSync(folder).filter((name) => name.startsWith(".pipe"))).toEqual([]);
+    expect(readdirSync(join(folder, "attempts"))).toEqual([]);
     await engine.close();
   },
 );

@@ -25,13 +25,19 @@ export class LocalEngine implements Engine {
   readonly #ready: Promise<void>;
   readonly #gone: Promise<void>;
   #settleReady: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
+  readonly #onLost: (error: MlpipeError) => void;
   #last = 0;
   /** How many processes have ended, as the supervisor tells it. */
   #endsTold = 0;
+  #isReady = false;
   #closed = false;
 
-  /** @param lock the file of the run's alive lock, which the supervisor takes */
-  constructor(lock: string) {
+  /**
+   * @param lock the file of the run's alive lock, which the supervisor takes
+   * @param onLost called when the supervisor has gone that was there, and nothing can be started any more
+   */
+  constructor(lock: string, onLost: (error: MlpipeError) => void = () => {}) {
+    this.#onLost = onLost;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#ready = promise;
     // Whoever starts a process waits for it; if nobody does, nobody need know.
@@ -87,10 +93,11 @@ export class LocalEngine implements Engine {
   start(order: ProcessOrder): StartedProcess {
     const id = ++this.#last;
     const { promise, resolve } = Promise.withResolvers<Ended>();
-    const { argv, cwd, env, timeoutMs, handsOver = false, onBegin, onOutput } = order;
+    const { argv, cwd, env, timeoutMs, handsOver = false, leaves = [], onBegin, onOutput } = order;
     const running: Running = { onOutput, onBegin, mark: env[attemptVariable], resolve };
     this.#running.set(id, running);
-    this.#ask(id, { type: "start", argv, cwd, env, timeoutMs, handsOver, waits: onBegin !== undefined });
+    const waits = onBegin !== undefined;
+    this.#ask(id, { type: "start", argv, cwd, env, timeoutMs, handsOver, leaves, waits });
     if (this.#socket?.destroyed !== false) this.#lost("it has gone");
     return {
       ended: promise,
@@ -136,6 +143,7 @@ export class LocalEngine implements Engine {
     const report = JSON.parse(payload.toString("utf8")) as Report;
     switch (report.type) {
       case "ready":
+        this.#isReady = true;
         this.#settleReady?.resolve();
         return;
       case "locked":
@@ -154,8 +162,11 @@ export class LocalEngine implements Engine {
 
   /** Without the supervisor nobody knows how its processes end: they are ended from here. */
   #lost(why: string): void {
-    if (!this.#closed) this.#settleReady?.reject(supervisorFailure(why));
-    const failure = { code: "MLP3036", message: supervisorFailure(why).message };
+    const error = supervisorFailure(why);
+    if (!this.#closed) this.#settleReady?.reject(error);
+    if (!this.#closed && this.#isReady) this.#onLost(error);
+    this.#isReady = false;
+    const failure = { code: error.code, message: error.message };
     const lost = [...this.#running.values()];
     this.#running.clear();
     if (lost.length === 0) return;
@@ -223,6 +234,8 @@ function lockFailure(message: string | null): MlpipeError {
 function supervisorFailure(why: string): MlpipeError {
   return new MlpipeError("MLP3036", `The supervisor of the run is not there: ${why}.`, {
     exit: 4,
-    hint: "It is a small process of mlpipe's that starts the steps. Was it killed, or is the system out of memory?",
+    hint:
+      "It is a small process of mlpipe's that starts the steps. Was it killed, or is the system out of memory?\n" +
+      "Run again: what has succeeded is not run again, and nothing of what was at work was kept.",
   });
 }

@@ -61,6 +61,21 @@ export function gatherOutputs(options: {
   return { outputs };
 }
 
+/** The places where something must be when the process of a step has ended well. @param places of the output ports */
+export function placesLeft(
+  { body, outputs, target }: ManifestStep,
+  places: Readonly<Record<string, string>>,
+): readonly string[] {
+  const left = target === undefined ? [] : [target];
+  // What a gate lets pass is there already.
+  if (body.type === "check") return left;
+  for (const [port, kind] of Object.entries(outputs)) {
+    const place = places[port];
+    if (place !== undefined && (body.type === "command" || !isReturned(kind))) left.push(place);
+  }
+  return left;
+}
+
 /** Whether the content of a kind is JSON that a function returns. */
 export function isReturned(kind: KindSpec): boolean {
   return kind.kind === "value" || kind.kind === "metrics";

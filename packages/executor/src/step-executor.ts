@@ -252,7 +252,15 @@ export class StepExecutor {
       const ahead = number === 1 ? turn : undefined;
       if (ahead === undefined) begins(new Date());
       const attempt = new Attempt({
-        place: { root, store, run, engine: engine(), folders: this.#folders, secrets: this.#secrets },
+        place: {
+          root,
+          store,
+          run,
+          engine: engine(),
+          folders: this.#folders,
+          secrets: this.#secrets,
+          underWay: this.#attempts,
+        },
         step,
         decision,
         enclosed,
@@ -423,7 +431,9 @@ export class StepExecutor {
     } finally {
       attempt.folder.discard();
     }
-    if (outcome.type === "cancelled") return undefined;
+    // Ended before it was done, it is no evidence.
+    if (outcome.type === "cancelled" || ("error" in outcome && outcome.error.code === "MLP3036"))
+      return undefined;
     const differences = differing.flatMap((port) => {
       const [before, after] = [kept.outputs[port], made[port]?.content];
       return before === undefined || after === undefined

@@ -4,7 +4,7 @@
  * behind. Small on purpose: to start a process takes the longer the more memory its parent holds.
  */
 import { Socket } from "node:net";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { AliveLock } from "@mlpipe/store/alive-lock";
 import { attemptVariable } from "../engine.ts";
 import { channels, FrameReader, writeFrame, writeMessage } from "./frames.ts";
@@ -16,10 +16,15 @@ import { Starter } from "./starter.ts";
 import { Strays } from "./strays.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
+/** It lies in the folder of the run, in that of all runs. */
+const lockPath = process.argv[2] ?? "";
+const runFolder = dirname(lockPath);
+const storeRoot = dirname(dirname(runFolder));
+
 const socket = new Socket({ fd: 3, readable: true, writable: true });
 const trees = new Map<number, ProcessTree>();
-/** Beside the lock. */
-const pipes = new OutputPipes(dirname(process.argv[2] ?? ""));
+/** Where what is unfinished lies, under a name that says so: `gc` knows it from what living runs have. */
+const pipes = new OutputPipes(join(storeRoot, "attempts", `.tmp-pipe-${basename(runFolder)}-`));
 const strays = new Strays();
 const surroundings = { starter: new Starter(), strays, pipes };
 const line = new WaitingLine();
@@ -36,8 +41,8 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 const lock = takeLock();
 if (lock !== undefined) {
   listen(lock);
-  // Before a folder is made that they would write to. The lock lies in the folder of the run, in that of all runs.
-  endOrphans(dirname(dirname(dirname(process.argv[2] ?? ""))));
+  // Before a folder is made that they would write to.
+  endOrphans(storeRoot);
   report(0, { type: "ready" });
   // What starts processes is loaded while nothing is asked yet, or the first step would wait for it.
   process.getBuiltinModule("node:child_process");
@@ -45,7 +50,7 @@ if (lock !== undefined) {
 
 function takeLock(): AliveLock | undefined {
   try {
-    const taken = AliveLock.take(process.argv[2] ?? "");
+    const taken = AliveLock.take(lockPath);
     if (taken !== undefined) return taken;
     report(0, { type: "locked", message: null });
   } catch (error) {
@@ -109,7 +114,7 @@ function begin(id: number, order: Request & { type: "start" }): void {
     ended: (ended) => {
       trees.delete(id);
       const isOver = finish !== undefined || socket.destroyed;
-      line.ended(ended, told + 1);
+      line.ended(ended, order, told + 1);
       const next = order.handsOver && !isOver ? line.next() : undefined;
       // Said first: while the next is being started, mlpipe can look at what this one has made.
       const handed = next !== undefined && { next: { process: next.id, at: Date.now() } };
@@ -141,8 +146,10 @@ function end(held: AliveLock): void {
   finish = (): void => {
     // A run that ended well has had each of its steps looked after already.
     if (left) strays.endAll([...marks]);
-    held.release();
-    socket.end(() => process.exit(0));
+    pipes.close(() => {
+      held.release();
+      socket.end(() => process.exit(0));
+    });
     // The other side may be stopped, and never take what is still to be said.
     setTimeout(() => process.exit(0), 500);
   };

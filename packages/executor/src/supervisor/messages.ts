@@ -11,6 +11,8 @@ export type Request =
       readonly timeoutMs?: number | undefined;
       /** When it has ended well, the first in line begins. */
       readonly handsOver: boolean;
+      /** It has not ended well if one of these is not there, relative to `cwd`. */
+      readonly leaves: readonly string[];
       /** It is last in line. */
       readonly waits: boolean;
     }

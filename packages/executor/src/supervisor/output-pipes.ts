@@ -6,10 +6,9 @@
  * A pipe is a FIFO without a name: made by `mkfifo`, opened, removed, and found by its descriptor in `/proc`. Where any of
  * that cannot be had there are none, and Node's own serve.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, constants, openSync, readSync, unlinkSync } from "node:fs";
 import { Socket } from "node:net";
-import { join } from "node:path";
 
 /** After so many processes that would have had one, they are worth making: a run of few steps never comes to it. */
 const worthMaking = 16;
@@ -86,15 +85,19 @@ export class OutputPipe {
 
 /** The pipes of one supervisor. */
 export class OutputPipes {
-  readonly #folder: string;
+  readonly #prefix: string;
   readonly #spare: OutputPipe[] = [];
   #made = 0;
   #missed = 0;
-  #isMaking = false;
+  /** What is being made, and by whom. */
+  #making: { readonly maker: ChildProcess; readonly paths: readonly string[] } | undefined;
 
-  /** @param folder where their names may be for a moment: nobody else's */
-  constructor(folder: string) {
-    this.#folder = folder;
+  /**
+   * @param prefix of the names that they have for a moment, with its folder: nobody else's, and one that is known to be
+   *   nobody's when the supervisor was killed meanwhile
+   */
+  constructor(prefix: string) {
+    this.#prefix = prefix;
   }
 
   /** As many as that, or none. */
@@ -109,19 +112,35 @@ export class OutputPipes {
     this.#spare.push(pipe);
   }
 
+  /** Makes none any more, and goes on when none has a name. */
+  close(then: () => void): void {
+    this.#made = most;
+    if (this.#making === undefined) {
+      then();
+      return;
+    }
+    const { maker, paths } = this.#making;
+    maker.kill("SIGKILL");
+    // Once now, whatever may keep it from ending, and once when it has ended: it may be making one this very moment.
+    for (const path of paths) unname(path);
+    // Unlike its exit, that comes also where there is no such program.
+    maker.once("close", then);
+  }
+
   #make(): void {
     this.#missed = 0;
-    if (process.platform !== "linux" || this.#isMaking || this.#made >= most) return;
-    this.#isMaking = true;
+    if (process.platform !== "linux" || this.#making !== undefined || this.#made >= most) return;
     this.#made += together;
-    const paths = Array.from({ length: together }, (_, i) => join(this.#folder, `.pipe-${this.#made + i}`));
+    const paths = Array.from({ length: together }, (_, i) => `${this.#prefix}${this.#made + i}`);
     const maker = spawn("mkfifo", ["-m", "600", ...paths], { stdio: "ignore", env: {} });
+    this.#making = { maker, paths };
     maker.once("error", () => {
       // There is no such program, and none is looked for again.
       this.#made = most;
+      this.#making = undefined;
     });
     maker.once("exit", () => {
-      this.#isMaking = false;
+      this.#making = undefined;
       for (const path of paths) this.#open(path);
     });
   }
@@ -132,10 +151,14 @@ export class OutputPipes {
     } catch {
       // It was not made.
     }
-    try {
-      unlinkSync(path);
-    } catch {
-      // The same.
-    }
+    unname(path);
+  }
+}
+
+function unname(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It was not made.
   }
 }

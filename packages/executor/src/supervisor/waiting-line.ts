@@ -1,4 +1,6 @@
 /** Processes that wait for a place, so that the next begins the moment that one has ended. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Ended } from "../engine.ts";
 import type { Order } from "./starter.ts";
 
@@ -19,8 +21,8 @@ export class WaitingLine {
    *
    * @param nth how many have ended with this one, as they are told
    */
-  ended({ code, stopped, timedOut, failure }: Ended, nth: number): void {
-    if (code !== 0 || stopped || timedOut || failure !== undefined) this.#lastFailure = nth;
+  ended(ended: Ended, order: Order, nth: number): void {
+    if (!hasEndedWell(ended, order)) this.#lastFailure = nth;
   }
 
   /** The order that takes the place of one that has ended; nothing if there is none, or mlpipe has to say who begins. */
@@ -49,4 +51,10 @@ export class WaitingLine {
     this.#orders.delete(id);
     return order;
   }
+}
+
+/** As far as can be seen from here: mlpipe looks closer, and the next one does not wait for that. */
+function hasEndedWell({ code, stopped, timedOut, failure }: Ended, { cwd, leaves }: Order): boolean {
+  if (code !== 0 || stopped || timedOut || failure !== undefined) return false;
+  return leaves.every((path) => existsSync(resolve(cwd, path)));
 }

@@ -47,7 +47,8 @@ export function summary(
   for (const step of result.steps) {
     const { id } = step;
     const error = step.error ?? step.check?.error;
-    if (error === undefined) continue;
+    // What ended the run is told once, by whoever ends with its exit code.
+    if (error === undefined || error.code === result.error?.code) continue;
     const whole =
       error.logTail !== undefined && `mlpipe logs ${shortId(result.run)} ${id} shows everything it said.`;
     const hint = [error.hint, whole].filter((text) => typeof text === "string").join("\n");

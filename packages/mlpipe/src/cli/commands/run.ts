@@ -2,7 +2,7 @@ import { amountOf, type Manifest, MlpipeError, secretsOf } from "@mlpipe/dsl";
 import { execute, holdOldGeneration, type RunResult, type RunStatus } from "@mlpipe/executor";
 import { Planner } from "@mlpipe/planner";
 import { redactDocument, RunRecorder, secretValues, timestamp } from "@mlpipe/provenance";
-import { uuid7 } from "@mlpipe/store";
+import { type Store, uuid7 } from "@mlpipe/store";
 import { version } from "../../package-files.ts";
 import { readConfig } from "../../project/config.ts";
 import type { LineageReporter } from "../../report/lineage.ts";
@@ -15,7 +15,7 @@ import type { LockOutcome, LockQuestion } from "../../lock/lock.ts";
 import { isKnownToLock } from "../../lock/lock-memory.ts";
 import { lockPath } from "../../lock/lock-path.ts";
 import { print, printJson, say } from "../output.ts";
-import { renderError } from "../render-error.ts";
+import { errorJson, renderError } from "../render-error.ts";
 import { styleFor } from "../style.ts";
 import { openSession, type PipelineOptions, type Session } from "./session.ts";
 import type { Selection } from "./step-words.ts";
@@ -123,11 +123,30 @@ export async function run(named: string | undefined, options: RunOptions): Promi
       for (const line of renderError(error, project.root, styleFor(process.stderr))) say(line);
       return error.exit;
     }
+    if (result.error !== undefined) return unfinished(result, result.error, project.root);
     return result.status === "cancelled" ? stop.exit : exits[result.status];
+  } catch (error) {
+    leaveAnyway(store);
+    throw error;
   } finally {
     reporter.close();
     store.leave();
   }
+}
+
+/** Leaves the store after an error, which is the one to be told: what caused it may be in the way of this too. */
+function leaveAnyway(store: Store): void {
+  try {
+    store.leave();
+  } catch {
+    // Nothing but notes, which are made again.
+  }
+}
+
+/** Says what ended a run before its steps were done. @returns the exit code: a step that failed for it comes first */
+function unfinished({ steps }: RunResult, error: NonNullable<RunResult["error"]>, root: string): number {
+  for (const line of renderError(error, root, styleFor(process.stderr))) say(line);
+  return steps.some(({ status }) => status === "failed") ? exits.failed : error.exit;
 }
 
 function report(
@@ -139,7 +158,7 @@ function report(
 ): void {
   for (const remark of lock?.remarks ?? []) warn(remark);
   if (options.json === true) {
-    const { run: id, status, steps, outputs, durationMs } = result;
+    const { run: id, status, steps, outputs, durationMs, error } = result;
     const { pipeline } = manifest;
     printJson({
       schemaVersion: 1,
@@ -149,6 +168,7 @@ function report(
       durationMs,
       steps,
       outputs,
+      ...(error && { error: errorJson(error, root) }),
       ...(lock && { lock }),
     });
     return;
