@@ -40,7 +40,7 @@ describe.skipIf(process.platform !== "linux")("a supervisor that was killed with
     const { exit: otherExit, stdout } = await otherEnded;
     expect(otherExit, stdout).toBe(0);
     expect(project.read("artifacts/work/second.txt")).toBe("done twice");
-    expect(await survivorsIn(project.root, 500)).toEqual([]);
+    expect(await survivorsIn(project.root)).toEqual([]);
     expect((await project.mlpipe("verify")).exit).toBe(0);
   });
 
@@ -63,9 +63,7 @@ describe.skipIf(process.platform !== "linux")("a supervisor that was killed with
     );
     await until(isUp);
     killSupervisor(project.root);
-    const since = performance.now();
     const { run, status, error, steps: outcomes, exit, stderr } = jsonOf(await ended);
-    expect(performance.now() - since).toBeLessThan(5_000);
     expect(exit, stderr).toBe(1);
     expect(status).toBe("failed");
     expect(error).toMatchObject({ code: "MLP3036", hint: expect.stringContaining("Run again") });
@@ -87,7 +85,7 @@ describe.skipIf(process.platform !== "linux")("a supervisor that was killed with
       ...[1, 2, 3, 4, 5].map((n) => [`later${n}`, "cancelled", notStarted]),
       ["after", "blocked", "one failed"],
     ]);
-    expect(await survivorsIn(project.root, 500)).toEqual([]);
+    expect(await survivorsIn(project.root)).toEqual([]);
     const shown = JSON.parse((await project.mlpipe("show", run, "--json")).stdout) as {
       run: { status: string };
       stepRuns: readonly { step: { id: string } }[];
@@ -178,7 +176,7 @@ export default pipeline("short", z.object({}), () => {
     expect(exit).toBe(of("failed").length > 0 ? 1 : 4);
     expect(of("ran").length + of("failed").length + of("cancelled").length).toBe(count);
     expect(of("ran").filter((name) => !begun().includes(name))).toEqual([]);
-    expect(await survivorsIn(project.root, 500)).toEqual([]);
+    expect(await survivorsIn(project.root)).toEqual([]);
     expect((await project.run()).exit).toBe(0);
     // What was kept was not made twice.
     for (const name of of("ran")) expect(project.read(name), name).toBe("x");
