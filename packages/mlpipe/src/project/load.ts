@@ -11,6 +11,7 @@ import { holdYoungGeneration, spareCompiler } from "@mlpipe/executor";
 import { importModule } from "./import-module.ts";
 import { type GivenParams, readParams } from "./params.ts";
 import { type Project, projectPath } from "./project.ts";
+import { strippedAside } from "./stripped-aside.ts";
 
 /** A pipeline as data, and what of it cannot be data. */
 export interface Loaded {
@@ -56,6 +57,7 @@ export async function loadManifest(project: Project, file: string, given: GivenP
 }
 
 async function loadPipeline(file: string): Promise<Pipeline> {
+  await strippedAside(file);
   const module = await importModule(file, "MLP6004");
   const { default: pipeline } = module;
   if (isPipeline(pipeline)) return pipeline;
