@@ -43,6 +43,25 @@ function heapBytes(started: number): number {
   );
 }
 
+/** Whether the heap of a process that has started some of so many steps gives its pages back when it is collected. */
+function isReduced(steps: number, started: number): boolean {
+  const script = `
+    import { holdOldGeneration, holdYoungGeneration } from ${JSON.stringify(new URL("./heap-growth.ts", import.meta.url).href)};
+    holdYoungGeneration(${steps});
+    for (let i = 0; i < ${started}; i++) holdOldGeneration();
+    const late = [];
+    for (let i = 0; i < 300; i++) {
+      late.push(Array.from({ length: 1_000 }, (_, i) => ({ i, text: [i] })));
+      if (late.length > 20) late.shift();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  `;
+  const said = execFileSync(process.execPath, ["--trace-gc", "--input-type=module", "--eval", script], {
+    encoding: "utf8",
+  });
+  return said.includes("Mark-Compact (reduce)");
+}
+
 /** The heap of a process that has started so many steps of 10,000, with garbage after them, before its end. */
 function leftAtEnd(started: number): number {
   const script = `
@@ -123,6 +142,10 @@ describe("the heap while a large pipeline is worked on", () => {
 
   test("once a hundred of 10,000 steps were started, what planning allowed it does no longer count", () => {
     expect(heapBytes(100)).toBeLessThan(heapBytes(99) / 1.5);
+  });
+
+  test("that of a thousand steps gives its pages back once twenty were started, that of 10,000 keeps them", () => {
+    expect([isReduced(1_000, 19), isReduced(1_000, 20), isReduced(10_000, 20)]).toEqual([false, true, false]);
   });
 
   test("it is marked beside the work once twenty steps were started, and not while little happens", () => {

@@ -77,6 +77,9 @@ export function holdOldGeneration(): void {
   if (started === several) {
     letGo("--no-incremental-marking");
     hold("--heap-growing-percent=30", "--heap-growing-percent=0");
+    // A small heap may grow by more than 30 % all the same, and what is collected of it is kept for later: with this it
+    // grows by less, and gives its pages back. With thousands of steps it would be collected too often.
+    if (planned < veryMany) hold("--optimize-for-size", "--no-optimize-for-size");
   }
   if (started === wellOnTheWay && planned >= veryMany) collect();
 }
