@@ -50,7 +50,7 @@ function isReduced(steps: number, started: number): boolean {
     holdYoungGeneration(${steps});
     for (let i = 0; i < ${started}; i++) holdOldGeneration();
     const late = [];
-    for (let i = 0; i < 300; i++) {
+    for (let i = 0; i < 900; i++) {
       late.push(Array.from({ length: 1_000 }, (_, i) => ({ i, text: [i] })));
       if (late.length > 20) late.shift();
       await new Promise((resolve) => setTimeout(resolve, 1));
