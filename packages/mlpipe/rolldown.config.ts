@@ -132,6 +132,7 @@ export default defineConfig({
     "runner/main": "../executor/src/runner/main.ts",
     "supervisor/main": "../executor/src/supervisor/main.ts",
     "hash-worker": "../store/src/hash-worker.ts",
+    "strip-types": "src/strip-types.ts",
     "code-cache": "src/code-cache.ts",
   },
   platform: "node",

@@ -7,7 +7,7 @@ import type { RunDecision, Turn } from "./attempt.ts";
 import type { Engine } from "./engine.ts";
 import type { ExecutorEvent, RunStatus, StepOutcome } from "./events.ts";
 import type { Fence } from "./fence/fence.ts";
-import { withNodesFlags } from "./heap-growth.ts";
+import { collectBeforeEnd, withNodesFlags } from "./heap-growth.ts";
 import { cancelled, cutoffs, stoppedBy } from "./inherited.ts";
 import { LocalEngine } from "./local-engine.ts";
 import type { Place } from "./place.ts";
@@ -231,6 +231,7 @@ class Execution {
     const { planner, recorder, run, emit, store } = this.#options;
     planner.end();
     await this.#executor?.settle();
+    collectBeforeEnd();
     const steps = planner.graph.steps.flatMap(({ id }) => this.#outcomes.get(id) ?? []);
     const durationMs = Math.round(Number(process.hrtime.bigint() - this.#since) / 1e6);
     const endedAt = timestamp(new Date());

@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 
-/** Bytes of the young generation of a process that held it for so many steps, and then made what survives. */
-function youngBytes(steps: number): number {
+/** Bytes of the young generation of a process that did something with its steps, and then made what survives. */
+function youngBytes(something: string): number {
   const script = `
     import { getHeapSpaceStatistics } from "node:v8";
-    import { holdYoungGeneration } from ${JSON.stringify(new URL("./heap-growth.ts", import.meta.url).href)};
-    holdYoungGeneration(${steps});
+    import { holdWhileBuilt, holdYoungGeneration } from ${JSON.stringify(new URL("./heap-growth.ts", import.meta.url).href)};
+    ${something}
     globalThis.surviving = Array.from({ length: 500_000 }, (_, i) => ({ i, text: [i] }));
     console.log(getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space").space_size);
   `;
@@ -40,6 +40,41 @@ function heapBytes(started: number): number {
     execFileSync(process.execPath, ["--expose-gc", "--input-type=module", "--eval", script], {
       encoding: "utf8",
     }),
+  );
+}
+
+/** Whether the heap of a process that has started some of so many steps gives its pages back when it is collected. */
+function isReduced(steps: number, started: number): boolean {
+  const script = `
+    import { holdOldGeneration, holdYoungGeneration } from ${JSON.stringify(new URL("./heap-growth.ts", import.meta.url).href)};
+    holdYoungGeneration(${steps});
+    for (let i = 0; i < ${started}; i++) holdOldGeneration();
+    const late = [];
+    for (let i = 0; i < 900; i++) {
+      late.push(Array.from({ length: 1_000 }, (_, i) => ({ i, text: [i] })));
+      if (late.length > 20) late.shift();
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  `;
+  const said = execFileSync(process.execPath, ["--trace-gc", "--input-type=module", "--eval", script], {
+    encoding: "utf8",
+  });
+  return said.includes("Mark-Compact (reduce)");
+}
+
+/** The heap of a process that has started so many steps of 10,000, with garbage after them, before its end. */
+function leftAtEnd(started: number): number {
+  const script = `
+    import { collectBeforeEnd, holdOldGeneration, holdYoungGeneration } from ${JSON.stringify(new URL("./heap-growth.ts", import.meta.url).href)};
+    holdYoungGeneration(10_000);
+    for (let i = 0; i < ${started}; i++) holdOldGeneration();
+    globalThis.garbage = Array.from({ length: 200_000 }, (_, i) => ({ i, text: [i] }));
+    delete globalThis.garbage;
+    collectBeforeEnd();
+    console.log(process.memoryUsage().heapUsed);
+  `;
+  return Number(
+    execFileSync(process.execPath, ["--input-type=module", "--eval", script], { encoding: "utf8" }),
   );
 }
 
@@ -90,11 +125,27 @@ function takesCaches(load: string): readonly boolean[] {
 
 describe("the heap while a large pipeline is worked on", () => {
   test("the young generation keeps its size for a thousand steps, and grows for a hundred", () => {
-    expect(youngBytes(1_000)).toBeLessThan(youngBytes(100) / 4);
+    expect(youngBytes("holdYoungGeneration(1_000);")).toBeLessThan(
+      youngBytes("holdYoungGeneration(100);") / 4,
+    );
+  });
+
+  test("it keeps its size while a pipeline is built, from the 500th step on", () => {
+    const built = (steps: number): number =>
+      youngBytes(`for (let step = 1; step <= ${steps}; step++) holdWhileBuilt(step);`);
+    expect(built(500)).toBeLessThan(built(499) / 4);
+  });
+
+  test("what a long run has left is collected before it ends, and that of a short one is not", () => {
+    expect(leftAtEnd(100)).toBeLessThan(leftAtEnd(99) / 2);
   });
 
   test("once a hundred of 10,000 steps were started, what planning allowed it does no longer count", () => {
     expect(heapBytes(100)).toBeLessThan(heapBytes(99) / 1.5);
+  });
+
+  test("that of a thousand steps gives its pages back once twenty were started, that of 10,000 keeps them", () => {
+    expect([isReduced(1_000, 19), isReduced(1_000, 20), isReduced(10_000, 20)]).toEqual([false, true, false]);
   });
 
   test("it is marked beside the work once twenty steps were started, and not while little happens", () => {
@@ -120,8 +171,8 @@ describe("the heap while a large pipeline is worked on", () => {
 /** Whether Turbofan has compiled a hot function of a process whose pipeline was built with so many steps. */
 function isCompiledByTurbofan(steps: number): boolean {
   const script = `
-    import { spareCompiler } from ${JSON.stringify(new URL("./heap-growth.ts", import.meta.url).href)};
-    for (let step = 1; step <= ${steps}; step++) spareCompiler(step);
+    import { holdWhileBuilt } from ${JSON.stringify(new URL("./heap-growth.ts", import.meta.url).href)};
+    for (let step = 1; step <= ${steps}; step++) holdWhileBuilt(step);
     const hot = (n) => n % 7;
     let sum = 0;
     for (let i = 0; i < 5_000_000; i++) sum += hot(i);

@@ -35,26 +35,31 @@ let started = 0;
 const held = new Map<string, string>();
 
 /**
- * To be called while a pipeline is built, with the steps that it has so far: keeps Turbofan, the last of V8's compilers, out
- * of runs with hundreds of steps. To be there at all takes 5 MiB of Node, and its threads more; the few functions that it
- * would compile for a thousand steps take a tenth of the processor time of planning them, and run no sooner for it. With
- * thousands they do.
+ * To be called while a pipeline is built, with the steps that it has so far. From hundreds of them on, the young generation
+ * keeps the size it has by then: that of 10,000 steps would have grown to the full when the pipeline is built, and to look
+ * through 4 MiB often takes no longer than through 16 now and then.
  *
- * While the pipeline is built, because its function may be the first with a loop that is worth compiling.
+ * It also keeps Turbofan, the last of V8's compilers, out of runs with hundreds of steps. To be there at all takes 5 MiB of
+ * Node, and its threads more; the few functions that it would compile for a thousand steps take a tenth of the processor
+ * time of planning them, and run no sooner for it. With thousands they do. While the pipeline is built, because its function
+ * may be the first with a loop that is worth compiling.
  */
-export function spareCompiler(steps: number): void {
-  if (steps === many) hold("--no-turbofan", "--turbofan");
-  else if (steps === veryMany) letGo("--no-turbofan");
+export function holdWhileBuilt(steps: number): void {
+  if (steps === many) {
+    holdYoung();
+    hold("--no-turbofan", "--turbofan");
+  } else if (steps === veryMany) letGo("--no-turbofan");
 }
 
 /**
- * Keeps the young generation at the size it has, if there are that many steps, until the process ends. The old one is not
- * marked beside the work before several steps were started: a run in which little happens ends before it is full.
+ * To be called with the steps of a pipeline. With many, the young generation keeps the size it has until the process ends, and
+ * the old one is not marked beside the work before several steps were started: a run in which little happens ends before it
+ * is full.
  */
 export function holdYoungGeneration(steps: number): void {
   if (planned > 0 || steps < many) return;
   planned = steps;
-  hold("--semi-space-growth-factor=1", "--semi-space-growth-factor=2");
+  holdYoung();
   hold("--no-incremental-marking", "--incremental-marking");
 }
 
@@ -72,8 +77,19 @@ export function holdOldGeneration(): void {
   if (started === several) {
     letGo("--no-incremental-marking");
     hold("--heap-growing-percent=30", "--heap-growing-percent=0");
+    // A small heap may grow by more than 30 % all the same, and what is collected of it is kept for later: with this it
+    // grows by less, and gives its pages back. With thousands of steps it would be collected too often.
+    if (planned < veryMany) hold("--optimize-for-size", "--no-optimize-for-size");
   }
   if (started === wellOnTheWay && planned >= veryMany) collect();
+}
+
+/**
+ * To be called before the outcomes of all steps are put into one record. With thousands that takes as much memory as the
+ * garbage of a long run, which is collected before; a run in which little happened leaves little.
+ */
+export function collectBeforeEnd(): void {
+  if (planned >= veryMany && started >= wellOnTheWay) collect();
 }
 
 /**
@@ -93,6 +109,10 @@ export function withNodesFlags<Loaded>(load: () => Loaded): Loaded {
     if (loaded instanceof Promise) loaded.then(setAgain, setAgain);
     else setAgain();
   }
+}
+
+function holdYoung(): void {
+  hold("--semi-space-growth-factor=1", "--semi-space-growth-factor=2");
 }
 
 function hold(flag: string, back: string): void {

@@ -1,4 +1,5 @@
 import type { Run, StepRun } from "@mlpipe/provenance";
+import type { Reason } from "@mlpipe/planner";
 import type { StepError, StepOutcome } from "./events.ts";
 
 /** An outcome as the run's record holds it. */
@@ -10,7 +11,8 @@ export function outcomeRecord({
   check,
   ...outcome
 }: StepOutcome): Run["steps"][number] {
-  // In the order of canonical JSON, which copies what it has to sort: there may be thousands of them.
+  // In the order of canonical JSON, here and below: it copies what it has to sort with all that is around it, and there may
+  // be thousands of them.
   return {
     ...(check !== undefined && {
       check: {
@@ -26,11 +28,39 @@ export function outcomeRecord({
     key: outcome.key,
     kind: outcome.kind,
     ...(metrics !== undefined && { metrics: { ...metrics } }),
-    outputs: { ...outputs },
-    reasons: [...reasons],
+    outputs: contentsRecord(outputs),
+    reasons: reasons.map((reason) => reasonRecord(reason)),
     status: outcome.status,
     stepRun: outcome.stepRun,
   };
+}
+
+function reasonRecord({ after, before, message, name, part }: Reason): Reason {
+  if (after === undefined && before === undefined) return { message, name, part };
+  return {
+    ...(after !== undefined && { after }),
+    ...(before !== undefined && { before }),
+    message,
+    name,
+    part,
+  };
+}
+
+/** What was read from the cache is in order already. */
+function contentsRecord(outputs: StepOutcome["outputs"]): StepOutcome["outputs"] {
+  const contents = { ...outputs };
+  for (const [port, content] of Object.entries(outputs)) {
+    const ordered = inOrder(content);
+    if (ordered !== content) contents[port] = ordered;
+  }
+  return contents;
+}
+
+function inOrder<T extends object>(value: T): T {
+  const names = Object.keys(value);
+  if (names.every((name, i) => i === 0 || (names[i - 1] ?? "") < name)) return value;
+  // The same properties.
+  return Object.fromEntries(names.toSorted().map((name) => [name, Reflect.get(value, name)])) as T;
 }
 
 /** An error as a record holds it: what the log says is in the log. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { amountOf, MlpipeError } from "@mlpipe/dsl";
 import { importModule } from "./import-module.ts";
 import type { Project } from "./project.ts";
+import { strippedAside } from "./stripped-aside.ts";
 
 /** The default export of `mlpipe.config.ts`, checked. */
 export interface Config {
@@ -20,6 +21,7 @@ export interface Config {
 export async function readConfig(project: Project): Promise<Config> {
   const file = join(project.root, "mlpipe.config.ts");
   if (!existsSync(file)) return {};
+  await strippedAside(file);
   const { default: config } = await importModule(file, "MLP6008");
   const fail = (message: string): never => {
     throw new MlpipeError("MLP6008", message, {

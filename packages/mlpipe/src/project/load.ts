@@ -7,10 +7,11 @@ import {
   type Pipeline,
   type StepDefinition,
 } from "@mlpipe/dsl";
-import { holdYoungGeneration, spareCompiler } from "@mlpipe/executor";
+import { holdYoungGeneration, holdWhileBuilt } from "@mlpipe/executor";
 import { importModule } from "./import-module.ts";
 import { type GivenParams, readParams } from "./params.ts";
 import { type Project, projectPath } from "./project.ts";
+import { strippedAside } from "./stripped-aside.ts";
 
 /** A pipeline as data, and what of it cannot be data. */
 export interface Loaded {
@@ -30,7 +31,7 @@ export async function loadManifest(project: Project, file: string, given: GivenP
   const params = await readParams(pipeline, given);
   let built: Awaited<ReturnType<Pipeline["build"]>>;
   try {
-    built = await pipeline.build(params, spareCompiler);
+    built = await pipeline.build(params, holdWhileBuilt);
   } catch (error) {
     if (error instanceof Error && "code" in error && /^MLP\d{4}$/.test(String(error.code))) throw error;
     const { pipelineFailure } = await import("./import-failure.ts");
@@ -56,6 +57,7 @@ export async function loadManifest(project: Project, file: string, given: GivenP
 }
 
 async function loadPipeline(file: string): Promise<Pipeline> {
+  await strippedAside(file);
   const module = await importModule(file, "MLP6004");
   const { default: pipeline } = module;
   if (isPipeline(pipeline)) return pipeline;
