@@ -34,6 +34,11 @@ let started = 0;
 /** The flags that are set, and what takes each of them back. */
 const held = new Map<string, string>();
 
+/** Whether a pipeline has so many steps that what mlpipe takes of memory for it is looked after. */
+export function hasMany(steps: number): boolean {
+  return steps >= many;
+}
+
 /**
  * To be called while a pipeline is built, with the steps that it has so far. From hundreds of them on, the young generation
  * keeps the size it has by then: that of 10,000 steps would have grown to the full when the pipeline is built, and to look

@@ -7,11 +7,11 @@ import {
   type Pipeline,
   type StepDefinition,
 } from "@mlpipe/dsl";
-import { holdYoungGeneration, holdWhileBuilt } from "@mlpipe/executor";
+import { hasMany, holdWhileBuilt, holdYoungGeneration } from "@mlpipe/executor";
 import { importModule } from "./import-module.ts";
 import { type GivenParams, readParams } from "./params.ts";
 import { type Project, projectPath } from "./project.ts";
-import { strippedAside } from "./stripped-aside.ts";
+import { noteLarge, strippedAside } from "./stripped-aside.ts";
 
 /** A pipeline as data, and what of it cannot be data. */
 export interface Loaded {
@@ -38,6 +38,7 @@ export async function loadManifest(project: Project, file: string, given: GivenP
     throw pipelineFailure(pipeline.name, error);
   }
   holdYoungGeneration(built.size);
+  if (hasMany(built.size)) noteLarge(file);
   const places = new Map<StepDefinition, { module: string; export: string }>();
   const modules = new ModuleIndex();
   for (const definition of built.definitions) {

@@ -63,11 +63,12 @@ interface Used {
 }
 
 /** What becomes of a process that imports the module, having had it stripped aside. */
-function use({ aside = true, flags = [] as readonly string[] } = {}): Used {
+function use({ aside = true, isLarge = true, flags = [] as readonly string[] } = {}): Used {
   const script = `
     const file = ${JSON.stringify(join(folder, "outer.ts"))};
     ${aside ? "await strippedAside(file);" : ""}
     const { sum } = await import(pathToFileURL(file).href).catch((error) => ({ sum: error.message }));
+    ${isLarge ? "noteLarge(file);" : ""}
     const parser = process.moduleLoadList.some((module) => module.includes("amaro"));
     console.log(JSON.stringify({ sum, parser }));`;
   return JSON.parse(run(script, flags)) as Used;
@@ -79,7 +80,7 @@ function run(script: string, flags: readonly string[]): string {
     import { enableCompileCache } from "node:module";
     import { pathToFileURL } from "node:url";
     enableCompileCache();
-    const { strippedAside } = await import(${own});`;
+    const { noteLarge, strippedAside } = await import(${own});`;
   const main = join(cache, "main.mjs");
   writeFileSync(main, beginning + script);
   return execFileSync(process.execPath, [...flags, "--conditions=@mlpipe/source", main], {
@@ -115,6 +116,13 @@ test("of modules that have not changed no other process is asked, and one that a
   write("inner.ts", "export type Sum = number; export const inner: Sum = 300;");
   expect(use()).toEqual({ sum: 308, parser: false });
   expect(notedAt()).toBeGreaterThan(first);
+});
+
+test("the module of a small pipeline is stripped elsewhere when nothing is known of it, and not after each edit", () => {
+  expect(use({ isLarge: false })).toEqual({ sum: 38, parser: false });
+  write("inner.ts", "export type Sum = number; export const inner: Sum = 300;");
+  expect(use({ isLarge: false })).toEqual({ sum: 308, parser: true });
+  expect(use({ isLarge: false })).toEqual({ sum: 308, parser: false });
 });
 
 test("what is more than types is refused in Node's own words", () => {

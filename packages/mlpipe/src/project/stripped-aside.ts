@@ -3,9 +3,11 @@
  * thread of it has loaded it. What came of it Node keeps in its compile cache, and does not need the parser for a module
  * that is there.
  *
- * So modules that are not there yet are stripped by a process of its own (`strip-types.ts`) before they are imported. If
- * that fails, Node strips them here as it always does. Which are there Node does not tell: it is noted beside what it
- * keeps, by what the files looked like, and nothing but time depends on whether that is right.
+ * So modules that are not there yet are stripped by a process of its own (`strip-types.ts`) before they are imported. That
+ * takes 50 ms of processor time more, for which a small pipeline is not made to wait after each edit: it is done for those
+ * with many steps, and for those of which nothing is known. If it fails, Node strips them here as it always does. Which are
+ * there Node does not tell: it is noted beside what it keeps, by what the files looked like, and nothing but time and memory
+ * depends on whether that is right.
  */
 import { spawn } from "node:child_process";
 import { hash } from "node:crypto";
@@ -18,6 +20,14 @@ import { withLeanZod } from "@mlpipe/executor";
 /** In ms. It takes a tenth of a second, and what it does can be done without it. */
 const patience = 10_000;
 
+/** What is known of a module that was stripped. */
+interface Note {
+  /** It has defined a pipeline with many steps. */
+  readonly isLarge: boolean;
+  /** By file, what it looked like. */
+  readonly looks: Readonly<Record<string, string | null>>;
+}
+
 /**
  * To be called before a module of the user's is imported: has its types stripped elsewhere, and those of what it imports,
  * if Node would have to load its parser for them.
@@ -25,23 +35,44 @@ const patience = 10_000;
  * @param file absolute path of the module
  */
 export async function strippedAside(file: string): Promise<void> {
-  const cache = getCompileCacheDir();
-  if (cache === undefined || !/\.[cm]?ts$/.test(file)) return;
-  const note = join(cache, `stripped-for-mlpipe-${hash("sha256", file)}`);
+  const path = notePath(file);
+  if (path === undefined) return;
+  const known = read(path);
+  if (known !== undefined && (!known.isLarge || isAsNoted(known))) return;
+  const isLarge = known?.isLarge ?? false;
   // Where nothing can be noted, nothing can be kept.
-  if (isAsNoted(note) || !write(note, {})) return;
+  if (!write(path, { isLarge, looks: {} })) return;
   const [seen] = await Promise.all([strip(file), loadZodFor(file)]);
-  write(note, Object.fromEntries(seen.map((each) => [each, lookOf(each)])));
+  write(path, { isLarge, looks: Object.fromEntries(seen.map((each) => [each, lookOf(each)])) });
+}
+
+/** To be called with a module that has defined a pipeline with many steps: the next time that it was edited it is worth it. */
+export function noteLarge(file: string): void {
+  const path = notePath(file);
+  const known = path === undefined ? undefined : read(path);
+  if (path !== undefined && known?.isLarge === false) write(path, { ...known, isLarge: true });
+}
+
+/** Where it is noted; nothing where Node keeps nothing, or there is nothing to strip. */
+function notePath(file: string): string | undefined {
+  const cache = getCompileCacheDir();
+  if (cache === undefined || !/\.[cm]?ts$/.test(file)) return undefined;
+  return join(cache, `stripped-for-mlpipe-${hash("sha256", file)}`);
+}
+
+function read(path: string): Note | undefined {
+  try {
+    const { isLarge, looks } = JSON.parse(readFileSync(path, "utf8")) as Note;
+    return { isLarge, looks: { ...looks } };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether all files still are as they were when they were stripped. */
-function isAsNoted(note: string): boolean {
-  try {
-    const looks = Object.entries(JSON.parse(readFileSync(note, "utf8")) as Record<string, unknown>);
-    return looks.length > 0 && looks.every(([file, look]) => look === lookOf(file));
-  } catch {
-    return false;
-  }
+function isAsNoted({ looks }: Note): boolean {
+  const all = Object.entries(looks);
+  return all.length > 0 && all.every(([file, look]) => look === lookOf(file));
 }
 
 function lookOf(file: string): string | null {
@@ -50,11 +81,11 @@ function lookOf(file: string): string | null {
 }
 
 /** Returns whether it could be written. */
-function write(note: string, looks: Readonly<Record<string, string | null>>): boolean {
-  const aside = `${note}.${process.pid}`;
+function write(path: string, note: Note): boolean {
+  const aside = `${path}.${process.pid}`;
   try {
-    writeFileSync(aside, JSON.stringify(looks), { mode: 0o600 });
-    renameSync(aside, note);
+    writeFileSync(aside, JSON.stringify(note), { mode: 0o600 });
+    renameSync(aside, path);
     return true;
   } catch {
     return false;
