@@ -97,8 +97,7 @@ const reasons = [
     "to make files, as ext4 without a journal is after many were deleted, shows twice: a step makes three where the " +
     "spawner makes one. What mlpipe holds in memory does not matter.",
   "- **Memory.** Of Node itself 55 MiB are in use once it has done all that a cold run asks for, zod and the code of mlpipe " +
-    "take 15, the parser of TypeScript 10, and a run of 10,000 steps writes one record with the outcome of each. The very " +
-    "first run takes most: in it Node loads what strips types, and keeps the result for later runs.",
+    "take 15, the parser of TypeScript 10, and a run of 10,000 steps writes one record with the outcome of each.",
 ].join("\n");
 
 function runs(repeat: number | null): string {
