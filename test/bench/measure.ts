@@ -1,6 +1,6 @@
 /** Measures all tools on one workload, in turn: A B C A B C …, so that a slow minute of the machine hits all alike. */
-import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Launched, Launcher } from "./launcher.ts";
 import type { Entry } from "./results.ts";
 import type { Measure, Tool } from "./tool.ts";
@@ -203,10 +203,12 @@ class Measuring {
 
   #forget(tool: Tool): void {
     const project = this.#project(tool);
-    for (const path of globSync([...tool.leaves], { cwd: project })) {
-      // A process that is still ending may write once more.
-      rmSync(join(project, path), { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
-    }
+    // Put aside and not deleted: for minutes after a few thousand files were, some file systems make new ones ten times as
+    // slowly, and the next cold run would be measured by how many files the last one had made.
+    const aside = mkdtempSync(join(dirname(project), "left-"));
+    globSync([...tool.leaves], { cwd: project }).forEach((path, i) => {
+      renameSync(join(project, path), join(aside, String(i)));
+    });
   }
 
   #launch(
