@@ -85,7 +85,7 @@ const reasons = [
   "- **No-op.** Node's start takes 25 ms, zod without its languages 15 more, mlpipe and the project's code another 40; a " +
     "native tool has ended by then. A step then costs about 0.07 ms: its input is looked at, its key computed, its output " +
     "looked for, and its line written to the run's record. The least promised, a bare program that does no more than that, " +
-    "takes by itself all that is allowed against the bare planner, and more than is allowed against doit, which goes by " +
+    "takes by itself nearly all that is allowed against the bare planner, and more than is allowed against doit, which goes by " +
     "modification times, looks for no output by content and writes no record.",
   "- **One leaf.** What executes is loaded, a supervisor and the step are started, the beginning of the run, its result and " +
     "its end are made durable one after the other, and mlpipe.lock is compared and written. The least promised starts its " +

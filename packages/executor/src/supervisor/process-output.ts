@@ -2,7 +2,7 @@
 import { closeSync } from "node:fs";
 import type { Readable } from "node:stream";
 import type { OutputPipe, OutputPipes } from "./output-pipes.ts";
-import type { Ends, StartedProcess } from "./starter.ts";
+import type { Ends, RootProcess } from "./starter.ts";
 
 const names = ["stdout", "stderr"] as const;
 
@@ -32,7 +32,7 @@ export class ProcessOutput {
   }
 
   /** Starts a process that speaks here. @throws what `start` throws */
-  of(start: (ends?: Ends) => StartedProcess): StartedProcess {
+  of(start: (ends?: Ends) => RootProcess): RootProcess {
     const ends = this.#open();
     let isStarted = false;
     try {
@@ -84,7 +84,7 @@ export class ProcessOutput {
     }
   }
 
-  #begin(child: StartedProcess): void {
+  #begin(child: RootProcess): void {
     for (const name of names) {
       const stream = child[name];
       if (stream !== null) this.#hear(name, stream);

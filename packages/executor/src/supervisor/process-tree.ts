@@ -2,7 +2,7 @@
 import type { Ended } from "../engine.ts";
 import type { OutputPipes } from "./output-pipes.ts";
 import { ProcessOutput, type Say } from "./process-output.ts";
-import type { Order, StartedProcess, Starter } from "./starter.ts";
+import type { Order, RootProcess, Starter } from "./starter.ts";
 import type { Strays } from "./strays.ts";
 import { UsageWatch } from "./usage.ts";
 
@@ -30,7 +30,7 @@ export interface TreeSurroundings {
 
 /** A process that was started, in a session of its own so that all it starts can be reached. */
 export class ProcessTree {
-  readonly #child: StartedProcess | undefined;
+  readonly #child: RootProcess | undefined;
   readonly #listener: TreeListener;
   readonly #output: ProcessOutput;
   #stopped = false;
@@ -41,7 +41,7 @@ export class ProcessTree {
   constructor(order: Order, { starter, strays, pipes }: TreeSurroundings, listener: TreeListener) {
     this.#listener = listener;
     this.#output = new ProcessOutput(pipes, listener.output);
-    let child: StartedProcess;
+    let child: RootProcess;
     try {
       child = this.#output.of((ends) => starter.start(order, ends));
     } catch (error) {
@@ -72,7 +72,7 @@ export class ProcessTree {
     this.#output.resume();
   }
 
-  #watch(child: StartedProcess, pid: number, order: Order, strays: Strays): void {
+  #watch(child: RootProcess, pid: number, order: Order, strays: Strays): void {
     const watch = new UsageWatch(pid);
     strays.began(pid);
     const timeout =

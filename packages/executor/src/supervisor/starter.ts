@@ -7,8 +7,8 @@ import { Programs } from "./programs.ts";
 
 export type Order = Request & { readonly type: "start" };
 
-/** One that was started; one without a number was not, and tells why by the event `error`. */
-export interface StartedProcess {
+/** The first process of a tree; one without a number was not started, and tells why by the event `error`. */
+export interface RootProcess {
   readonly pid?: number | undefined;
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
@@ -31,7 +31,7 @@ export class Starter {
    * @param ends its standard output and error; without them it has pipes of Node's
    * @throws what `spawn` throws
    */
-  start(order: Order, ends?: Ends): StartedProcess {
+  start(order: Order, ends?: Ends): RootProcess {
     const { argv, env } = order;
     const [name = ""] = argv;
     const program = this.#programs.find(name, env["PATH"]);
