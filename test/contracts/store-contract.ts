@@ -331,6 +331,39 @@ export function storeContract(name: string, newStore: () => StoreUnderTest): voi
       expect(other.runs.latestStepRun("prices", "fit")).toBeUndefined();
     });
 
+    test("tell what the newest of a pipeline made of a step, and what those before it did", () => {
+      const { store, another: open } = setUp();
+      const [first, second, third] = [uuid7(), uuid7(), uuid7()];
+      for (const [id, steps] of [
+        [first, [{ id: "fit", status: "ran", n: 1 }]],
+        [
+          second,
+          [
+            { id: 'fit["a"]', status: "ran" },
+            { id: "fit", status: "cached", n: [2, "fit"] },
+          ],
+        ],
+      ] as const) {
+        store.runs.begin({ id, pipeline: "weather", startedAt: at, document: { params: { id: "fit" } } });
+        store.runs.end(id, { status: "succeeded", endedAt: at, document: { steps } });
+      }
+      store.runs.begin({ id: third, pipeline: "weather", startedAt: at, document: null });
+      const { runs } = open();
+      expect(runs.latestOutcome("weather", "fit")).toEqual({ run: third, outcome: undefined });
+      expect(runs.latestOutcome("weather", "fit", third)).toEqual({
+        run: second,
+        outcome: { id: "fit", status: "cached", n: [2, "fit"] },
+      });
+      expect(runs.latestOutcome("weather", "score", third)).toEqual({ run: second, outcome: undefined });
+      expect(runs.latestOutcome("weather", "fit", second)?.outcome).toEqual({
+        id: "fit",
+        status: "ran",
+        n: 1,
+      });
+      expect(runs.latestOutcome("weather", "fit", first)).toBeUndefined();
+      expect(runs.latestOutcome("prices", "fit")).toBeUndefined();
+    });
+
     test("have records in a chain, without those of a transaction that failed", () => {
       const { store, another: open } = setUp();
       const run = uuid7();

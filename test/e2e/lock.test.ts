@@ -105,6 +105,54 @@ describe("mlpipe.lock", () => {
     expect(lockOf(project)).not.toContain("other");
   });
 
+  it("says what a step made, whichever of its tables somebody wrote over", async () => {
+    using project = new Project(smallPipeline);
+    await project.run();
+    const lock = lockOf(project);
+    const table = /^\[line\.fit\]\n(?:.+\n)+/m.exec(lock)?.[0] ?? "";
+    const [header = "", code = ""] = table.split("\n");
+    const edits: Readonly<Record<string, string>> = {
+      "another key": table.replace(/^key = .*$/m, `key = "${"0".repeat(64)}"`),
+      "one line less": table.replace(`${code}\n`, ""),
+      nothing: "",
+      "another step beside it": `${table}\n${table.replace(header, "[line.other]")}`,
+      "what is no line of it": `${table}x\n`,
+    };
+    for (const [edit, text] of Object.entries(edits)) {
+      project.write({ "mlpipe.lock": lock.replace(table, text) });
+      await project.run();
+      expect([edit, lockOf(project)]).toEqual([edit, lock]);
+    }
+  });
+
+  it("is left as somebody wrote it if it says the same in other words", async () => {
+    using project = new Project(smallPipeline);
+    await project.run();
+    const lock = lockOf(project);
+    for (const other of [
+      lock.replaceAll("\n", "\r\n"),
+      lock.replace(/^(code = .*\n)(.*\n)*?(key = .*\n)/m, "$3$1"),
+      `${lock}\n# A remark.\n`,
+    ]) {
+      expect(other).not.toBe(lock);
+      project.write({ "mlpipe.lock": other });
+      await project.run();
+      expect(lockOf(project)).toBe(other);
+    }
+  });
+
+  it("that a merge has torn in another pipeline's part is written anew too", async () => {
+    using project = new Project(smallPipeline);
+    const other = project.read("line.pipeline.ts").replace('pipeline("line"', 'pipeline("other"');
+    project.write({ "other.pipeline.ts": other });
+    await project.run("line");
+    const one = lockOf(project);
+    await project.run("other");
+    project.write({ "mlpipe.lock": lockOf(project).replace("[other.fit]", "<<<<<<< ours\n[other.fit]") });
+    await project.run("line");
+    expect(lockOf(project)).toBe(one);
+  });
+
   it("that a merge has torn is named, and written anew", async () => {
     using project = new Project(smallPipeline);
     await project.run();
@@ -185,8 +233,8 @@ export default pipeline("wide", z.object({ last: z.int().default(9) }), ({ last 
     for (const [path, from, to] of edits) {
       project.edit(path, from, to);
       twin.edit(path, from, to);
-      // Of a lock that somebody has written, nothing is known.
-      twin.write({ "mlpipe.lock": lockOf(twin) });
+      // Of a lock that has words of somebody else, all is read.
+      twin.write({ "mlpipe.lock": lockOf(twin).replace("version = 1\n", "version = 1\n# By hand.\n") });
       const [ours, whole] = await Promise.all([project.run(), twin.run()]);
       expect([ours.exit, lockOf(project)]).toEqual([0, lockOf(twin)]);
       expect((ours as LockJson).lock).toEqual((whole as LockJson).lock);

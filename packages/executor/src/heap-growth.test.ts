@@ -62,11 +62,31 @@ function isReduced(steps: number, started: number): boolean {
   return said.includes("Mark-Compact (reduce)");
 }
 
-/** The heap of a process that has started so many steps of 10,000, with garbage after them, before its end. */
-function leftAtEnd(started: number): number {
+/** Bytes of the young generation of a process in which it is full while something loads, and much survives. */
+function youngBytesAfterLoading(steps: number): number {
+  const script = `
+    import { getHeapSpaceStatistics } from "node:v8";
+    import { holdYoungGeneration, withNodesFlags } from ${JSON.stringify(new URL("./heap-growth.ts", import.meta.url).href)};
+    const young = () => getHeapSpaceStatistics().find(({ space_name }) => space_name === "new_space");
+    const surviving = [];
+    const fill = (count) => { for (let i = 0; i < count; i++) surviving.push({ i, text: [i] }); };
+    holdYoungGeneration(${steps});
+    const size = young().space_size;
+    while (young().space_available_size > 60_000 || young().space_size < size) fill(500);
+    withNodesFlags(() => fill(5_000));
+    for (let i = 0; i < 20; i++) fill(5_000);
+    console.log(young().space_size);
+  `;
+  return Number(
+    execFileSync(process.execPath, ["--input-type=module", "--eval", script], { encoding: "utf8" }),
+  );
+}
+
+/** The heap of a process that has started some of so many steps, with garbage after them, before its end. */
+function leftAtEnd(steps: number, started: number): number {
   const script = `
     import { collectBeforeEnd, holdOldGeneration, holdYoungGeneration } from ${JSON.stringify(new URL("./heap-growth.ts", import.meta.url).href)};
-    holdYoungGeneration(10_000);
+    holdYoungGeneration(${steps});
     for (let i = 0; i < ${started}; i++) holdOldGeneration();
     globalThis.garbage = Array.from({ length: 200_000 }, (_, i) => ({ i, text: [i] }));
     delete globalThis.garbage;
@@ -136,9 +156,16 @@ describe("the heap while a large pipeline is worked on", () => {
     expect(built(500)).toBeLessThan(built(499) / 4);
   });
 
-  test("what a long run has left is collected before it ends, and that of a short one is not", () => {
-    expect(leftAtEnd(100)).toBeLessThan(leftAtEnd(99) / 2);
+  test("it keeps its size although something is loaded when it is full, where there are thousands of steps", () => {
+    expect(youngBytesAfterLoading(2_000)).toBeLessThan(youngBytesAfterLoading(1_999) / 1.5);
   });
+
+  test.each([1_000, 10_000])(
+    "what a long run of %i steps has left is collected before it ends, and that of a short one is not",
+    (steps) => {
+      expect(leftAtEnd(steps, 100)).toBeLessThan(leftAtEnd(steps, 99) / 2);
+    },
+  );
 
   test("once a hundred of 10,000 steps were started, what planning allowed it does no longer count", () => {
     expect(heapBytes(100)).toBeLessThan(heapBytes(99) / 1.5);

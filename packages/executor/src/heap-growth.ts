@@ -90,11 +90,12 @@ export function holdOldGeneration(): void {
 }
 
 /**
- * To be called before the outcomes of all steps are put into one record. With thousands that takes as much memory as the
- * garbage of a long run, which is collected before; a run in which little happened leaves little.
+ * To be called before the outcomes of all steps are put into one record, which takes as much memory as the garbage of a long
+ * run. With that it would reach the size at which V8 begins to mark it beside the work, and for as long as it does the young
+ * generation grows by all that is made. A run in which little happened leaves little.
  */
 export function collectBeforeEnd(): void {
-  if (planned >= veryMany && started >= wellOnTheWay) collect();
+  if (planned > 0 && started >= wellOnTheWay) collect();
 }
 
 /**
@@ -105,6 +106,8 @@ export function collectBeforeEnd(): void {
  */
 export function withNodesFlags<Loaded>(load: () => Loaded): Loaded {
   if (held.size === 0) return load();
+  // A young generation that is full while its size is not held is doubled for good.
+  if (planned >= veryMany) collect("minor");
   takeBack();
   let loaded: Loaded | undefined;
   try {
@@ -142,10 +145,10 @@ function setAgain(): void {
   for (const flag of held.keys()) setFlagsFromString(flag);
 }
 
-function collect(): void {
+function collect(generations: "minor" | "major" = "major"): void {
   setFlagsFromString("--expose-gc");
   // A new context has what flags expose, the one that runs has been made without.
   const gc: unknown = runInNewContext("gc");
   setFlagsFromString("--no-expose-gc");
-  if (typeof gc === "function") gc();
+  if (typeof gc === "function") gc({ type: generations });
 }

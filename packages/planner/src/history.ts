@@ -38,6 +38,9 @@ interface GoneStep {
   readonly preimage: Preimage;
 }
 
+/** A record names every step of its run. It is read whole for those who ask after more steps than this. */
+const askedSingly = 3;
+
 /** What a run had results of. */
 interface ResultsUsed {
   /** Nothing where there is no such run. */
@@ -51,6 +54,8 @@ export class History {
   readonly #manifest: Manifest;
   readonly #graph: StepGraph;
   readonly #documents: ReadonlyMap<Digest, unknown>;
+  /** After how many steps was asked so far. */
+  #asked = 0;
   /** Of the latest runs, newest first, as far as somebody had to look. */
   readonly #used: ResultsUsed[] = [];
   /** Whether no step of the pipeline had run when somebody first asked for one. */
@@ -100,6 +105,8 @@ export class History {
 
   /** The step run of the latest of a few runs that had a result of a step. Few look further back than one run. */
   #lastUsedBy(step: string): string | undefined {
+    this.#asked++;
+    if (this.#asked <= askedSingly) return this.#lastUsedByOne(step);
     for (let back = 0; back < runsBack; back++) {
       this.#used[back] ??= this.#resultsUsed(this.#used[back - 1]?.run);
       const { run, results } = this.#used[back] ?? {};
@@ -109,21 +116,28 @@ export class History {
     return undefined;
   }
 
+  #lastUsedByOne(step: string): string | undefined {
+    let before: string | undefined;
+    for (let back = 0; back < runsBack; back++) {
+      const last = this.#store.runs.latestOutcome(this.#manifest.pipeline, step, before);
+      if (last === undefined) return undefined;
+      const used = resultUsed(last.outcome as Partial<RecordedOutcome> | undefined);
+      if (used !== undefined) return used;
+      before = last.run;
+    }
+    return undefined;
+  }
+
   /** What the newest run before another one used. */
   #resultsUsed(before: string | undefined): ResultsUsed {
     const { pipeline } = this.#manifest;
     const [run] = this.#store.runs.list({ pipeline, limit: 1, ...(before !== undefined && { before }) });
     // Records are written by the recorder alone; what an older one lacks reads as undefined.
-    const { steps = [] } = (run?.document ?? {}) as {
-      readonly steps?: readonly {
-        readonly id: string;
-        readonly status: string;
-        readonly stepRun: string | null;
-      }[];
-    };
+    const { steps = [] } = (run?.document ?? {}) as { readonly steps?: readonly RecordedOutcome[] };
     const results = new Map<string, string>();
-    for (const { id, status, stepRun } of steps) {
-      if (stepRun !== null && (status === "ran" || status === "cached")) results.set(id, stepRun);
+    for (const outcome of steps) {
+      const used = resultUsed(outcome);
+      if (used !== undefined) results.set(outcome.id, used);
     }
     return { run: run?.id, results };
   }
@@ -137,12 +151,12 @@ export class History {
       {
         preimage: onlyPorts(preimage, now.parts),
         document: kept,
-        params: this.#paramsOf(row.run),
+        params: () => this.#paramsOf(row.run),
       },
       {
         preimage: now.parts,
         document: (digest) => this.#documents.get(digest) ?? kept(digest),
-        params: this.#manifest.params,
+        params: () => this.#manifest.params,
       },
       { inputs: now.inputs, changeOf: (port) => this.#changeOf(port, row, now) },
     );
@@ -234,6 +248,18 @@ export class History {
       ? { content, path: this.#store.objects.pathOf(content) }
       : undefined;
   }
+}
+
+/** What the record of a run tells of a step. */
+interface RecordedOutcome {
+  readonly id: string;
+  readonly status: string;
+  readonly stepRun: string | null;
+}
+
+/** The step run whose result a step had in a run. */
+function resultUsed({ status, stepRun }: Partial<RecordedOutcome> = {}): string | undefined {
+  return status === "ran" || status === "cached" ? (stepRun ?? undefined) : undefined;
 }
 
 /** What a record tells of an input. */

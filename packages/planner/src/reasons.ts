@@ -12,8 +12,8 @@ export interface Comparable {
   readonly preimage: Preimage;
   /** The document of a part; nothing where it is no longer kept. */
   document(digest: Digest): unknown;
-  /** The params the pipeline had. */
-  readonly params: unknown;
+  /** The params the pipeline had. Asked for only where an input is a value that changed. */
+  params(): unknown;
 }
 
 /** What is known of the inputs of now: where they come from, and how they differ from those before. */
@@ -61,7 +61,7 @@ function compareInputs(
     const input = inputs[port];
     if (input?.type === "value") {
       const value = before.document(was);
-      const param = paramBehind(before.params, after.params, value, input.value);
+      const param = paramBehind(before.params(), after.params(), value, input.value);
       const known = value !== undefined;
       reasons.push({
         part: "inputs",

@@ -402,8 +402,8 @@ export class Database {
         return refusedBySystem(path, error) ?? error;
       default:
         // The version says that the table is there, so somebody took it away.
-        // Or that it is not there yet.
-        return /^no such (table|column)|already exists$/.test(error.message)
+        // Or that it is not there yet. And documents are written as JSON.
+        return /^no such (table|column)|already exists$|^malformed JSON$/.test(error.message)
           ? this.#damaged(error.message, error)
           : (refusedBySystem(path, error) ?? error);
     }

@@ -64,6 +64,17 @@ export interface RunIndex {
     readonly before?: string;
     readonly limit?: number;
   }): readonly RunRow[];
+  /**
+   * What the document of a pipeline's newest run says of one step: that of its `steps` with this `id`, or nothing. A
+   * document names all steps of its run, and the others are not read.
+   *
+   * @param before leaves out this run and those that began after it
+   */
+  latestOutcome(
+    pipeline: string,
+    step: string,
+    before?: string,
+  ): { readonly run: string; readonly outcome: unknown } | undefined;
   /** The newest run that has ended, and the digest of its last record: the next one names it. */
   lastEnded(): { readonly run: string; readonly head: Digest } | undefined;
   /** In the order they were made. */
@@ -96,6 +107,9 @@ export interface RunIndex {
 
 const runColumns = "id, pipeline, status, started_at, ended_at, head, document";
 const stepRunColumns = "id, run, pipeline, step, kind, key, status, started_at, ended_at, preimage, document";
+
+/** Nothing sorts after this, and ids are those of time. */
+const afterAll = "~";
 
 /** How many candidates an ambiguous prefix is answered with. */
 const shownCandidates = 5;
@@ -209,8 +223,7 @@ export class StoredRuns implements RunIndex, Participant {
 
   list(filter: Parameters<RunIndex["list"]>[0] = {}): readonly RunRow[] {
     const limit = filter.limit ?? -1;
-    // Nothing sorts after this, and ids are those of time.
-    const before = filter.before ?? "~";
+    const before = filter.before ?? afterAll;
     const rows =
       filter.pipeline === undefined
         ? this.#database.all(
@@ -225,6 +238,23 @@ export class StoredRuns implements RunIndex, Participant {
             limit,
           );
     return rows.map((row) => this.#runOf(row));
+  }
+
+  latestOutcome(
+    pipeline: string,
+    step: string,
+    before = afterAll,
+  ): { readonly run: string; readonly outcome: unknown } | undefined {
+    const row = this.#database.get(
+      `SELECT id, (
+         SELECT each.value FROM json_each(document, '$.steps') AS each WHERE each.value ->> 'id' = ?
+       ) AS outcome FROM runs WHERE pipeline = ? AND id < ? ORDER BY id DESC LIMIT 1`,
+      step,
+      pipeline,
+      before,
+    );
+    if (row === undefined) return undefined;
+    return { run: text(row, "id"), outcome: row["outcome"] === null ? undefined : json(row, "outcome") };
   }
 
   lastEnded(): { readonly run: string; readonly head: Digest } | undefined {

@@ -191,6 +191,17 @@ describe("a state database", () => {
     expect(readFileSync(state(store), "utf8")).toContain("not a database");
   });
 
+  test("with a document that is no JSON is damaged, whoever reads it", () => {
+    const store = newStore();
+    store.runs.begin({ id: uuid7(), pipeline: "p", startedAt: "now", document: { steps: [] } });
+    expect(store.runs.latestOutcome("p", "fit")?.outcome).toBeUndefined();
+    const hand = new DatabaseSync(state(store));
+    hand.exec("UPDATE runs SET document = '{'");
+    hand.close();
+    expect(thrownBy(() => store.runs.latestOutcome("p", "fit"))).toMatchObject({ code: "MLP4002" });
+    expect(thrownBy(() => store.runs.list())).toMatchObject({ code: "MLP4002" });
+  });
+
   test("of another program is refused and left alone", () => {
     const store = newStore();
     const foreign = new DatabaseSync(state(store));

@@ -76,14 +76,18 @@ export function compareWithLock(
         continue;
       }
     }
-    const { needs: _needs, made, ...facts } = step;
-    steps.set(id, { ...facts, outputs: made?.outputs ?? {}, metrics: made?.metrics ?? {} });
+    steps.set(id, asFound(step));
   }
   for (const id of locked?.steps.keys() ?? []) {
     if (seen.steps.has(id) || isOpen(id, seen)) continue;
     changes.push({ step: id, part: "removed", message: `${id} is gone` });
   }
   return { changes, remarks, next: { file: seen.file, environment: seen.environment, steps } };
+}
+
+/** What a lock would say of a step of which it said nothing before. */
+export function asFound({ needs: _needs, made, ...facts }: SeenStep): LockedStep {
+  return { ...facts, outputs: made?.outputs ?? {}, metrics: made?.metrics ?? {} };
 }
 
 /** What stays of a step that is as locked; evidence that it is deterministic is added. */

@@ -96,6 +96,36 @@ export function withTables(text: string, name: string, pipeline: LockedPipeline)
   return parts.join("") + text.slice(at);
 }
 
+/**
+ * The steps of a pipeline of which a lock says something else than what is given. Nothing if there is more to be seen in
+ * its text: other steps or lack of some, words that `lockText` does not write, or what a merge left. Then it has to be read.
+ * One step is looked at after the other, so that thousands take no more memory than one.
+ *
+ * @param steps in the order of a lock
+ */
+export function differingSteps(
+  text: string,
+  pipeline: string,
+  steps: Iterable<readonly [id: string, step: LockedStep]>,
+): ReadonlySet<string> | undefined {
+  const [own] = tablesIn(text, [header(pipeline)]) ?? [];
+  if (own === undefined) return undefined;
+  const differing = new Set<string>();
+  let at = own.end;
+  for (const [id, step] of steps) {
+    const start = at + 1;
+    if (!text.startsWith(`\n${header(pipeline, id)}\n`, at)) return undefined;
+    at = endOfTable(text, start);
+    const table = stepTable(pipeline, id, step);
+    if (at - start !== table.length || !text.startsWith(table, start)) differing.add(id);
+  }
+  // All else is read, and a further step of this pipeline would be among it.
+  const rest = text.slice(0, own.end) + text.slice(at);
+  const lock = parseLock(rest);
+  if ("problem" in lock || lock.get(pipeline)?.steps.size !== 0) return undefined;
+  return lockText(lock) === rest ? differing : undefined;
+}
+
 /** The headers of a pipeline and of steps of it, in the order of a lock. */
 function headersOf(pipeline: string, steps: Iterable<string>): readonly string[] {
   return [header(pipeline), ...[...steps].toSorted(byText).map((id) => header(pipeline, id))];
@@ -113,12 +143,16 @@ function tablesIn(
     const before = text.indexOf(`\n\n${each}\n`, from);
     if (before === -1) return undefined;
     const start = before + 2;
-    const blank = text.indexOf("\n\n", start);
-    const end = blank === -1 ? text.length : blank + 1;
+    const end = endOfTable(text, start);
     places.push({ start, end });
     from = end - 1;
   }
   return places;
+}
+
+function endOfTable(text: string, start: number): number {
+  const blank = text.indexOf("\n\n", start);
+  return blank === -1 ? text.length : blank + 1;
 }
 
 /** The files of all pipelines in a text that `lockText` wrote. */
@@ -145,7 +179,8 @@ function sorted<Value>(map: ReadonlyMap<string, Value>): readonly (readonly [str
   return [...map].toSorted(([a], [b]) => byText(a, b));
 }
 
-function byText(a: string, b: string): number {
+/** The order of names in a lock. */
+export function byText(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
@@ -166,7 +201,8 @@ export function parseLock(text: string): Lock | Unreadable {
   let draft: Draft = { facts: new Map(), line: 1 };
   const top = draft;
   let number = 0;
-  for (const line of text.split("\n")) {
+  // A checkout may have the line ends of Windows.
+  for (const line of text.split(/\r?\n/)) {
     number++;
     if (line === "" || line.startsWith("#")) continue;
     if (/^(?:<{7}|={7}|>{7}|\|{7})/.test(line))

@@ -7,8 +7,17 @@ import { type Planner, upstreamOf } from "@mlpipe/planner";
 import { environmentWords, PortableIdentities } from "@mlpipe/planner/portable-key";
 import type { Content, Store } from "@mlpipe/store";
 import { projectPath } from "../project/project.ts";
-import { type Comparison, compareWithLock, type LockChange, type SeenPipeline } from "./lock-changes.ts";
 import {
+  asFound,
+  type Comparison,
+  compareWithLock,
+  type LockChange,
+  type SeenPipeline,
+  type SeenStep,
+} from "./lock-changes.ts";
+import {
+  byText,
+  differingSteps,
   excerptOf,
   filesIn,
   type Lock,
@@ -80,7 +89,9 @@ export function keepLock(
   const path = lockPath(root, manifest.file);
   const shown = projectPath(root, path);
   const textBefore = lockTextAt(path);
-  const affected = changed && withDependents(question, changed);
+  const differing =
+    changed ?? (textBefore === undefined ? undefined : differingFrom(textBefore, question, outcomes));
+  const affected = differing && withDependents(question, differing);
   const excerpt =
     affected && textBefore !== undefined && filesIn(textBefore).every((file) => isThere(path, file))
       ? excerptOf(textBefore, pipeline, affected)
@@ -96,16 +107,32 @@ export function keepLock(
   const found = seen(question, outcomes, excerpt === undefined ? undefined : affected);
   const comparison = compareWithLock(found, locked, { strictEnvironment });
   const own = settled(comparison, locked);
+  const next = (excerpt === undefined ? withoutGone(path, before) : new Map<string, LockedPipeline>()).set(
+    pipeline,
+    own,
+  );
+  const nextText = lockText(next);
   const text =
-    excerpt === undefined || textBefore === undefined
-      ? lockText(withoutGone(path, before).set(pipeline, own))
-      : withTables(textBefore, pipeline, own);
+    excerpt === undefined || textBefore === undefined ? nextText : withTables(textBefore, pipeline, own);
   // What says the same in other words (line ends, order) is left as somebody wrote it.
-  const saysMore = comparison.changes.length > 0 || before.size === 0 || text !== lockText(before);
+  const saysMore = comparison.changes.length > 0 || before.size === 0 || nextText !== lockText(before);
   const written = !frozen && text !== textBefore && saysMore;
   if (written) write(path, text);
   const { changes, remarks } = comparison;
   return { outcome: { path: shown, written, changes, remarks }, isOwn: written || text === textBefore };
+}
+
+/** The steps that made something else than what a lock says, or of something else; nothing if all of it has to be read. */
+function differingFrom(
+  text: string,
+  question: LockQuestion,
+  outcomes: readonly StepOutcome[],
+): ReadonlySet<string> | undefined {
+  const { manifest, planner } = question;
+  const steps = planner.graph.steps.filter((step) => !isOpen(step)).toSorted((a, b) => byText(a.id, b.id));
+  const seenOf = stepsSeen(question, outcomes);
+  const tables = steps.values().map((step) => [step.id, asFound(seenOf(step))] as const);
+  return differingSteps(text, manifest.pipeline, tables);
 }
 
 /** Steps with all that take something from them: where one is not as locked any more, what follows is settled anew. */
@@ -228,22 +255,34 @@ function seen(
   among?: ReadonlySet<string>,
 ): SeenPipeline {
   const { manifest, planner } = question;
-  const portable = portableIdentities(question);
-  const results = new Map(outcomes?.map((outcome) => [outcome.id, outcome]));
-  const steps = new Map<
-    string,
-    SeenPipeline["steps"] extends ReadonlyMap<string, infer Step> ? Step : never
-  >();
+  const seenOf = stepsSeen(question, outcomes);
+  const steps = new Map<string, SeenStep>();
   const open = new Set<string>();
   for (const step of planner.graph.steps) {
     if (among?.has(step.id) === false) continue;
-    if (isOpen(step)) {
-      open.add(step.id.replace(/\[.*$/s, ""));
-      continue;
-    }
+    if (isOpen(step)) open.add(step.id.replace(/\[.*$/s, ""));
+    else steps.set(step.id, seenOf(step, among));
+  }
+  return {
+    file: basename(manifest.file),
+    environment: environmentWords(planner.graph.steps.map(({ id }) => planner.identityOf(id))),
+    steps,
+    open: [...open],
+  };
+}
+
+/** Tells of one step after the other what is seen of it. */
+function stepsSeen(
+  question: LockQuestion,
+  outcomes: readonly StepOutcome[] = [],
+): (step: ManifestStep, among?: ReadonlySet<string>) => SeenStep {
+  const { planner } = question;
+  const portable = portableIdentities(question);
+  const results = new Map(outcomes.map((outcome) => [outcome.id, outcome]));
+  return (step, among) => {
     const { key, code, packages, given } = portable.of(step, planner.identityOf(step.id));
     const outcome = results.get(step.id);
-    steps.set(step.id, {
+    return {
       key,
       code: code.slice(0, shownDigits),
       packages: packages.slice(0, shownDigits),
@@ -254,13 +293,7 @@ function seen(
         // The brand of a digest is lost on the way through events.
         made: { outputs: outcome.outputs as Record<string, Content>, metrics: outcome.metrics ?? {} },
       }),
-    });
-  }
-  return {
-    file: basename(manifest.file),
-    environment: environmentWords(planner.graph.steps.map(({ id }) => planner.identityOf(id))),
-    steps,
-    open: [...open],
+    };
   };
 }
 
