@@ -1,4 +1,5 @@
 /** The commands that look at pipelines and records, as users and scripts call them. */
+import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { EventSchema } from "@mlpipe/executor/events";
@@ -152,6 +153,39 @@ describe("looking at records", () => {
     const unknown = await project.mlpipe("get", "fit.modle", "-o", "-");
     expect(unknown.exit).toBe(2);
     expect(unknown.stderr).toContain("Did you mean fit.model?");
+  });
+
+  it("get prints an output of any size, and stops when nobody reads it", { timeout: 60_000 }, async () => {
+    // More than Node reads at once.
+    const size = 2_200_000_000;
+    using large = new Project({
+      "steps.ts": `import { cmd, data, file } from "mlpipe";
+export const make = data("make", { outputs: { big: file("bin") }, command: (_, o) => cmd\`truncate -s ${size} \${o.big}\` });
+export const fill = data("fill", { outputs: { small: file("bin") }, command: (_, o) => cmd\`truncate -s 20M \${o.small}\` });`,
+      "large.pipeline.ts": `import { pipeline } from "mlpipe";
+import { fill, make } from "./steps.ts";
+export default pipeline("large", () => { make({}); fill({}); return {}; });`,
+    });
+    expect((await large.run()).exit).toBe(0);
+    const printing = large.start(["get", "make.big", "-o", "-"]);
+    let read = 0;
+    let memory = "";
+    printing.stdout?.on("data", (bytes: Buffer) => {
+      read += bytes.length;
+      if (read === size && process.platform === "linux")
+        memory = readFileSync(`/proc/${printing.pid}/status`, "utf8");
+    });
+    const [exit] = (await once(printing, "close")) as [number | null];
+    expect([exit, read]).toEqual([0, size]);
+    if (process.platform === "linux")
+      expect(Number(/VmHWM:\s+(\d+) kB/.exec(memory)?.[1])).toBeLessThan(200_000);
+
+    const cut = large.start(["get", "fill.small", "-o", "-"]);
+    let said = "";
+    cut.stderr?.on("data", (bytes: Buffer) => (said += String(bytes)));
+    cut.stdout?.once("data", () => cut.stdout?.destroy());
+    const [end] = (await once(cut, "close")) as [number | null];
+    expect([end, said]).toEqual([0, ""]);
   });
 
   it("executes no code of the project", async () => {

@@ -145,6 +145,12 @@ describe("gc", () => {
     const sized = await collected(project, "--max-size", "110B");
     expect(sized.kept.objects).toBe(5);
     expect(await project.statuses("-s", "round=3")).toEqual({ cached: ["make", "same", "both"] });
+    const less = await project.mlpipe("gc", "--max-size", "1B");
+    expect([less.exit, less.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^Kept: .*\nThat is more than 1B: /m),
+    ]);
+    expect((await project.mlpipe("gc", "--max-size", "1MB")).stdout).not.toContain("more than");
     for (const wrong of [
       ["--keep-last", "0"],
       ["--older-than", "soon"],

@@ -119,6 +119,7 @@ describe.each(Object.entries(faults))("%s", (_, fault) => {
 
     const repaired = await project.mlpipe("verify", "--repair");
     expect(repaired.exit, repaired.stdout).toBe(0);
+    expect(repaired.stdout).toMatch(/^The store is whole again; looked at \d objects? /m);
     const after = await project.mlpipe("verify");
     expect(after.exit, after.stdout).toBe(0);
     const again = await project.run();

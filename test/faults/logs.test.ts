@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  chmodSync,
   closeSync,
   mkdtempSync,
   openSync,
@@ -10,6 +11,7 @@ import {
   rmSync,
   statSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { tmpdir } from "node:os";
@@ -115,6 +117,27 @@ for _ in range(300): out.write(block)`,
     const said = readFileSync(ran.path, "utf8");
     expect(said).toContain("yyyyy…");
     expect(said).not.toContain("y".repeat(5_000));
+  });
+
+  it("more than Node reads at once, which verify compares with what was said", async () => {
+    using project = speaking({ zeros: `for _ in range(2200): out.write(bytes(1_000_000))` });
+    const { run } = await project.run();
+    const whole = await project.mlpipe("verify");
+    expect([whole.exit, whole.stdout, whole.stderr]).toEqual([0, expect.stringContaining("is whole"), ""]);
+    const log = join(project.root, ".mlpipe/runs", run, "zeros.1.stdout.log");
+    const file = openSync(log, "r+");
+    writeSync(file, "x", 2_000_000_000);
+    closeSync(file);
+    const altered = await project.mlpipe("verify");
+    expect([altered.exit, altered.stdout]).toEqual([
+      4,
+      expect.stringContaining("is not what its step had said"),
+    ]);
+    if (process.getuid?.() !== 0) {
+      chmodSync(log, 0o000);
+      const closed = await project.mlpipe("verify");
+      expect([closed.exit, closed.stdout]).toEqual([4, expect.stringContaining("cannot be read (EACCES)")]);
+    }
   });
 
   it("bytes that are no text and escapes of terminals: byte for byte on disk, harmless on a terminal", async () => {

@@ -10,7 +10,7 @@ import { discard, layoutOf, makeAttempts, recordsPath, runsOnDisk, type Layout }
 import { leftovers, removeLeftovers } from "./leftovers.ts";
 import { makeRoomAfter } from "./make-room.ts";
 import { StoredObjects } from "./objects.ts";
-import { readContents } from "./reading.ts";
+import { hashPath, readContents } from "./reading.ts";
 import { addRows } from "./rebuild.ts";
 import { readChain, readRecords } from "./record-log.ts";
 import { rowsOf } from "./record-rows.ts";
@@ -383,8 +383,9 @@ class Verification {
       if (!isWhole) {
         const what = stats === undefined ? "is gone" : `has ${stats.size} bytes, and had ${size}`;
         this.#found("log", file, `the log ${what}`, { isDamage: false });
-      } else if (stats.size > size || (digest !== undefined && digestOf(readFileSync(file)) !== digest)) {
-        this.#found("log", file, "the log is not what its step had said", { isDamage: true });
+      } else {
+        const problem = stats.size > size ? alteredLog : digest && logProblem(file, digest);
+        if (problem !== undefined) this.#found("log", file, problem, { isDamage: true });
       }
     }
   }
@@ -450,6 +451,18 @@ interface RecordedLog {
   readonly path: string;
   readonly size: number;
   readonly digest: string | undefined;
+}
+
+const alteredLog = "the log is not what its step had said";
+
+/** What is wrong with a log, of whatever size, that should have this digest. */
+function logProblem(path: string, digest: string): string | undefined {
+  try {
+    return hashPath(path).digest === digest ? undefined : alteredLog;
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return `the log cannot be read (${error.errno ?? error.code})`;
+  }
 }
 
 /** The logs that the document of a step run names. */

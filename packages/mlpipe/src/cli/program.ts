@@ -202,7 +202,7 @@ export function createProgram(finish: (exit: number) => void, argv?: readonly st
     .option("-f, --overwrite", "replace what is there")
     .action(
       async (port: string, options: { output: string; run?: string; overwrite?: true; json?: true }) => {
-        finish((await import("./commands/get.ts")).get(port, options));
+        finish(await (await import("./commands/get.ts")).get(port, options));
       },
     );
   command("reproduce <RUN|STEP>", "execute recorded steps again from what is recorded, and say what differs")

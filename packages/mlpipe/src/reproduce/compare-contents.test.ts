@@ -1,6 +1,6 @@
 /** Files that say the same and are not the same, and files that do not. Zips and arrays are made by others than us. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -147,4 +147,19 @@ it("folders are as alike as the least alike of their files", () => {
   });
   rmSync(join(folder, "is/b.txt"));
   expect(likeness()).toEqual({ verdict: "DIVERGED", detail: "b.txt is gone" });
+});
+
+it("folders with files that Node does not read at once are compared all the same, and links by where they lead", () => {
+  for (const side of ["was", "is"]) truncateSync(place(`${side}/large.bin`, ""), 2_200_000_000);
+  const likeness = (): Likeness =>
+    compareContents(join(folder, "was"), join(folder, "is"), { name: "it", tolerance: 0 });
+  expect(likeness()).toMatchObject({ verdict: "IDENTICAL" });
+  truncateSync(join(folder, "is/large.bin"), 2_200_000_001);
+  expect(likeness()).toEqual({ verdict: "DIVERGED", detail: "large.bin: the bytes differ" });
+  for (const side of ["was", "is"]) truncateSync(join(folder, side, "large.bin"));
+  for (const side of ["was", "is"]) symlinkSync("nowhere", join(folder, side, "link"));
+  expect(likeness()).toMatchObject({ verdict: "IDENTICAL" });
+  rmSync(join(folder, "is/link"));
+  place("is/link", "nowhere");
+  expect(likeness()).toEqual({ verdict: "DIVERGED", detail: "link: is a file, and was a link to nowhere" });
 });

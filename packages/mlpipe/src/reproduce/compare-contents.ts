@@ -1,8 +1,9 @@
 /** How alike two contents are: by bytes, then by what they say, then within a tolerance. */
-import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Verdict } from "@mlpipe/provenance/reproduction";
 import { worst } from "@mlpipe/provenance/reproduction";
+import { hashPath } from "@mlpipe/store";
 import { formOf } from "./forms.ts";
 
 /** How alike, and in words what differs or in which form they are the same. */
@@ -27,8 +28,17 @@ export function compareContents(
   if (was.isDirectory() !== is.isDirectory())
     return { verdict: "DIVERGED", detail: "a file became a folder, or a folder a file" };
   if (was.isDirectory()) return compareFolders(before, after, tolerance);
-  if (Math.max(was.size, is.size) > largest) return { verdict: "DIVERGED", detail: "the bytes differ" };
-  return compareBytes(readFileSync(before), readFileSync(after), name, tolerance);
+  return compareFiles(before, after, name, tolerance);
+}
+
+/** Two files by their paths. */
+function compareFiles(before: string, after: string, name: string, tolerance: number): Likeness {
+  const [was, is] = [statSync(before), statSync(after)];
+  if (Math.max(was.size, is.size) <= largest)
+    return compareBytes(readFileSync(before), readFileSync(after), name, tolerance);
+  return was.size === is.size && hashPath(before).digest === hashPath(after).digest
+    ? { verdict: "IDENTICAL" }
+    : { verdict: "DIVERGED", detail: "the bytes differ" };
 }
 
 function compareFolders(before: string, after: string, tolerance: number): Likeness {
@@ -39,7 +49,7 @@ function compareFolders(before: string, after: string, tolerance: number): Liken
   if (added.length > 0) return { verdict: "DIVERGED", detail: `${added[0]} is new` };
   const likenesses = was.map((file) => ({
     file,
-    ...compareBytes(bytesAt(join(before, file)), bytesAt(join(after, file)), file, tolerance),
+    ...compareEntries(join(before, file), join(after, file), file, tolerance),
   }));
   const verdict = worst(likenesses.map((likeness) => likeness.verdict));
   const telling = likenesses.find((likeness) => likeness.verdict === verdict);
@@ -53,12 +63,20 @@ function filesIn(folder: string): readonly string[] {
     .toSorted();
 }
 
-function bytesAt(path: string): Buffer {
-  try {
-    return Buffer.from(readlinkSync(path));
-  } catch {
-    return readFileSync(path);
-  }
+/** Two entries of folders: files, or links by where they lead. */
+function compareEntries(before: string, after: string, name: string, tolerance: number): Likeness {
+  const [was, is] = [targetOf(before), targetOf(after)];
+  if (was === undefined && is === undefined) return compareFiles(before, after, name, tolerance);
+  if (was === is) return { verdict: "IDENTICAL" };
+  return { verdict: "DIVERGED", detail: `is ${sortOf(is)}, and was ${sortOf(was)}` };
+}
+
+function sortOf(target: string | undefined): string {
+  return target === undefined ? "a file" : `a link to ${target}`;
+}
+
+function targetOf(path: string): string | undefined {
+  return lstatSync(path).isSymbolicLink() ? readlinkSync(path) : undefined;
 }
 
 function compareBytes(was: Buffer, is: Buffer, name: string, tolerance: number): Likeness {

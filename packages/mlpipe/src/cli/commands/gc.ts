@@ -21,7 +21,7 @@ export function gc(options: GcOptions): number {
   if (!dryRun) endOrphans(storeRoot);
   const collected = collectGarbage(storeRoot, { ...limitsOf(options), dryRun });
   if (options.json === true) printJson({ schemaVersion: 1, store: storeRoot, dryRun, ...collected });
-  else for (const line of linesOf(collected, dryRun)) print(line);
+  else for (const line of linesOf(collected, dryRun, options.maxSize)) print(line);
   return 0;
 }
 
@@ -63,7 +63,7 @@ function size(given: string): number {
   });
 }
 
-function linesOf(collected: Collected, dryRun: boolean): readonly string[] {
+function linesOf(collected: Collected, dryRun: boolean, maxSize: string | undefined): readonly string[] {
   const { runs, entries, parts, objects, deferred, leftovers, checkpoints, kept } = collected;
   const rows = [
     ...(runs.length > 0 ? [count(runs.length, "run")] : []),
@@ -85,5 +85,11 @@ function linesOf(collected: Collected, dryRun: boolean): readonly string[] {
     );
   }
   const stays = `${count(kept.runs, "run")}, ${count(kept.objects - deferred.count, "object")} (${bytes(kept.bytes - deferred.bytes)})`;
-  return [...lines, `Kept: ${stays}.`];
+  lines.push(`Kept: ${stays}.`);
+  if (maxSize !== undefined && kept.bytes - deferred.bytes > size(maxSize)) {
+    lines.push(
+      `That is more than ${maxSize}: the newest run of each pipeline, what is deployed and what is executing stay with all that they use.`,
+    );
+  }
+  return lines;
 }

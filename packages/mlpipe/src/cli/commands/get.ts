@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { MlpipeError } from "@mlpipe/dsl";
 import { type Run, runOf } from "@mlpipe/provenance";
 import { type Content, isDigest, type Store } from "@mlpipe/store";
@@ -17,7 +18,7 @@ export interface GetOptions {
 }
 
 /** `mlpipe get STEP.PORT -o PATH`: takes an output out of the store. */
-export function get(named: string, options: GetOptions): number {
+export async function get(named: string, options: GetOptions): Promise<number> {
   const { store } = openRecords();
   try {
     const found = find(store, named, options.run);
@@ -45,7 +46,7 @@ export function get(named: string, options: GetOptions): number {
           hint: "Name a place: -o folder",
         });
       }
-      process.stdout.write(readFileSync(store.objects.pathOf(content)));
+      await printFile(store.objects.pathOf(content));
       return 0;
     }
     const target = resolve(options.output);
@@ -67,6 +68,8 @@ export function get(named: string, options: GetOptions): number {
   }
 }
 
+const pieceBytes = 1024 * 1024;
+
 /** How many runs back an output is looked for. */
 const runsBack = 100;
 
@@ -83,15 +86,13 @@ function find(
   }
   const step = named.slice(0, dot);
   const port = named.slice(dot + 1);
-  const runs =
-    id === undefined
-      ? store.runs.list({ limit: runsBack }).map((row) => runOf(row, []))
-      : [recordedRun(store, id).run];
-  for (const run of runs) {
+  const runs: Run[] = [];
+  for (const run of id === undefined ? newestRuns(store) : [recordedRun(store, id).run]) {
     const output = run.steps.find((each) => each.id === step)?.outputs[port];
     if (output !== undefined && isDigest(output.digest)) {
       return { run: run.id, content: { type: output.type, digest: output.digest, size: output.size } };
     }
+    runs.push(run);
   }
   throw new MlpipeError(
     "MLP6014",
@@ -100,6 +101,26 @@ function find(
       hint: hintFor(named, runs),
     },
   );
+}
+
+/** One after the other: most look no further than the last one. */
+function* newestRuns(store: Store): Generator<Run> {
+  let before: string | undefined;
+  for (let back = 0; back < runsBack; back++) {
+    const [row] = store.runs.list({ limit: 1, ...(before !== undefined && { before }) });
+    if (row === undefined) return;
+    yield runOf(row, []);
+    before = row.id;
+  }
+}
+
+/** Whatever its size. That nobody reads it any more, or that it cannot be written, is told where all output is. */
+async function printFile(path: string): Promise<void> {
+  try {
+    await pipeline(createReadStream(path, { highWaterMark: pieceBytes }), process.stdout, { end: false });
+  } catch (error) {
+    if (!(error instanceof Error && "syscall" in error && error.syscall === "write")) throw error;
+  }
 }
 
 function hintFor(named: string, runs: readonly Run[]): string {

@@ -30,7 +30,14 @@ function linesOf(verified: Verified, repaired: boolean): readonly string[] {
     return `${style(look, word.padEnd(8))}  ${path}: ${message}`;
   });
   const looked = `${count(checked.objects, "object")} (${bytes(checked.bytes)}), ${count(checked.entries, "kept result")}, ${count(checked.runs, "run")}`;
-  if (isWhole(verified)) return [...lines, `The store is whole: ${looked}.`];
+  if (isWhole(verified)) {
+    // What was repaired was among what was looked at.
+    const isMended = findings.some(({ isDamage }) => isDamage);
+    return [
+      ...lines,
+      isMended ? `The store is whole again; looked at ${looked}.` : `The store is whole: ${looked}.`,
+    ];
+  }
   const isOfRecords = findings.every(
     ({ about, isDamage, isRepaired }) => !isDamage || isRepaired || about === "records" || about === "log",
   );
