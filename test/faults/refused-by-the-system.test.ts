@@ -2,14 +2,24 @@
  * Promise 4: a full disk, no inodes, a folder that may not be written to, too many open files: one clear error with path
  * and errno, no partial object, and once the cause is gone the next run is right.
  */
-import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
-import { type Finished, finished, mlpipe, Project } from "../e2e/project.ts";
+import { type Finished, finished, mlpipe, Project, type RunJson } from "../e2e/project.ts";
 import { problemsOf } from "./store-state.ts";
-import { survivorsIn } from "./processes.ts";
+import { survivorsIn, until } from "./processes.ts";
 import { scripts, write } from "./scripts.ts";
 import { threeSteps } from "./three-steps.ts";
 
@@ -58,7 +68,7 @@ function expectClear({ exit, stderr, stdout }: Finished, errno: string): void {
   expect(stderr + stdout).toMatch(/MLP\d{4}/);
   expect(stderr + stdout).toContain(errno);
   expect(stderr).not.toMatch(/^ {4}at .*\.ts:\d+/m);
-  expect(stderr + stdout).not.toContain("MLP9");
+  expect(stderr + stdout).not.toContain("MLP7000");
 }
 
 describe.skipIf(!canMount)("a full disk", () => {
@@ -205,34 +215,108 @@ describe.skipIf(!canMount)("a full disk", () => {
   });
 });
 
-describe("a folder that may not be written to", () => {
-  // To a superuser every folder may be written to.
-  const asUser = async (project: Project): Promise<Finished> => {
-    if (process.getuid?.() !== 0) return await project.mlpipe("run");
-    return await finished(
-      spawn(
-        "setpriv",
-        ["--reuid=65534", "--regid=65534", "--clear-groups", process.execPath, mlpipe, "run"],
-        {
-          cwd: project.root,
-          env: { ...process.env, HOME: project.root, NO_COLOR: "1" },
-          stdio: ["ignore", "pipe", "pipe"],
-        },
-      ),
+describe("what belongs to somebody else", () => {
+  // To a superuser everything is open.
+  const startAsUser = (project: Project, ...args: readonly string[]): ChildProcess => {
+    if (process.getuid?.() !== 0) return project.start(args);
+    return spawn(
+      "setpriv",
+      ["--reuid=65534", "--regid=65534", "--clear-groups", process.execPath, mlpipe, ...args],
+      {
+        cwd: project.root,
+        env: { ...process.env, HOME: project.root, NO_COLOR: "1" },
+        stdio: ["ignore", "pipe", "pipe"],
+      },
     );
   };
+  const asUser = async (project: Project, ...args: readonly string[]): Promise<Finished> =>
+    finished(startAsUser(project, ...args));
   const canBecome = process.getuid?.() !== 0 || spawnSync("setpriv", ["--version"]).status === 0;
 
-  it.skipIf(!canBecome)("is named, with what the system said", async () => {
+  /** A project of the user that `asUser` is. */
+  function projectOfUser(files = threeSteps): Project {
+    const project = new Project(files);
+    if (isRoot) spawnSync("chown", ["-R", "65534:65534", project.root]);
+    return project;
+  }
+
+  it.skipIf(!canBecome)("a folder: is named, with what the system said", async () => {
     using project = new Project(threeSteps);
     chmodSync(project.root, 0o555);
     try {
-      expectClear(await asUser(project), "EACCES");
+      expectClear(await asUser(project, "run"), "EACCES");
     } finally {
       chmodSync(project.root, 0o755);
     }
     expect(readdirSync(project.root)).not.toContain("artifacts");
     expect((await project.run()).exit).toBe(0);
+  });
+
+  const reading = [["runs"], ["verify"], ["gc"], ["logs"], ["show", "last"], ["get", "copy.text", "-o", "x"]];
+  it.skipIf(!canBecome).each<readonly [path: string, commands: readonly (readonly string[])[]]>([
+    ["in.txt", [["run"], ["plan"], ["status"]]],
+    ["mlpipe.lock", [["run", "--frozen"]]],
+    [".mlpipe", [["run"], ["plan"], ...reading]],
+    [".mlpipe/state.db", [["run"], ["plan"], ...reading]],
+    [".mlpipe/objects", [["run"], ["verify"], ["verify", "--repair"], ["gc"]]],
+    [".mlpipe/runs", [["run"], ["verify"]]],
+    [".mlpipe/attempts", [["run", "--force"]]],
+  ])("%s, which may not be read: each command says so, and is right when it may", async (path, commands) => {
+    using project = projectOfUser();
+    expect((await asUser(project, "run")).exit).toBe(0);
+    const place = join(project.root, path);
+    const { mode } = statSync(place);
+    chmodSync(place, 0);
+    for (const command of commands) expectClear(await asUser(project, ...command), "EACCES");
+    chmodSync(place, mode);
+    const again = await asUser(project, "run", "--json");
+    expect(again.exit, again.stderr).toBe(0);
+    const { steps } = JSON.parse(again.stdout) as RunJson;
+    expect(new Set(steps.map(({ status }) => status))).toEqual(new Set(["cached"]));
+    expect(problemsOf(project.root)).toEqual([]);
+  });
+
+  it.skipIf(!canBecome)(
+    "a folder that a step has closed goes with its attempt, or with the next one",
+    async () => {
+      using project = projectOfUser({
+        "steps.ts": `import { cmd, data, file } from "mlpipe";
+export const close = data("close", { outputs: { to: file("txt") }, command: (_, o) => cmd\`sh close.sh \${o.to}\` });`,
+        "close.sh": `folder="$(dirname "$1")/../closed"
+mkdir -p "$folder/inner"; touch "$folder/inner/file"; chmod 500 "$folder/inner" "$folder"; touch closed.mark
+while [ -e wait.mark ]; do sleep 0.1; done
+echo done > "$1"`,
+        "close.pipeline.ts": `import { pipeline } from "mlpipe";
+import { close } from "./steps.ts";
+export default pipeline("close", () => ({ to: close({}).to }));`,
+        "wait.mark": "",
+      });
+      const attempts = join(project.root, ".mlpipe/attempts");
+      const killed = startAsUser(project, "run");
+      await until(() => existsSync(join(project.root, "closed.mark")));
+      killed.kill("SIGKILL");
+      await once(killed, "close");
+      rmSync(join(project.root, "wait.mark"));
+      const again = await asUser(project, "run");
+      expect(again.exit, again.stderr).toBe(0);
+      expect(readdirSync(attempts)).toEqual([]);
+    },
+  );
+
+  it.skipIf(!canBecome)("a log or a module: is named, with what to look at", async () => {
+    using project = projectOfUser();
+    project.edit("steps.ts", "cp ", "cp -v ");
+    await asUser(project, "run");
+    const runs = join(project.root, ".mlpipe/runs");
+    const log = globSync("*/*.log", { cwd: runs }).map((name) => join(runs, name))[0] ?? "";
+    chmodSync(log, 0);
+    expectClear(await asUser(project, "logs", "last"), "EACCES");
+    chmodSync(join(project.root, "steps.ts"), 0);
+    const run = await asUser(project, "run");
+    expect([run.exit, run.stderr]).toEqual([
+      2,
+      expect.stringMatching(/MLP6004.*EACCES.*steps\.ts[^]*→ Check who owns/),
+    ]);
   });
 });
 

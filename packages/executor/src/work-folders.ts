@@ -11,11 +11,11 @@ import {
   renameSync,
   rm,
   rmdirSync,
-  rmSync,
   unlinkSync,
 } from "node:fs";
 import { join, sep } from "node:path";
 import { promisify } from "node:util";
+import { removeAll } from "@mlpipe/store";
 import { endMarked } from "./supervisor/strays.ts";
 
 // `node:fs/promises` takes as long to load as ten such folders to delete.
@@ -43,7 +43,7 @@ export class WorkFolders {
       // They may still write here.
       endMarked(path);
       // A link that leads somewhere was made a moment ago, for a run on another store: that is refused below.
-      if (!isLiveLink(path)) rmSync(path, { recursive: true, force: true });
+      if (!isLiveLink(path)) removeAll(path);
     }
     const spare = [...this.#spare].at(-1);
     if (spare !== undefined) {
@@ -109,10 +109,20 @@ export class WorkFolders {
 
   #delete(path: string): void {
     const deleting = remove(path, { recursive: true, force: true })
-      // A folder that its step has made read-only, say.
-      .catch(() => {})
+      .catch(() => {
+        removeClosed(path);
+      })
       .finally(() => this.#deleting.delete(deleting));
     this.#deleting.add(deleting);
+  }
+}
+
+/** Deletes a folder in which a step has closed folders; what cannot be deleted is left to `mlpipe gc`, which says so. */
+function removeClosed(path: string): void {
+  try {
+    removeAll(path);
+  } catch {
+    // Not even by its owner: something is mounted in it, say.
   }
 }
 

@@ -2,7 +2,7 @@ import { closeSync, existsSync, lstatSync, openSync, statfsSync, statSync } from
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
-import { errnoOf, hintFor, StoreError, shown } from "./errors.ts";
+import { errnoOf, hintFor, StoreError, shown, withPath } from "./errors.ts";
 import { lineageTables } from "./lineage-tables.ts";
 
 /** One row, by column name. */
@@ -260,8 +260,9 @@ export class Database {
   }
 
   #openForReading(): DatabaseSync {
-    // A project that never ran has nothing to read, which is an answer and no error.
-    if (!existsSync(this.#path)) {
+    // A project that never ran has nothing to read, which is an answer and no error. A folder that is closed to us is one.
+    const found = withPath("look at", this.#path, () => statSync(this.#path, { throwIfNoEntry: false }));
+    if (found === undefined) {
       if (this.#isLost()) {
         if (leadsNowhere(this.#path)) throw this.#damaged("it is a link that leads nowhere");
         throw this.#lost();

@@ -6,7 +6,7 @@ export { asDigest, digestOf, digestOfJson, isDigest, type Content, type Digest }
 export { StoreError, storeErrors, type StoreErrorCode } from "./errors.ts";
 export type { Facts } from "./facts.ts";
 export type { ChangeMark } from "./change-mark.ts";
-export { makeAttempts } from "./layout.ts";
+export { makeAttempts, removeAll } from "./layout.ts";
 export type { Objects } from "./objects.ts";
 export type { Parts } from "./parts.ts";
 export type { Publication } from "./publish.ts";

@@ -135,7 +135,7 @@ export function discard(layout: Layout, path: string): void {
   });
 }
 
-/** Deletes a file, a link, or a folder with read-only folders in it. */
+/** Deletes a file, a link, or a folder with read-only folders in it. Links are not followed; what is not there is no error. */
 export function removeAll(path: string): void {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats?.isDirectory() === true) unlock(path);
@@ -146,7 +146,8 @@ function unlock(folder: string): void {
   // Bytes, because a step may have left names that are not UTF-8.
   const pending = [Buffer.from(folder)];
   for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
-    chmodSync(path, 0o700);
+    // One that is open may belong to somebody else, who alone could change it.
+    if ((lstatSync(path).mode & 0o700) !== 0o700) chmodSync(path, 0o700);
     for (const entry of readdirSync(path, { withFileTypes: true, encoding: "buffer" })) {
       if (entry.isDirectory()) pending.push(Buffer.concat([path, Buffer.from("/"), entry.name]));
     }

@@ -72,6 +72,9 @@ function explain(error: unknown): Explained {
       site,
     };
   }
+  if (code === "EACCES" || code === "EPERM" || /permission denied/.test(error.message)) {
+    return { message: error.message, hint: "Check who owns the file and its folder.", site };
+  }
   return {
     message: `${error.name}: ${error.message}`,
     hint: "Modules of pipelines should define and export; what takes work belongs into a step.",

@@ -17,8 +17,7 @@ import {
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative, sep } from "node:path";
 import type { Run } from "@mlpipe/provenance";
-import { type Content, isDigest, type Store } from "@mlpipe/store";
-import { removeAll } from "./remove-all.ts";
+import { type Content, isDigest, removeAll, type Store } from "@mlpipe/store";
 
 /** What is installed and not committed: linked, so that the packages are those of here and now. */
 const installed = ["node_modules", ".venv", "venv"];
