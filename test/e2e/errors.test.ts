@@ -84,6 +84,19 @@ describe("a step that fails", () => {
     `);
   });
 
+  it("a program that may not be executed", async () => {
+    const { exit, text } = await said({
+      ...onePipeline(
+        `export const load = data("load", { outputs: { text: file("txt") }, command: (_i, o) => cmd\`./tool \${o.text}\` });`,
+        "return steps.load({});",
+      ),
+      tool: "#!/bin/sh\n",
+    });
+    expect(exit).toBe(1);
+    expect(text).toMatch(/^MLP3002 {2}"load" could not start .*: spawn .*tool EACCES\.$/m);
+    expect(text).toContain("→ It may not be executed (chmod +x)");
+  });
+
   it("a program that does not exist", async () => {
     const { exit, text } = await said(
       onePipeline(

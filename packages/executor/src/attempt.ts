@@ -24,6 +24,14 @@ import type { WorkFolders } from "./work-folders.ts";
 const keptNothing =
   "Nothing of the step was kept. Mend it and run again: what succeeded before it is not run again.";
 
+/** What to do about a program that the system did not start, by what it said. */
+const startHints: Readonly<Record<string, string>> = {
+  E2BIG: "An argument is too long for the system: pass such a value as a file.",
+  EACCES:
+    "It may not be executed (chmod +x), or is not found where a folder of PATH may not be looked into, or lies where nothing may be executed.",
+  ENOEXEC: "It is no program of this system: a script begins with #! and what runs it.",
+};
+
 /** A decision to run. */
 export type RunDecision = Decision & { readonly decision: "run" };
 
@@ -334,10 +342,7 @@ export class Attempt {
         const hint = "Is it installed, and on PATH? A program of the project needs its path: ./tool.";
         return this.#error("MLP3002", `"${id}" starts ${program}, and there is no such program.`, hint);
       }
-      const hint =
-        ended.failure.code === "E2BIG"
-          ? "An argument is too long for the system: pass such a value as a file."
-          : undefined;
+      const hint = startHints[ended.failure.code ?? ""];
       return this.#error("MLP3002", `"${id}" could not start ${program}: ${ended.failure.message}.`, hint);
     }
     if (ended.timedOut) {
