@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { removeAll } from "@mlpipe/store";
 import { afterEach, describe, expect, it } from "vitest";
 import { finished, Project, type RunJson } from "./project.ts";
 import { smallPipeline } from "./small-pipeline.ts";
@@ -248,7 +249,7 @@ describe("run --frozen", () => {
     using project = new Project(smallPipeline);
     await project.run();
     expect((await project.run("--frozen")).exit).toBe(0);
-    rmSync(join(project.root, ".mlpipe"), { recursive: true, force: true });
+    removeAll(join(project.root, ".mlpipe"));
     const lock = lockOf(project);
     const anew = await project.run("--frozen");
     expect([anew.exit, anew.steps.map(({ status }) => status)]).toEqual([
@@ -335,7 +336,7 @@ export default pipeline("fan", z.object({}), () => {
     await project.run();
     expect(lockOf(project)).toContain('[fan."letter[a]"]');
     expect((await project.run("--frozen")).exit).toBe(0);
-    rmSync(join(project.root, ".mlpipe"), { recursive: true, force: true });
+    removeAll(join(project.root, ".mlpipe"));
     expect((await project.run("--frozen")).exit).toBe(0);
     project.edit("steps.ts", '["a", "b"]', '["a", "c"]');
     const { exit, stderr } = await project.mlpipe("run", "--frozen");

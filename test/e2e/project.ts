@@ -1,16 +1,9 @@
 /** A temporary project, outside the repository as a user's is, and the real command line in it. */
 import { type ChildProcess, spawn } from "node:child_process";
-import {
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { removeAll } from "@mlpipe/store";
 
 const repository = join(import.meta.dirname, "../..");
 
@@ -110,7 +103,7 @@ export class Project implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.root, { recursive: true, force: true });
+    removeAll(this.root);
   }
 }
 
