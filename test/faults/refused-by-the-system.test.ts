@@ -276,6 +276,26 @@ describe("what belongs to somebody else", () => {
     expect(problemsOf(project.root)).toEqual([]);
   });
 
+  it.skipIf(!canBecome)("a store, which may be read and not written to: what only looks, looks", async () => {
+    using project = projectOfUser();
+    await asUser(project, "run");
+    const store = join(project.root, ".mlpipe");
+    // As others see it, who have no log to write to.
+    foldLog(store);
+    chmodSync(store, 0o500);
+    for (const command of [
+      ["runs"],
+      ["show", "last"],
+      ["plan"],
+      ["verify"],
+      ["get", "copy.text", "-o", "-"],
+    ]) {
+      const { exit, stderr } = await asUser(project, ...command);
+      expect([command[0], exit, stderr]).toEqual([command[0], 0, ""]);
+    }
+    chmodSync(store, 0o700);
+  });
+
   it.skipIf(!canBecome)(
     "a folder that a step has closed goes with its attempt, or with the next one",
     async () => {

@@ -271,7 +271,7 @@ export class Database {
       for (const migration of migrations) empty.exec(migration);
       return empty;
     }
-    const database = this.#connectForReading();
+    const database = connectForReading(this.#path);
     const version = versionOf(database);
     if (version === migrations.length) return database;
     database.close();
@@ -281,24 +281,9 @@ export class Database {
       const writer = new Database(this.#path, { readonly: false });
       writer.get("PRAGMA user_version");
       writer.close();
-      return this.#connectForReading();
+      return connectForReading(this.#path);
     }
     throw this.#damaged("it is not a state database of mlpipe");
-  }
-
-  #connectForReading(): DatabaseSync {
-    try {
-      const database = new DatabaseSync(this.#path, { readOnly: true, timeout: patienceMs });
-      versionOf(database);
-      return database;
-    } catch (error) {
-      // In a folder that cannot be written to, a write-ahead log cannot be shared with others: there is none, and
-      // nobody can change the file either.
-      if (primaryCode(error) !== 14 || existsSync(`${this.#path}-wal`)) throw error;
-      const url = pathToFileURL(this.#path);
-      url.searchParams.set("immutable", "1");
-      return new DatabaseSync(url, { readOnly: true });
-    }
   }
 
   #migrate(database: DatabaseSync): void {
@@ -433,6 +418,27 @@ export class Database {
     );
   }
 }
+
+/** Opens a database that nobody changes through this connection. @throws what SQLite throws */
+export function connectForReading(path: string): DatabaseSync {
+  const database = new DatabaseSync(path, { readOnly: true, timeout: patienceMs });
+  try {
+    versionOf(database);
+    return database;
+  } catch (error) {
+    database.close();
+    // In a folder that cannot be written to, a write-ahead log cannot be shared with others: there is none, and
+    // nobody can change the file either.
+    const code = primaryCode(error);
+    if ((code !== readOnly && code !== cannotOpen) || existsSync(`${path}-wal`)) throw error;
+    const url = pathToFileURL(path);
+    url.searchParams.set("immutable", "1");
+    return new DatabaseSync(url, { readOnly: true });
+  }
+}
+
+/** SQLite's codes for a log that it cannot make: which of them depends on what it comes to first. */
+const [readOnly, cannotOpen] = [8, 14];
 
 const rebuildHint =
   "mlpipe verify --repair rebuilds it from the records of the runs; so does the next mlpipe run.";

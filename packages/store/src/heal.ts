@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, renameSync, statSync } from "node:fs";
-import { DatabaseSync } from "node:sqlite";
-import { leadsNowhere, primaryCode, refusedBySystem, schemaVersion } from "./database.ts";
+import type { DatabaseSync } from "node:sqlite";
+import { connectForReading, leadsNowhere, primaryCode, refusedBySystem, schemaVersion } from "./database.ts";
 import { withPath } from "./errors.ts";
 import { hasRecords, layoutOf, makeLayout, type Layout } from "./layout.ts";
 import { rebuildDatabase, type Rebuilt } from "./rebuild.ts";
@@ -97,7 +97,7 @@ export function databaseDamage(layout: Layout): string | undefined {
   if (statSync(layout.database).isDirectory()) return "it is a folder";
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(layout.database, { readOnly: true, timeout: 20_000 });
+    database = connectForReading(layout.database);
     const version = Number(database.prepare("PRAGMA user_version").get()?.["user_version"]);
     if (version === 0) {
       const tables = Number(database.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"]);
