@@ -11,6 +11,8 @@ export interface Bounds {
   readonly write: ReadonlySet<string>;
   /** The links that are passed on the way to any of these, and where each leads. */
   readonly links: ReadonlyMap<string, string>;
+  /** Those of the links by which packages of a workspace import one another: what is granted of such a package are files. */
+  readonly workspace: ReadonlySet<string>;
 }
 
 /** Gathers bounds. Granted is what a path leads to, never a link: a link may lead elsewhere tomorrow. */
@@ -19,6 +21,7 @@ export class BoundsBuilder implements Bounds {
   readonly list = new Set<string>();
   readonly write = new Set<string>();
   readonly links = new Map<string, string>();
+  readonly workspace = new Set<string>();
 
   /** Whatever is not there is left out: nobody can open it. */
   allow(access: "read" | "list" | "write", paths: Iterable<string>): void {

@@ -10,7 +10,11 @@ const known = process.allowedNodeEnvironmentFlags;
  * starts none; behind a fence they are the fence's business.
  */
 export function permissionFlags(bounds: Bounds, sandbox: Sandbox): readonly string[] {
-  const links = [...bounds.links.keys()].filter((path) => isGranted(path, bounds));
+  // Node looks at a workspace's link itself, and grants no folder without all below it: what of that is more than the
+  // step may read, the fence refuses.
+  const links = [...bounds.links.keys()].filter(
+    (path) => isGranted(path, bounds) || bounds.workspace.has(path),
+  );
   const more =
     sandbox === "permission"
       ? ["--allow-net"]

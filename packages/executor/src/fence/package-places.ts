@@ -39,6 +39,22 @@ export class PackagePlaces {
     return [...places];
   }
 
+  /**
+   * Links in `node_modules` above these files that lead to a package some of them belong to: those of a workspace, by
+   * which its packages import one another.
+   */
+  linksTo(files: readonly string[]): readonly string[] {
+    const around = new Map([...foldersAbove(files)].map((folder) => [folder, this.#needsOf(folder).name]));
+    const links: string[] = [];
+    for (const home of homesAbove(files)) {
+      for (const [folder, name] of around) {
+        const place = join(home, name);
+        if (name !== "" && existsSync(place) && realpathSync(place) === folder) links.push(place);
+      }
+    }
+    return links;
+  }
+
   #needsOf(folder: string): { readonly name: string; readonly found: readonly string[] } {
     let known = this.#needs.get(folder);
     if (known === undefined) {
