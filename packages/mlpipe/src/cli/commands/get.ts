@@ -108,6 +108,11 @@ function hintFor(named: string, runs: readonly Run[]): string {
       steps.flatMap(({ id, outputs }) => Object.keys(outputs).map((port) => `${id}.${port}`)),
     ),
   );
+  const dot = named.lastIndexOf(".");
+  const child = [...known].find(
+    (name) => name.startsWith(`${named.slice(0, dot)}[`) && name.endsWith(named.slice(dot)),
+  );
+  if (child !== undefined) return `It is made once for each item: mlpipe get "${child}" is one of them.`;
   const similar = nearest(named, known);
   if (similar !== undefined) return `Did you mean ${similar}?`;
   return known.size === 0 ? "mlpipe run makes some." : `There is: ${[...known].slice(0, 12).join(", ")}.`;

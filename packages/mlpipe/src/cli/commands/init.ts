@@ -4,7 +4,7 @@ import { MlpipeError } from "@mlpipe/dsl";
 import { packageFile } from "../../package-files.ts";
 import { print, printJson } from "../output.ts";
 import { styleFor } from "../style.ts";
-import { completeProject } from "./complete-project.ts";
+import { asArgument, completeProject } from "./complete-project.ts";
 
 export interface InitOptions {
   readonly python?: true;
@@ -50,8 +50,9 @@ export function init(given: string | undefined, options: InitOptions): number {
   }
   const style = styleFor(process.stdout);
   for (const name of made.toSorted()) print(`  ${style("good", "+")} ${name}`);
-  const enter = given === undefined ? [] : [`cd ${given}`];
+  const enter = given === undefined ? [] : [`cd ${asArgument(given)}`];
   print(`\nNext:  ${[...enter, ...project.next, "npx mlpipe run"].join(" && ")}`);
+  if (project.typing !== undefined) print(`For the compiler and the editor:  ${project.typing}`);
   return 0;
 }
 
