@@ -1,5 +1,5 @@
 /** What mlpipe says when something is not as its user thinks: that it is true, and names what to do. */
-import { chmodSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Project } from "./project.ts";
@@ -130,7 +130,10 @@ describe("children of an each", () => {
     expect(JSON.parse(json.stdout)).toMatchObject({ step: "fit[lr=0.1]", decision: "cached" });
     expect(json.stderr).toContain("fit means 3 steps, and this is the first of them.");
     const get = await project.mlpipe("get", "fit.model", "-o", "model.json");
-    expect([get.exit, get.stderr]).toEqual([2, expect.stringContaining('mlpipe get "fit[lr=0.1].model"')]);
+    expect([get.exit, get.stderr]).toEqual([
+      2,
+      expect.stringContaining("mlpipe get 'fit[lr=0.1].model' -o PATH"),
+    ]);
   });
 });
 
@@ -151,6 +154,37 @@ describe("runs", () => {
       "Runs end as succeeded, failed",
     );
   });
+});
+
+describe("where there is nothing to show, that is said", () => {
+  it("of logs: by whom a step was executed, that a run executed none, that none said anything", async () => {
+    using project = new Project(smallPipeline);
+    const { run } = await project.run();
+    expect((await project.mlpipe("logs", "last", "publish")).stderr).toBe("Nothing was said.\n");
+    const second = await project.run();
+    const all = await project.mlpipe("logs");
+    expect([all.exit, all.stdout, all.stderr]).toEqual([
+      0,
+      "",
+      expect.stringContaining(`The run ${second.run.slice(0, 18)} executed no step`),
+    ]);
+    const one = await project.mlpipe("logs", "last", "fit");
+    expect([one.exit, one.stderr]).toEqual([
+      2,
+      expect.stringContaining(`executed it: mlpipe logs ${run.slice(0, 18)} fit`),
+    ]);
+    expect((await project.mlpipe("logs", run.slice(0, 18), "fit")).exit).toBe(0);
+  });
+
+  it.each(["runs", "logs", "verify", "gc", "reproduce last", "trace x"])(
+    "of %s, and no store is made",
+    async (command) => {
+      using project = new Project({});
+      const { stdout, stderr } = await project.mlpipe(...command.split(" "));
+      expect(stdout + stderr).not.toBe("");
+      expect(existsSync(join(project.root, ".mlpipe"))).toBe(false);
+    },
+  );
 });
 
 describe("init", () => {

@@ -57,11 +57,6 @@ export function completeProject(folder: string, packages: readonly string[]): Co
   };
 }
 
-/** A path as a shell takes it for one argument, in a command that is shown to be copied. */
-export function asArgument(path: string): string {
-  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
-}
-
 function packageJson(name: string, packages: readonly string[]): Record<string, unknown> {
   return {
     name:

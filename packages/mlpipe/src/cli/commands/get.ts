@@ -4,7 +4,7 @@ import { MlpipeError } from "@mlpipe/dsl";
 import { type Run, runOf } from "@mlpipe/provenance";
 import { type Content, isDigest, type Store } from "@mlpipe/store";
 import { nearest } from "../../project/nearest.ts";
-import { bytes, shortId } from "../format.ts";
+import { asArgument, bytes, shortId } from "../format.ts";
 import { printJson, say } from "../output.ts";
 import { recordedRun } from "./recorded.ts";
 import { openRecords } from "./session.ts";
@@ -112,7 +112,8 @@ function hintFor(named: string, runs: readonly Run[]): string {
   const child = [...known].find(
     (name) => name.startsWith(`${named.slice(0, dot)}[`) && name.endsWith(named.slice(dot)),
   );
-  if (child !== undefined) return `It is made once for each item: mlpipe get "${child}" is one of them.`;
+  if (child !== undefined)
+    return `It is made once for each item: mlpipe get ${asArgument(child)} -o PATH takes one of them.`;
   const similar = nearest(named, known);
   if (similar !== undefined) return `Did you mean ${similar}?`;
   return known.size === 0 ? "mlpipe run makes some." : `There is: ${[...known].slice(0, 12).join(", ")}.`;

@@ -4,9 +4,10 @@ import { MlpipeError } from "@mlpipe/dsl";
 import { importDvc } from "../../import-dvc/import-dvc.ts";
 import type { Remark } from "../../import-dvc/remark.ts";
 import { packageFile } from "../../package-files.ts";
+import { asArgument } from "../format.ts";
 import { print, printJson } from "../output.ts";
 import { styleFor } from "../style.ts";
-import { asArgument, completeProject } from "./complete-project.ts";
+import { completeProject } from "./complete-project.ts";
 import type { InitOptions } from "./init.ts";
 
 /**

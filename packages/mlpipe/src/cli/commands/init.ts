@@ -2,9 +2,10 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { MlpipeError } from "@mlpipe/dsl";
 import { packageFile } from "../../package-files.ts";
+import { asArgument } from "../format.ts";
 import { print, printJson } from "../output.ts";
 import { styleFor } from "../style.ts";
-import { asArgument, completeProject } from "./complete-project.ts";
+import { completeProject } from "./complete-project.ts";
 
 export interface InitOptions {
   readonly python?: true;
