@@ -9,6 +9,7 @@ import {
   mkdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -510,6 +511,18 @@ export const write = data("write", {
       expect([refused.exit, refused.stderr]).toEqual([
         1,
         expect.stringContaining(`"write" tried to read ${link}, which no port declares`),
+      ]);
+    });
+
+    it("a project whose node_modules is a link runs whole", async () => {
+      using project = new Project(smallPipeline);
+      const modules = join(project.root, "node_modules");
+      renameSync(modules, join(project.root, "installed"));
+      symlinkSync("installed", modules);
+      const run = await hermetic(project, which);
+      expect([run.status, run.steps.map(({ status }) => status)], run.stderr).toEqual([
+        "succeeded",
+        smallSteps.map(() => "ran"),
       ]);
     });
 

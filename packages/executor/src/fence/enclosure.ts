@@ -215,7 +215,7 @@ export class Enclosure {
       bounds.allow("read", code);
       for (const link of packages.linksTo(files)) {
         bounds.allow("read", throughLink(link, code));
-        bounds.workspace.add(link);
+        bounds.partly.add(link);
       }
     }
     return bounds;
