@@ -52,7 +52,7 @@ function cliPage(): string {
     "Made from the commands by `pnpm docs`; `mlpipe help COMMAND` prints the same.",
     "",
     "Data goes to stdout, progress and errors to stderr. Every command but `help` takes `--json` and prints one document",
-    "with a `schemaVersion`; where the content itself is printed (`get -o -`, `report -o -`, an `export` without `-o`), it is",
+    "with a `schemaVersion`; where the content itself is printed (`get -o -`, an `export` without `-o`), it is",
     "that content alone. `NO_COLOR`, `FORCE_COLOR` and `CI` are respected.",
     "",
     "| command | what it does |",

@@ -65,6 +65,15 @@ function entriesOf(folder: string): readonly Dirent[] {
   }
 }
 
+function isFile(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  } catch {
+    // Below a file, or too long to be a path: then it is meant as a name.
+    return false;
+  }
+}
+
 /** A pipeline file's short name: `weather` for `weather.pipeline.ts`. */
 export function pipelineFileName(file: string): string {
   return basename(file).replace(ending, "");
@@ -81,7 +90,7 @@ export async function selectPipeline(project: Project, cwd: string, named?: stri
   if (wanted !== undefined) {
     const base = named === undefined ? project.root : cwd;
     const path = isAbsolute(wanted) ? wanted : resolve(base, wanted);
-    if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) return path;
+    if (isFile(path)) return path;
   }
   const files = findPipelines(project);
   if (wanted !== undefined) {

@@ -1,11 +1,12 @@
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { dirname, relative, resolve } from "node:path";
+import { mkdirSync, readFileSync } from "node:fs";
+import { dirname, relative } from "node:path";
 import { MlpipeError } from "@mlpipe/dsl";
 import { type Run, runOf } from "@mlpipe/provenance";
 import { type Content, isDigest, type Store } from "@mlpipe/store";
 import { nearest } from "../../project/nearest.ts";
 import { asArgument, bytes, shortId } from "../format.ts";
 import { printJson, say } from "../output.ts";
+import { outputPlace } from "../output-place.ts";
 import { recordedRun } from "./recorded.ts";
 import { openRecords } from "./session.ts";
 
@@ -18,7 +19,7 @@ export interface GetOptions {
 
 /** `mlpipe get STEP.PORT -o PATH`: takes an output out of the store. */
 export function get(named: string, options: GetOptions): number {
-  const { store } = openRecords();
+  const { project, store } = openRecords();
   try {
     const found = find(store, named, options.run);
     const { content } = found;
@@ -48,12 +49,11 @@ export function get(named: string, options: GetOptions): number {
       process.stdout.write(readFileSync(store.objects.pathOf(content)));
       return 0;
     }
-    const target = resolve(options.output);
-    if (existsSync(target) && options.overwrite !== true) {
-      throw new MlpipeError("MLP6015", `${options.output} exists already.`, {
-        hint: "Name another place, or replace it with --overwrite.",
-      });
-    }
+    const target = outputPlace(options.output, {
+      overwrite: options.overwrite,
+      made: content.type === "tree" ? "folder" : "file",
+      kept: [project.root, store.root, process.cwd()],
+    });
     mkdirSync(dirname(target), { recursive: true });
     store.objects.copyOut(content, target);
     if (options.json === true) printJson({ schemaVersion: 1, run: found.run, path: target, ...content });

@@ -4,6 +4,7 @@ import { MlpipeError } from "@mlpipe/dsl";
 import { packageFile } from "../../package-files.ts";
 import { asArgument } from "../format.ts";
 import { print, printJson } from "../output.ts";
+import { refuseBelowFile } from "../output-place.ts";
 import { styleFor } from "../style.ts";
 import { completeProject } from "./complete-project.ts";
 
@@ -20,6 +21,7 @@ const kept = new Set(["package.json", "tsconfig.json", ".gitignore"]);
 /** `mlpipe init`: a new project that runs at once. */
 export function init(given: string | undefined, options: InitOptions): number {
   const folder = resolve(given ?? ".");
+  refuseBelowFile(join(folder, "package.json"));
   const templates = packageFile("templates");
   const files = new Map([
     ...filesOf(join(templates, "common")),
