@@ -107,6 +107,31 @@ describe("a pipeline", () => {
     expect([exit, stderr]).toEqual([2, expect.stringContaining("mlpipe why STEP -p line")]);
   });
 
+  it("that only mlpipe.config.ts names", async () => {
+    using project = new Project({
+      ...smallPipeline,
+      "mlpipe.config.ts": 'export default { pipeline: "weather" };',
+    });
+    const { exit, stderr } = await project.mlpipe("plan");
+    expect([exit, stderr]).toEqual([
+      2,
+      expect.stringContaining('There is no pipeline "weather", which mlpipe.config.ts names.'),
+    ]);
+  });
+
+  it("that imports what a module does not export, or a type as if it were a value", async () => {
+    using project = new Project({ ...smallPipeline, "types.ts": "export type Row = { a: number };\n" });
+    project.write({
+      "line.pipeline.ts": `import { Row } from "./types.ts";\n${project.read("line.pipeline.ts")}`,
+    });
+    const { exit, stderr } = await project.mlpipe("plan");
+    expect([exit, stderr]).toEqual([
+      2,
+      expect.stringContaining("it imports Row from ./types.ts, which does not export it."),
+    ]);
+    expect(stderr).toContain('import type { Row } from "./types.ts"');
+  });
+
   it("that is exported by name alone", async () => {
     using project = new Project(smallPipeline);
     project.edit("line.pipeline.ts", "export default", "export const line =");

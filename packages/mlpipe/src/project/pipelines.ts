@@ -103,7 +103,7 @@ export async function selectPipeline(project: Project, cwd: string, named?: stri
       "MLP6003",
       matches.length > 1
         ? `"${wanted}" is the name of ${matches.length} pipelines: ${list(project, matches)}.`
-        : `There is no pipeline "${wanted}".`,
+        : `There is no pipeline "${wanted}"${named === undefined ? ", which mlpipe.config.ts names" : ""}.`,
       {
         hint:
           matches.length > 1
