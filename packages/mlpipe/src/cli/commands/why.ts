@@ -33,7 +33,8 @@ export async function why(step: string, options: WhyOptions): Promise<number> {
       return 0;
     }
     // Of an `each` all children are meant.
-    for (const id of [first, ...others]) printAnswer(id, answer(id), store);
+    const answers = [first, ...others].map((id) => ({ id, found: answer(id) }));
+    for (const { id, found } of answers) printAnswer(id, found, store);
     return 0;
   } finally {
     store.close();
