@@ -202,6 +202,9 @@ describe("a sweep over a list that a step makes", () => {
     using project = sweep(trials(0.1, 0.2));
     const early = await project.mlpipe("run", "--only", "fit");
     expect([early.exit, early.stderr]).toEqual([4, expect.stringContaining('"fit[*]" needs "grid"')]);
+    const one = await project.mlpipe("run", "--only", "fit[lr=0.2]");
+    expect([one.exit, one.stderr]).toEqual([4, expect.stringContaining('"fit[lr=0.2]" needs "grid"')]);
+    expect(one.stderr).toContain('Select it too: --only grid "fit[lr=0.2]".');
     expect(await ran(project, "--only", "grid,fit[lr=0.2]")).toEqual(["grid", "fit[lr=0.2]"]);
     const wrong = await project.mlpipe("run", "--only", "grid,fit[lr=0.7]");
     expect([wrong.exit, wrong.stderr]).toEqual([2, expect.stringContaining('no step "fit[lr=0.7]"')]);

@@ -1,6 +1,6 @@
 /** `mlpipe reproduce`: recorded steps, executed again from what is recorded, and why they came out otherwise. */
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -122,6 +122,20 @@ describe("what is the same again", () => {
       reproduction: { run: run.run, verdict: "IDENTICAL" },
     });
     expect((await project.mlpipe("verify")).exit).toBe(0);
+  });
+
+  it("is found so where a link to what is installed was committed", async () => {
+    using project = new Project(smallPipeline);
+    const modules = join(project.root, "node_modules");
+    renameSync(modules, `${modules}.mine`);
+    symlinkSync("node_modules.mine", modules);
+    git(project, "init", "-q", "-b", "main");
+    project.write({ ".gitignore": "node_modules/\nnode_modules.mine\nartifacts\ndeployed\nmlpipe.lock\n" });
+    git(project, "add", ".");
+    git(project, "commit", "-q", "-m", "first");
+    await project.run();
+    const { exit, verdict } = await reproduced(project, "last");
+    expect([exit, verdict]).toEqual([0, "IDENTICAL"]);
   });
 
   it("is looked at step by step by name, and without git if the code is still that of the record", async () => {

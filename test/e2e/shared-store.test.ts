@@ -44,6 +44,8 @@ describe("a store that clones share", () => {
     using one = new Project({ ...smallPipeline, ...manifest(store) });
     using other = new Project({ ...smallPipeline, ...manifest(store) });
     expect(await one.statuses()).toEqual({ ran: smallSteps });
+    // What was deployed elsewhere is not missing here.
+    expect((await other.mlpipe("plan")).stdout).toContain("nothing was deployed to deployed here yet");
     expect(await other.statuses()).toEqual({
       cached: smallSteps.filter((step) => step !== "publish"),
       ran: ["publish"],

@@ -9,6 +9,7 @@ import {
   mkdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -470,6 +471,59 @@ export const sly = data("sly", {
       expect(exit, stdout + stderr).toBe(0);
       expect(stdout).toContain("5 ran");
       expect(stderr).not.toContain("warning");
+    });
+
+    it("a pipeline in a workspace, whose steps import another package of it, runs whole", async () => {
+      using project = new Project({
+        "packages/shared/package.json": `{"name":"@acme/shared","type":"module","exports":"./src/index.ts"}`,
+        "packages/shared/src/index.ts": "export const greeting = 'hello';\n",
+        "packages/shared/secret.txt": "hidden\n",
+        "packages/lines/package.json": `{"name":"@acme/lines","type":"module"}`,
+        "packages/lines/lines.pipeline.ts": `import { pipeline } from "mlpipe";
+import { write } from "./steps.ts";
+export default pipeline("lines", () => write({}));
+`,
+        "packages/lines/steps.ts": `import { readFileSync } from "node:fs";
+import { greeting } from "@acme/shared";
+import { data, file } from "mlpipe";
+void readFileSync;
+export const write = data("write", {
+  outputs: { text: file("txt") },
+  async run(_inputs, out) { await out.text.write(greeting); },
+});
+`,
+      });
+      mkdirSync(join(project.root, "node_modules/@acme"));
+      symlinkSync("../../packages/shared", join(project.root, "node_modules/@acme/shared"));
+      const go = async () =>
+        finished(project.start(["-C", "packages/lines", "run", "--hermetic"], { MLPIPE_FENCE: which }));
+      const { exit, stderr } = await go();
+      expect(exit, stderr).toBe(0);
+      expect(project.read("packages/lines/artifacts/lines/text.txt")).toBe("hello");
+
+      const link = "../../node_modules/@acme/shared/secret.txt";
+      project.edit(
+        "packages/lines/steps.ts",
+        "write(greeting)",
+        `write(greeting + readFileSync(${JSON.stringify(link)}))`,
+      );
+      const refused = await go();
+      expect([refused.exit, refused.stderr]).toEqual([
+        1,
+        expect.stringContaining(`"write" tried to read ${link}, which no port declares`),
+      ]);
+    });
+
+    it("a project whose node_modules is a link runs whole", async () => {
+      using project = new Project(smallPipeline);
+      const modules = join(project.root, "node_modules");
+      renameSync(modules, join(project.root, "installed"));
+      symlinkSync("installed", modules);
+      const run = await hermetic(project, which);
+      expect([run.status, run.steps.map(({ status }) => status)], run.stderr).toEqual([
+        "succeeded",
+        smallSteps.map(() => "ran"),
+      ]);
     });
 
     it("the weather example runs whole", async () => {

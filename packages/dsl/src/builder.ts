@@ -159,12 +159,7 @@ export class Builder {
     checkName("a step", id, called);
     const fullId = id + this.#brackets.join("");
     const earlier = this.steps.get(fullId);
-    if (earlier !== undefined) {
-      throw new MlpipeError("MLP1002", `The step "${fullId}" is called twice in this pipeline.`, {
-        at: [called.site, earlier.called.site].filter((site) => site !== undefined),
-        hint: `Name the second call: .as("${id}-2")({ … }). Inside each, the item's key tells the calls apart.`,
-      });
-    }
+    if (earlier !== undefined) throw sameId(earlier, { id: fullId, definition, called });
     if (typeof given !== "object" || given === null) {
       throw wrongPort(fullId, called, `takes an object with its inputs, and was given ${describe(given)}`);
     }
@@ -387,4 +382,29 @@ export function describe(value: unknown): string {
     default:
       return String(value);
   }
+}
+
+/** What is wrong when a call has an id that the pipeline has already: called twice, or two steps of one name. */
+function sameId(
+  earlier: BuiltStep,
+  { id, definition, called }: Pick<BuiltStep, "id" | "definition" | "called">,
+): MlpipeError {
+  const calls = [called.site, earlier.called.site].filter((site) => site !== undefined);
+  const name = id.replace(/\[.*$/s, "");
+  if (earlier.definition === definition) {
+    return new MlpipeError("MLP1002", `The step "${id}" is called twice in this pipeline.`, {
+      at: calls,
+      hint: `Name the second call: .as("${name}-2")({ … }). Inside each, the item's key tells the calls apart.`,
+    });
+  }
+  if (earlier.definition.name === definition.name) {
+    return new MlpipeError("MLP1002", `Two different steps are defined with the name "${definition.name}".`, {
+      at: [definition.sites[0], earlier.definition.sites[0]].filter((site) => site !== undefined),
+      hint: "Give one of them another name.",
+    });
+  }
+  return new MlpipeError("MLP1002", `Two steps of this pipeline are called "${id}".`, {
+    at: calls,
+    hint: `They are "${earlier.definition.name}" and "${definition.name}": give one of the calls another name by .as().`,
+  });
 }

@@ -12,7 +12,7 @@ export const dslErrors = {
     title: "Two steps with one id",
     explain:
       "Every step of a pipeline has its own id. Calling a step a second time needs a name for the second call: " +
-      '`score.as("score-baseline")({ … })`.',
+      '`score.as("score-baseline")({ … })`. Two steps of one pipeline may not be defined with one name either.',
   },
   MLP1003: {
     title: "A step defined inside pipeline()",

@@ -27,6 +27,7 @@ import {
 import { type Manifest, ManifestSchema, manifestJsonSchema } from "./manifest.ts";
 
 const Day = z.object({ date: z.iso.date(), rain: z.number() });
+const otherLoad = data("load", { outputs: { days: csv(Day) }, async run() {} });
 const load = data("load", { outputs: { days: csv(Day), rows: z.int() }, run: () => ({ rows: 1 }) });
 const fit = train("fit", {
   inputs: { days: csv(Day), trees: z.int(), seed: seed(), champion: optional(onnx()) },
@@ -312,6 +313,18 @@ describe("misuse is loud", () => {
       () => [load({}), load({})],
       "MLP1002",
       'The step "load" is called twice in this pipeline.',
+    ],
+    [
+      "two steps that were given one name where they are defined",
+      () => [load({}), otherLoad({})],
+      "MLP1002",
+      'Two different steps are defined with the name "load".',
+    ],
+    [
+      "a call that was given the name of another step",
+      () => [load({}), score.as("load")({ model: fit({ days, trees: 1, seed: 1 }).model, days })],
+      "MLP1002",
+      'Two steps of this pipeline are called "load".',
     ],
     [
       "a step defined inside pipeline()",

@@ -1,6 +1,6 @@
 /** One attempt at a step: prepare its folder, run its process, gather what it made. */
-import { lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FailureKind, ManifestStep } from "@mlpipe/dsl";
 import type { Decision } from "@mlpipe/planner";
@@ -339,8 +339,7 @@ export class Attempt {
     if (ended.failure !== undefined) {
       const program = this.#decisionProgram();
       if (ended.failure.code === "ENOENT") {
-        const hint = "Is it installed, and on PATH? A program of the project needs its path: ./tool.";
-        return this.#error("MLP3002", `"${id}" starts ${program}, and there is no such program.`, hint);
+        return this.#noProgram(program);
       }
       const hint = startHints[ended.failure.code ?? ""];
       return this.#error("MLP3002", `"${id}" could not start ${program}: ${ended.failure.message}.`, hint);
@@ -375,6 +374,23 @@ export class Attempt {
       return withTail(this.#error("MLP3001", `"${id}" failed with exit code ${ended.code}.`));
     }
     return undefined;
+  }
+
+  /** The system says the same of a program that is not there and of a script whose interpreter is not. */
+  #noProgram(program: string): StepError {
+    const { id } = this.#step;
+    const path = JSON.parse(program) as string;
+    if (path.includes("/") && existsSync(resolve(this.#place.root, path))) {
+      return this.#error(
+        "MLP3002",
+        `"${id}" starts ${program}, and the interpreter that its first line names is not there.`,
+        "Look at the line that begins with #!, and whether it ends as lines do on Windows. Scripts of a Python environment that was moved need it made again.",
+      );
+    }
+    const hint = path.includes("/")
+      ? "Nothing is at this path; it is relative to the project's root. A Python environment is made by python3 -m venv or uv sync."
+      : "Is it installed, and on PATH? A program of the project needs its path: ./tool.";
+    return this.#error("MLP3002", `"${id}" starts ${program}, and there is no such program.`, hint);
   }
 
   #decisionProgram(): string {

@@ -9,8 +9,9 @@ export const executorErrors = {
   MLP3002: {
     title: "A program that does not exist",
     explain:
-      "A command starts a program that is not on `PATH`. Steps see the `PATH` that mlpipe was started with, and no " +
-      "shell functions or aliases.",
+      "A command starts a program that is not on `PATH`, or not at the path that it names. Steps see the `PATH` that " +
+      "mlpipe was started with, and no shell functions or aliases. Of a script the interpreter counts too, that its first " +
+      "line names: where the line ends as on Windows, there is none.",
   },
   MLP3003: {
     title: "A step that was killed",
@@ -25,7 +26,8 @@ export const executorErrors = {
     title: "An output that is missing",
     explain:
       "A step succeeds only if everything it promises is there: files written through `out` or to the path of the " +
-      "port, values and metrics returned, or written as JSON by a command.",
+      "port, values and metrics returned, or written as JSON by a command. `NaN` and `Infinity` are no JSON, though " +
+      "Python writes them.",
   },
   MLP3006: {
     title: "An output of the wrong sort",

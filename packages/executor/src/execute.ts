@@ -388,8 +388,11 @@ class Execution {
     }
     const expanded = planner.expand({ id }, (from, port) => this.#outputs.get(from)?.[port]);
     if (expanded.type === "waiting") {
-      const chosen = templates.find((step) => this.#isChosen(step));
-      if (chosen !== undefined) throw notSelected(chosen, expanded.step, this.#options.root);
+      for (const step of templates) {
+        const wanted = this.#isChosen(step) ? step.id : this.#childrenNamed([step.id])[0];
+        if (wanted !== undefined)
+          throw notSelected({ ...step, id: wanted }, expanded.step, this.#options.root);
+      }
       const reasons: Reason[] = [{ part: "upstream", name: id, message: "not selected" }];
       this.#settleBody(id, templates, () => ({ status: "skipped", key: null, reasons }));
       return;
@@ -461,16 +464,21 @@ class Execution {
 
   /** Steps that were selected by the key of an item before the items were known must be there now. */
   #checkSelection({ fanOut, templates }: Expansion): void {
-    const { selected, planner, manifest } = this.#options;
-    if (selected === undefined) return;
-    const bodies = new Set(templates.map((id) => id.replace(/\[\*\].*$/s, "")));
-    for (const named of selected) {
-      const isOfBody = !named.includes("[*]") && [...bodies].some((body) => named.startsWith(`${body}[`));
-      if (!isOfBody || planner.graph.steps.some((step) => isNamed(new Set([named]), step))) continue;
+    const { planner, manifest } = this.#options;
+    for (const named of this.#childrenNamed(templates)) {
+      if (planner.graph.steps.some((step) => isNamed(new Set([named]), step))) continue;
       throw new MlpipeError("MLP2003", `The pipeline "${manifest.pipeline}" has no step "${named}".`, {
         hint: `${fanOut} has no such item; mlpipe plan lists its steps.`,
       });
     }
+  }
+
+  /** What was selected by the key of an item of these steps, which stand for all items. */
+  #childrenNamed(templates: readonly string[]): readonly string[] {
+    const bodies = new Set(templates.map((id) => id.replace(/\[\*\].*$/s, "")));
+    return [...(this.#options.selected ?? [])].filter(
+      (named) => !named.includes("[*]") && [...bodies].some((body) => named.startsWith(`${body}[`)),
+    );
   }
 
   /** Has a step whose kept result holds run again; what comes after it goes on with what is kept. */

@@ -34,7 +34,7 @@ export function gatherOutputs(options: {
     const path = join(root, place);
     if (isReturned(kind)) {
       const value = returned === undefined ? readJson(path) : { json: returned[port] };
-      if ("problem" in value) return { error: missing(step, port, kind, place, value.problem) };
+      if ("problem" in value) return { error: missing(step, port, kind, place, value.problem, value.hint) };
       const problem = kind.kind === "metrics" ? metricsProblem(kind, value.json) : undefined;
       if (problem !== undefined) return { error: wrong(step, port, problem) };
       const file = folder.valueFile(port, value.json);
@@ -81,7 +81,9 @@ export function isReturned(kind: KindSpec): boolean {
   return kind.kind === "value" || kind.kind === "metrics";
 }
 
-function readJson(path: string): { readonly json: unknown } | { readonly problem: string } {
+function readJson(
+  path: string,
+): { readonly json: unknown } | { readonly problem: string; readonly hint?: string } {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
@@ -91,7 +93,27 @@ function readJson(path: string): { readonly json: unknown } | { readonly problem
   try {
     return { json: JSON.parse(text) };
   } catch (error) {
-    return { problem: `it is not JSON: ${error instanceof Error ? error.message : String(error)}` };
+    const number = pythonNumber(text);
+    if (number !== undefined) {
+      return {
+        problem: `it holds ${number}, which JSON has no number for`,
+        hint: "Python's json writes it all the same; json.dump(…, allow_nan=False) fails instead, and says where.",
+      };
+    }
+    const problem = `it is not JSON: ${error instanceof Error ? error.message : String(error)}`;
+    return { problem, hint: 'What the command writes there must be JSON: 0.5, "text", {"mae": 0.5}.' };
+  }
+}
+
+/** A number that Python writes into what would be JSON without it: of a training that diverged, say. */
+function pythonNumber(text: string): string | undefined {
+  const number = /(?<=[[:,\s]|^)(?:NaN|-?Infinity)(?=[\],}\s]|$)/;
+  const found = number.exec(text)?.[0];
+  try {
+    if (found !== undefined) JSON.parse(text.replaceAll(new RegExp(number, "g"), "0"));
+    return found;
+  } catch {
+    return undefined;
   }
 }
 
@@ -115,11 +137,12 @@ function missing(
   kind: KindSpec,
   place: string,
   problem: string,
+  hint = step.body.type === "command" ? `The command must write ${place}.` : `Write it through out.${port}.`,
 ): StepError {
   return {
     code: "MLP3005",
     message: `"${step.id}" did not make its output ${port} (${describeKind(kind)}): ${problem}.`,
-    hint: step.body.type === "command" ? `The command must write ${place}.` : `Write it through out.${port}.`,
+    hint,
     ...(step.defined !== undefined && { at: [step.defined] }),
   };
 }

@@ -11,7 +11,8 @@ export function notSelected({ id, called }: ManifestStep, missing: string, root:
     {
       exit: 4,
       at: absoluteSite(root, called),
-      hint: `Select it too: --only ${missing} ${id}. Or run the whole pipeline.`,
+      // A shell would take brackets for a pattern of file names.
+      hint: `Select it too: --only ${[missing, id].map((word) => (word.includes("[") ? `"${word}"` : word)).join(" ")}. Or run the whole pipeline.`,
     },
   );
 }

@@ -573,7 +573,13 @@ export class Planner {
     const target = step.target ?? step.id;
     const path = isAbsolute(target) ? target : join(root, target);
     const receipt = store.receipts.get(path);
-    if (receipt === undefined) return run(this.#history.whatChanged({ step, parts, inputs }, key));
+    if (receipt === undefined) {
+      const reasons = this.#history.whatChanged({ step, parts, inputs }, key);
+      // Deployed by another clone, that is, to another place: nothing is missing.
+      const others = reasons.filter(({ part }) => part !== "missing");
+      const message = `nothing was deployed to ${target} here yet`;
+      return run(others.length > 0 ? others : [{ part: "target", name: target, message }]);
+    }
     if (receipt.key !== key) {
       const reasons = this.#history.whatChanged({ step, parts, inputs }, key);
       // The same deploy happened before, and another one since: nothing differs but the target.

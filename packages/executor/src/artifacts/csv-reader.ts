@@ -76,7 +76,12 @@ export class CsvReader extends InputRows {
       if (optional || names.includes(name)) continue;
       const found = names.map((each) => JSON.stringify(each)).join(", ");
       const problem = `The header of ${this.named} has no column ${JSON.stringify(name)}; it has ${found}`;
-      throw this.#malformed(problem, 1, "Add the column, or make it optional in the schema.");
+      const separator = names.length === 1 ? /[;\t|]/.exec(names[0] ?? "")?.[0] : undefined;
+      const hint =
+        separator === undefined
+          ? "Add the column, or make it optional in the schema."
+          : `Fields are separated by commas, and these by ${JSON.stringify(separator)}: write the file anew, or take it as file("csv") and read it yourself.`;
+      throw this.#malformed(problem, 1, hint);
     }
     return names.map((name) => ({ name, column: this.#columns?.named.get(name) ?? this.#columns?.others }));
   }

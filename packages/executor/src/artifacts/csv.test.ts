@@ -230,6 +230,13 @@ describe("a file that is not right", () => {
     });
   });
 
+  test.each([";", "\t"])("another separator is named: %j", async (separator) => {
+    await expect(read(`date${separator}tempMax\na${separator}1\n`, Day)).rejects.toMatchObject({
+      code: "MLP3020",
+      hint: expect.stringContaining(`separated by commas, and these by ${JSON.stringify(separator)}`),
+    });
+  });
+
   test("bytes that are not UTF-8, with their line", async () => {
     const latin1 = Buffer.from("date,tempMax\na,1\nZürich,2\n", "latin1");
     await expect(read(latin1, Day)).rejects.toMatchObject({

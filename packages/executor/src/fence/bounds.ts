@@ -11,6 +11,11 @@ export interface Bounds {
   readonly write: ReadonlySet<string>;
   /** The links that are passed on the way to any of these, and where each leads. */
   readonly links: ReadonlyMap<string, string>;
+  /**
+   * Those of the links that lead to folders of which only parts are granted: `node_modules` itself, and packages of a
+   * workspace in it.
+   */
+  readonly partly: ReadonlySet<string>;
 }
 
 /** Gathers bounds. Granted is what a path leads to, never a link: a link may lead elsewhere tomorrow. */
@@ -19,6 +24,7 @@ export class BoundsBuilder implements Bounds {
   readonly list = new Set<string>();
   readonly write = new Set<string>();
   readonly links = new Map<string, string>();
+  readonly partly = new Set<string>();
 
   /** Whatever is not there is left out: nobody can open it. */
   allow(access: "read" | "list" | "write", paths: Iterable<string>): void {

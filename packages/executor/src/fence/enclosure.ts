@@ -1,5 +1,5 @@
 /** One attempt kept to what its step declares, or, without a fence, watched. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, delimiter, dirname, extname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ManifestStep } from "@mlpipe/dsl";
@@ -211,7 +211,12 @@ export class Enclosure {
       const own = packageAround(fileURLToPath(import.meta.url));
       bounds.allow("read", programs.ofProgram(process.execPath, home));
       bounds.allow("read", packages.of(own === undefined ? packageFolders : [...packageFolders, own], files));
-      bounds.allow("read", scopesOf(files));
+      const code = [...files, ...scopesOf(files)];
+      bounds.allow("read", code);
+      for (const link of packages.linksTo(files)) {
+        bounds.allow("read", throughLink(link, code));
+        bounds.partly.add(link);
+      }
     }
     return bounds;
   }
@@ -278,6 +283,12 @@ export class Enclosure {
     else writeFileSync(target, "");
     this.#made = target;
   }
+}
+
+/** Those of the files that lie where a link leads, by the paths that begin with it. */
+function throughLink(link: string, files: readonly string[]): readonly string[] {
+  const real = realpathSync(link);
+  return files.filter((file) => file.startsWith(real + sep)).map((file) => link + file.slice(real.length));
 }
 
 /** Lists as the watch reads them: a text with one of its separators is no path that it could look at. */

@@ -10,7 +10,9 @@ const known = process.allowedNodeEnvironmentFlags;
  * starts none; behind a fence they are the fence's business.
  */
 export function permissionFlags(bounds: Bounds, sandbox: Sandbox): readonly string[] {
-  const links = [...bounds.links.keys()].filter((path) => isGranted(path, bounds));
+  // Node looks at such a link itself, and grants no folder without all below it: what of that is more than the step may
+  // read, the fence refuses.
+  const links = [...bounds.links.keys()].filter((path) => isGranted(path, bounds) || bounds.partly.has(path));
   const more =
     sandbox === "permission"
       ? ["--allow-net"]

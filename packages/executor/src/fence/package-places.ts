@@ -1,6 +1,7 @@
 /** Where installed packages lie: each in a folder, and the links by which Node finds it there. */
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
+import { lookAtLink } from "./look.ts";
 
 interface PackageDocument {
   readonly name?: string;
@@ -37,6 +38,23 @@ export class PackagePlaces {
       }
     }
     return [...places];
+  }
+
+  /**
+   * Links above these files that Node goes by and that lead to more than a package: a `node_modules` that is one, and those
+   * in it that lead to a package of some of these files, by which packages of a workspace import one another.
+   */
+  linksTo(files: readonly string[]): readonly string[] {
+    const around = new Map([...foldersAbove(files)].map((folder) => [folder, this.#needsOf(folder).name]));
+    const links: string[] = [];
+    for (const home of homesAbove(files)) {
+      if (lookAtLink(home)?.isSymbolicLink() === true) links.push(home);
+      for (const [folder, name] of around) {
+        const place = join(home, name);
+        if (name !== "" && existsSync(place) && realpathSync(place) === folder) links.push(place);
+      }
+    }
+    return links;
   }
 
   #needsOf(folder: string): { readonly name: string; readonly found: readonly string[] } {

@@ -45,3 +45,8 @@ export function shortId(id: string): string {
 export function count(amount: number, noun: string): string {
   return `${amount} ${noun}${amount === 1 ? "" : "s"}`;
 }
+
+/** A word as a shell takes it for one argument, in a command that is shown to be copied. */
+export function asArgument(word: string): string {
+  return /^[\w./@%+=:,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -133,17 +133,9 @@ function asCoded(error: unknown): unknown {
 }
 
 /** What the system refuses wherever it is asked: no bug, whoever asked. */
-const refusals = new Set([
-  "EACCES",
-  "EPERM",
-  "ENOSPC",
-  "EDQUOT",
-  "EROFS",
-  "EMFILE",
-  "ENFILE",
-  "EIO",
-  "ENOMEM",
-]);
+const refusals = new Set(
+  "EACCES EPERM EROFS ENOSPC EDQUOT EMFILE ENFILE EIO ENOMEM ENAMETOOLONG ELOOP".split(" "),
+);
 
 function asRefused(error: unknown): unknown {
   if (!(error instanceof Error) || isCoded(error) || !("code" in error) || !refusals.has(String(error.code)))

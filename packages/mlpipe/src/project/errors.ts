@@ -4,7 +4,8 @@ export const projectErrors = {
     title: "No pipeline found",
     explain:
       "mlpipe looks for `*.pipeline.ts` below the project's root: the nearest folder upwards that has a " +
-      "`mlpipe.config.ts`, a `package.json` or a `.git`. `mlpipe init` makes a first one.",
+      "`mlpipe.config.ts`, a `package.json` or a `.git`. A folder below with a `package.json` of its own, such as a package " +
+      "of a workspace, is a project of its own: `mlpipe -C packages/churn run`. `mlpipe init` makes a first one.",
   },
   MLP6002: {
     title: "More than one pipeline",

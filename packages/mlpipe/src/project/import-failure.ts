@@ -75,6 +75,23 @@ function explain(error: unknown): Explained {
   if (code === "EACCES" || code === "EPERM" || /permission denied/.test(error.message)) {
     return { message: error.message, hint: "Check who owns the file and its folder.", site };
   }
+  const [, module, name] =
+    /requested module '([^']+)' does not provide an export named '([^']+)'/.exec(error.message) ?? [];
+  if (module !== undefined && name !== undefined) {
+    return {
+      message: `it imports ${name} from ${module}, which does not export it`,
+      // Types are stripped from modules, and an import that does not say that it wants one is left.
+      hint: `Look how it is spelt there. If it is a type: import type { ${name} } from "${module}".`,
+      site,
+    };
+  }
+  if (error instanceof SyntaxError) {
+    return {
+      message: `${error.name}: ${error.message}`,
+      hint: "tsc --noEmit shows all that is wrong with it.",
+      site,
+    };
+  }
   return {
     message: `${error.name}: ${error.message}`,
     hint: "Modules of pipelines should define and export; what takes work belongs into a step.",

@@ -27,7 +27,7 @@ export interface Loaded {
  *   authoring error of the language
  */
 export async function loadManifest(project: Project, file: string, given: GivenParams): Promise<Loaded> {
-  const pipeline = await loadPipeline(file);
+  const pipeline = await loadPipeline(file, project.root);
   const params = await readParams(pipeline, given);
   let built: Awaited<ReturnType<Pipeline["build"]>>;
   try {
@@ -57,13 +57,16 @@ export async function loadManifest(project: Project, file: string, given: GivenP
   return { manifest, keyFunctions: built.keyFunctions };
 }
 
-async function loadPipeline(file: string): Promise<Pipeline> {
+async function loadPipeline(file: string, root: string): Promise<Pipeline> {
   await strippedAside(file);
   const module = await importModule(file, "MLP6004");
   const { default: pipeline } = module;
   if (isPipeline(pipeline)) return pipeline;
   const named = Object.keys(module).find((name) => isPipeline(module[name]));
-  throw new MlpipeError("MLP6005", `The default export of ${file} is no pipeline.`, {
+  const name = projectPath(root, file);
+  const found =
+    pipeline === undefined ? `${name} has no default export` : `The default export of ${name} is no pipeline`;
+  throw new MlpipeError("MLP6005", `${found}.`, {
     at: { file, line: 1, column: 1 },
     hint:
       named === undefined

@@ -121,7 +121,11 @@ function linkInstalled(top: string, root: string, copy: string): void {
   for (let [from, to] = [root, copy]; ; [from, to] = [dirname(from), dirname(to)]) {
     for (const name of installed) {
       const there = join(from, name);
-      if (existsSync(there) && !existsSync(join(to, name))) symlinkSync(realpathSync(there), join(to, name));
+      const place = join(to, name);
+      if (!existsSync(there) || existsSync(place)) continue;
+      // A link that was committed leads nowhere from here.
+      rmSync(place, { force: true });
+      symlinkSync(realpathSync(there), place);
     }
     if (from === top || !from.startsWith(top + sep)) return;
   }

@@ -12,9 +12,14 @@ export interface CompletedProject {
   readonly isReady: boolean;
   /** The commands that are left to the user. */
   readonly next: readonly string[];
+  /** What the compiler and editors want, if it is not installed and `next` does not install it. */
+  readonly typing: string | undefined;
 }
 
 const versions: Readonly<Record<string, string>> = { zod: "^4.0.0", yaml: "^2.8.0" };
+
+/** What `tsconfig.json` is for, and names. */
+const typing = ["typescript", "@types/node"];
 
 /**
  * Makes `package.json`, `tsconfig.json` and `.gitignore` where there are none; what is there is left as it is.
@@ -43,7 +48,13 @@ export function completeProject(folder: string, packages: readonly string[]): Co
   // Somebody else's package.json is not changed behind their back.
   const type = isModule ? [] : ["npm pkg set type=module"];
   const install = isInstalled ? [] : [isNew ? "npm install" : `npm install ${packages.join(" ")}`];
-  return { made, isReady: isModule && isInstalled, next: [...type, ...install] };
+  const isTyped = (isNew && !isInstalled) || areInstalled(folder, typing);
+  return {
+    made,
+    isReady: isModule && isInstalled,
+    next: [...type, ...install],
+    typing: isTyped ? undefined : `npm i -D ${typing.join(" ")}`,
+  };
 }
 
 function packageJson(name: string, packages: readonly string[]): Record<string, unknown> {

@@ -1,11 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { MlpipeError } from "@mlpipe/dsl";
 import { canonicalJson, digestOf, isDigest, type Store } from "@mlpipe/store";
 import { fileAt, withoutCredentials } from "@mlpipe/provenance";
 import type * as Exports from "@mlpipe/provenance/export";
 import { count, shortId } from "../format.ts";
 import { printJson, say } from "../output.ts";
+import { outputPlace } from "../output-place.ts";
 import { recordedRun } from "./recorded.ts";
 import { openRecords } from "./session.ts";
 
@@ -172,7 +173,13 @@ async function send({ exports, exported, options }: Job, to: string): Promise<nu
 }
 
 async function crate({ format, exports, store, root, exported, options }: Job): Promise<number> {
-  const path = freePlace(options.output ?? "", options);
+  const output = options.output ?? "";
+  const path = outputPlace(output, {
+    overwrite: options.overwrite,
+    made: output.endsWith(".zip") ? "file" : "folder",
+    mark: "ro-crate-metadata.json",
+    kept: [root, store.root, process.cwd()],
+  });
   const { run } = exported;
   const made = exports.runCrate(exported, {
     has: ({ type, digest, size }) => isDigest(digest) && store.objects.has({ type, digest, size }),
@@ -211,21 +218,10 @@ function write({ format, options, exported }: Job, text: string): void {
     process.stdout.write(text);
     return;
   }
-  const path = freePlace(options.output, options);
+  const path = outputPlace(options.output, { overwrite: options.overwrite, made: "file", kept: [] });
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, text);
   done(path, exported, format, options);
-}
-
-/** Where to write, unless there is something already that nobody said may go. */
-function freePlace(output: string, { overwrite }: Pick<ExportOptions, "overwrite">): string {
-  const path = resolve(output);
-  if (overwrite !== true && existsSync(path)) {
-    throw new MlpipeError("MLP6015", `${output} exists already.`, {
-      hint: "Name another place, or replace it with --overwrite.",
-    });
-  }
-  return path;
 }
 
 function done(

@@ -1,12 +1,13 @@
-import { createReadStream, existsSync, mkdirSync } from "node:fs";
-import { dirname, relative, resolve } from "node:path";
+import { createReadStream, mkdirSync } from "node:fs";
+import { dirname, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { MlpipeError } from "@mlpipe/dsl";
 import { type Run, runOf } from "@mlpipe/provenance";
 import { type Content, isDigest, type Store } from "@mlpipe/store";
 import { nearest } from "../../project/nearest.ts";
-import { bytes, shortId } from "../format.ts";
+import { asArgument, bytes, shortId } from "../format.ts";
 import { printJson, say } from "../output.ts";
+import { outputPlace } from "../output-place.ts";
 import { recordedRun } from "./recorded.ts";
 import { openRecords } from "./session.ts";
 
@@ -19,7 +20,7 @@ export interface GetOptions {
 
 /** `mlpipe get STEP.PORT -o PATH`: takes an output out of the store. */
 export async function get(named: string, options: GetOptions): Promise<number> {
-  const { store } = openRecords();
+  const { project, store } = openRecords();
   try {
     const found = find(store, named, options.run);
     const { content } = found;
@@ -49,12 +50,11 @@ export async function get(named: string, options: GetOptions): Promise<number> {
       await printFile(store.objects.pathOf(content));
       return 0;
     }
-    const target = resolve(options.output);
-    if (existsSync(target) && options.overwrite !== true) {
-      throw new MlpipeError("MLP6015", `${options.output} exists already.`, {
-        hint: "Name another place, or replace it with --overwrite.",
-      });
-    }
+    const target = outputPlace(options.output, {
+      overwrite: options.overwrite,
+      made: content.type === "tree" ? "folder" : "file",
+      kept: [project.root, store.root, process.cwd()],
+    });
     mkdirSync(dirname(target), { recursive: true });
     store.objects.copyOut(content, target);
     if (options.json === true) printJson({ schemaVersion: 1, run: found.run, path: target, ...content });
@@ -129,6 +129,12 @@ function hintFor(named: string, runs: readonly Run[]): string {
       steps.flatMap(({ id, outputs }) => Object.keys(outputs).map((port) => `${id}.${port}`)),
     ),
   );
+  const dot = named.lastIndexOf(".");
+  const child = [...known].find(
+    (name) => name.startsWith(`${named.slice(0, dot)}[`) && name.endsWith(named.slice(dot)),
+  );
+  if (child !== undefined)
+    return `It is made once for each item: mlpipe get ${asArgument(child)} -o PATH takes one of them.`;
   const similar = nearest(named, known);
   if (similar !== undefined) return `Did you mean ${similar}?`;
   return known.size === 0 ? "mlpipe run makes some." : `There is: ${[...known].slice(0, 12).join(", ")}.`;

@@ -4,6 +4,7 @@ import { MlpipeError } from "@mlpipe/dsl";
 import { importDvc } from "../../import-dvc/import-dvc.ts";
 import type { Remark } from "../../import-dvc/remark.ts";
 import { packageFile } from "../../package-files.ts";
+import { asArgument } from "../format.ts";
 import { print, printJson } from "../output.ts";
 import { styleFor } from "../style.ts";
 import { completeProject } from "./complete-project.ts";
@@ -70,12 +71,13 @@ export async function initFromDvc(given: string | undefined, options: InitOption
   if (imported.absent.length > 0) print(`\nNot there yet: ${imported.absent.join(", ")}.`);
   const enter = relative(process.cwd(), root);
   const steps = [
-    ...(enter === "" ? [] : [`cd ${enter}`]),
+    ...(enter === "" ? [] : [`cd ${asArgument(enter)}`]),
     ...project.next,
     ...(imported.absent.length > 0 ? ["dvc pull"] : []),
     "npx mlpipe run",
   ];
   print(`\nNext:  ${steps.join(" && ")}`);
+  if (project.typing !== undefined) print(`For the compiler and the editor:  ${project.typing}`);
   return 0;
 }
 

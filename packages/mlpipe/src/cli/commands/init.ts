@@ -2,7 +2,9 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { MlpipeError } from "@mlpipe/dsl";
 import { packageFile } from "../../package-files.ts";
+import { asArgument } from "../format.ts";
 import { print, printJson } from "../output.ts";
+import { refuseBelowFile } from "../output-place.ts";
 import { styleFor } from "../style.ts";
 import { completeProject } from "./complete-project.ts";
 
@@ -19,6 +21,7 @@ const kept = new Set(["package.json", "tsconfig.json", ".gitignore"]);
 /** `mlpipe init`: a new project that runs at once. */
 export function init(given: string | undefined, options: InitOptions): number {
   const folder = resolve(given ?? ".");
+  refuseBelowFile(join(folder, "package.json"));
   const templates = packageFile("templates");
   const files = new Map([
     ...filesOf(join(templates, "common")),
@@ -50,8 +53,9 @@ export function init(given: string | undefined, options: InitOptions): number {
   }
   const style = styleFor(process.stdout);
   for (const name of made.toSorted()) print(`  ${style("good", "+")} ${name}`);
-  const enter = given === undefined ? [] : [`cd ${given}`];
+  const enter = given === undefined ? [] : [`cd ${asArgument(given)}`];
   print(`\nNext:  ${[...enter, ...project.next, "npx mlpipe run"].join(" && ")}`);
+  if (project.typing !== undefined) print(`For the compiler and the editor:  ${project.typing}`);
   return 0;
 }
 

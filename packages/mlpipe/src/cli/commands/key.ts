@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { MlpipeError } from "@mlpipe/dsl";
 import { print, printJson, say } from "../output.ts";
+import { refuseBelowFile } from "../output-place.ts";
 
 /** `mlpipe key create`: makes a key to sign with. */
 export async function key(
@@ -14,7 +15,9 @@ export async function key(
     });
   }
   const { createKey, userKeyPath } = await import("@mlpipe/provenance/export");
-  const files = createKey(path === undefined ? userKeyPath(process.env) : resolve(path));
+  const place = path === undefined ? userKeyPath(process.env) : resolve(path);
+  refuseBelowFile(place);
+  const files = createKey(place);
   if (options.json === true) {
     printJson({ schemaVersion: 1, private: files.private, public: files.public, keyid: files.id });
     return 0;

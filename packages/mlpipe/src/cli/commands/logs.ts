@@ -5,7 +5,7 @@ import { slotOfFile, stepSlot } from "@mlpipe/executor";
 import type { Store } from "@mlpipe/store";
 import { nearest } from "../../project/nearest.ts";
 import { printJson, say } from "../output.ts";
-import { shortId } from "../format.ts";
+import { asArgument, shortId } from "../format.ts";
 import { type LogFile, LogPrinter } from "../log-printer.ts";
 import { recordedRun } from "./recorded.ts";
 import { openRecords } from "./session.ts";
@@ -62,7 +62,7 @@ export async function logs(
       !executed.some((name) => isOf(name, step)) &&
       !isGoingOn
     )
-      throw noLog(run.id, step, run.steps);
+      throw noLog(store, run.id, step, run.steps);
     if (options.json === true) {
       const sized = inOrder.map((file) => ({ ...file, size: sizeOf(file.path) }));
       printJson({ schemaVersion: 1, run: run.id, logs: sized });
@@ -76,6 +76,10 @@ export async function logs(
     });
     if (follow) await followAll(store, run.id, chosen, printer);
     else await printAll(inOrder, printer);
+    if (inOrder.length === 0 && !follow) {
+      const all = `The run ${shortId(run.id)} executed no step: it took all from the cache, or did not get so far.`;
+      say(executed.length === 0 && !isGoingOn ? all : "Nothing was said.");
+    }
     return 0;
   } finally {
     store.close();
@@ -183,6 +187,7 @@ function attemptOf(given: string | undefined): number | undefined {
 }
 
 function noLog(
+  store: Store,
   run: string,
   step: string,
   steps: readonly { readonly id: string; readonly status: string; readonly stepRun: string | null }[],
@@ -198,11 +203,15 @@ function noLog(
         similar === undefined ? `mlpipe show ${shortId(run)} lists its steps.` : `Did you mean ${similar}?`,
     });
   }
+  const executed = found.stepRun === null ? undefined : store.runs.stepRun(found.stepRun);
   return new MlpipeError(
     "MLP6016",
     `"${step}" was not executed in run ${shortId(run)}: it was ${found.status}.`,
     {
-      hint: "mlpipe runs lists the runs; the log is with the one that executed it.",
+      hint:
+        executed === undefined
+          ? "mlpipe runs lists the runs; the log is with the one that executed it."
+          : `The log is with the run that executed it: mlpipe logs ${shortId(executed.run)} ${asArgument(step)}`,
     },
   );
 }

@@ -1,10 +1,11 @@
 import { closeSync, mkdirSync, openSync, readSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, relative, resolve } from "node:path";
+import { dirname, relative } from "node:path";
 import { MlpipeError } from "@mlpipe/dsl";
 import { reportedRun } from "../../page/report-run.ts";
 import { reportMark, reportPage } from "../../page/page.ts";
 import { bytes, shortId } from "../format.ts";
 import { printJson, say } from "../output.ts";
+import { outputPlace } from "../output-place.ts";
 import { recordedRun } from "./recorded.ts";
 import { openRecords } from "./session.ts";
 
@@ -32,7 +33,7 @@ export function report(id: string | undefined, options: ReportOptions): number {
       process.stdout.write(page);
       return 0;
     }
-    const path = resolve(options.output);
+    const path = outputPlace(options.output, { overwrite: true, made: "file", kept: [] });
     if (options.overwrite !== true && !isFree(path)) {
       throw new MlpipeError("MLP6015", `${options.output} exists already, and is no report.`, {
         hint: "Name another place, or replace it with --overwrite.",

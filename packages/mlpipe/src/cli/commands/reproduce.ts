@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { MlpipeError } from "@mlpipe/dsl";
 import { type Run, runOf, type StepRun, stepRunOf } from "@mlpipe/provenance";
 import type { ReproducedStep, Reproduction, Verdict } from "@mlpipe/provenance/reproduction";
@@ -9,6 +10,7 @@ import { count, shortId } from "../format.ts";
 import { columns, print, printJson, say } from "../output.ts";
 import { type Look, styleFor, type Style } from "../style.ts";
 import { recordedRun } from "./recorded.ts";
+import { openRecords } from "./session.ts";
 import { StopRequests } from "./stop-requests.ts";
 
 export interface ReproduceCommandOptions {
@@ -28,6 +30,8 @@ export async function reproduce(named: string, options: ReproduceCommandOptions)
     throw new MlpipeError("MLP6010", `--tolerance takes a number, and was given ${options.tolerance}.`);
   const varied = variedOf(options.vary);
   const project = findProject(process.cwd());
+  // Where nothing ran, a question makes no store either.
+  if (!existsSync(project.storeRoot)) meant(openRecords().store, named);
   const store = openStore(project.storeRoot);
   using stop = new StopRequests();
   const write = process.stdout.write.bind(process.stdout);

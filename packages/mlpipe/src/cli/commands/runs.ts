@@ -2,6 +2,7 @@ import { MlpipeError } from "@mlpipe/dsl";
 import { type Run, runOf, stepRunOf } from "@mlpipe/provenance";
 import type { Store } from "@mlpipe/store";
 import { annotationsIn } from "@mlpipe/store/maintenance";
+import { nearest } from "../../project/nearest.ts";
 import { duration, localTime, metric, shortId } from "../format.ts";
 import { columns, print, printJson, say } from "../output.ts";
 import {
@@ -53,13 +54,14 @@ export function runs(options: RunsOptions): number {
       const stepRuns = row.status === "crashed" ? store.runs.stepRuns(row.id).map(stepRunOf) : [];
       return { run: runOf(row, stepRuns), tags: [], notes: [], ...said.get(row.id) };
     });
+    if (rows.length === 0 && options.pipeline !== undefined) sayUnknown(options.pipeline, store);
     if (all.length > 0) for (const name of fieldsInVain(all, options)) say(`No run has ${name}.`);
     const listed = all.filter((each) => conditions.every((holds) => holds(each)));
     const sorted = options.sort === undefined ? listed : sortedBy(listed, options.sort, store);
     const found = (options.reverse === true ? sorted.toReversed() : sorted).slice(0, limit);
     if (options.json === true) printJson({ schemaVersion: 1, runs: found.map(inShort) });
     else if (options.csv === true) for (const line of csvOf(found, options.columns)) print(line);
-    else printTable(found, options, conditions.length > 0);
+    else printTable(found, options, conditions.length > 0 || options.pipeline !== undefined);
     return 0;
   } finally {
     store.close();
@@ -69,10 +71,26 @@ export function runs(options: RunsOptions): number {
 function conditionsOf({ where = [], step, status, since, tag = [] }: RunsOptions): readonly Condition[] {
   const conditions = where.map(conditionOf);
   if (step !== undefined) conditions.push(({ run }) => run.steps.some((each) => wasExecuted(each, step)));
-  if (status !== undefined) conditions.push(({ run }) => run.status === status);
+  if (status !== undefined) conditions.push(endedAs(status));
   if (since !== undefined) conditions.push(sinceOf(since));
   for (const name of tag) conditions.push(({ tags }) => tags.includes(name));
   return conditions;
+}
+
+const statuses = ["succeeded", "failed", "rejected", "waiting", "cancelled", "crashed"];
+
+function endedAs(status: string): Condition {
+  if (statuses.includes(status)) return ({ run }) => run.status === status;
+  const similar = nearest(status, statuses);
+  throw new MlpipeError("MLP6010", `No run ends as ${status}.`, {
+    hint: similar === undefined ? `Runs end as ${statuses.join(", ")}.` : `Did you mean ${similar}?`,
+  });
+}
+
+/** A pipeline goes by the name that it gives itself, and not by that of its file. */
+function sayUnknown(pipeline: string, store: Store): void {
+  const names = [...new Set(store.runs.list({ limit: 1000 }).map((row) => row.pipeline))].toSorted();
+  if (names.length > 0) say(`No run is of a pipeline "${pipeline}"; there are runs of ${names.join(", ")}.`);
 }
 
 function wasExecuted({ id, status }: Run["steps"][number], step: string): boolean {

@@ -3,7 +3,7 @@ import { Planner } from "@mlpipe/planner";
 import { redactDocument, secretValues } from "@mlpipe/provenance";
 import { nearest } from "../../project/nearest.ts";
 import { localTime, shortId } from "../format.ts";
-import { print, printJson } from "../output.ts";
+import { print, printJson, say } from "../output.ts";
 import { styleFor } from "../style.ts";
 import { openSession, type PipelineOptions } from "./session.ts";
 import { stepsNamed } from "./step-words.ts";
@@ -21,33 +21,41 @@ export async function why(step: string, options: WhyOptions): Promise<number> {
   try {
     const planner = new Planner({ manifest, keyFunctions, store, root: project.root, env: process.env });
     planner.expandKept();
-    const [id = step] = stepsNamed(planner.graph.manifest, [step]);
-    const against = options.against === undefined ? undefined : stepRunIn(store, options.against, id);
+    const [first = step, ...others] = stepsNamed(planner.graph.manifest, [step]);
     const secrets = secretValues(secretsOf(manifest.steps, process.env));
-    const found = redactDocument(planner.why(id, against), secrets);
+    const answer = (id: string): Answer => {
+      const against = options.against === undefined ? undefined : stepRunIn(store, options.against, id);
+      return redactDocument(planner.why(id, against), secrets);
+    };
     if (options.json === true) {
-      printJson({ schemaVersion: 1, step: id, ...found });
+      printJson({ schemaVersion: 1, step: first, ...answer(first) });
+      if (others.length > 0) say(`${step} means ${others.length + 1} steps, and this is the first of them.`);
       return 0;
     }
-    const style = styleFor(process.stdout);
-    const verdict = {
-      run: style("strong", "would run"),
-      cached: style("good", "is cached"),
-      unknown: style("quiet", "is known once the steps before it have run"),
-    }[found.decision];
-    print(`${style("strong", id)} ${verdict}`);
-    for (const { message } of found.reasons) print(`  ${message}`);
-    if (found.reasons.length === 0) print("  every part of its key is the same");
-    const compared = found.against === null ? undefined : store.runs.stepRun(found.against);
-    if (compared !== undefined) {
-      print(
-        style("quiet", `  compared with run ${shortId(compared.run)} of ${localTime(compared.startedAt)}`),
-      );
-    }
+    // Of an `each` all children are meant.
+    const answers = [first, ...others].map((id) => ({ id, found: answer(id) }));
+    for (const { id, found } of answers) printAnswer(id, found, store);
     return 0;
   } finally {
     store.close();
   }
+}
+
+type Answer = ReturnType<Planner["why"]>;
+
+function printAnswer(id: string, { decision, reasons, against }: Answer, store: Store): void {
+  const style = styleFor(process.stdout);
+  const verdict = {
+    run: style("strong", "would run"),
+    cached: style("good", "is cached"),
+    unknown: style("quiet", "is known once the steps before it have run"),
+  }[decision];
+  print(`${style("strong", id)} ${verdict}`);
+  for (const { message } of reasons) print(`  ${message}`);
+  if (reasons.length === 0) print("  every part of its key is the same");
+  const compared = against === null ? undefined : store.runs.stepRun(against);
+  if (compared === undefined) return;
+  print(style("quiet", `  compared with run ${shortId(compared.run)} of ${localTime(compared.startedAt)}`));
 }
 
 type Store = Awaited<ReturnType<typeof openSession>>["store"];

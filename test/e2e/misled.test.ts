@@ -1,0 +1,226 @@
+/** What mlpipe says when something is not as its user thinks: that it is true, and names what to do. */
+import { chmodSync, existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { Project } from "./project.ts";
+import { smallPipeline } from "./small-pipeline.ts";
+import { sweepPipeline } from "./sweep-pipeline.ts";
+
+const measured = (content: string): Readonly<Record<string, string>> => ({
+  "measure.py": `import sys
+open(sys.argv[1], "w").write(${JSON.stringify(content)})
+`,
+  "steps.ts": `import { cmd, evaluate, metrics } from "mlpipe";
+export const measure = evaluate("measure", {
+  outputs: { metrics: metrics({ loss: "min" }) },
+  command: (_i, o) => cmd\`python3 measure.py \${o.metrics}\`,
+});
+`,
+  "a.pipeline.ts": `import { pipeline } from "mlpipe";
+import { measure } from "./steps.ts";
+export default pipeline("a", () => measure({}));
+`,
+});
+
+const started = (program: string): Readonly<Record<string, string>> => ({
+  "steps.ts": `import { cmd, data, file } from "mlpipe";
+export const go = data("go", {
+  outputs: { out: file("txt") },
+  command: (_i, o) => cmd\`${program} \${o.out}\`,
+});
+`,
+  "a.pipeline.ts": `import { pipeline } from "mlpipe";
+import { go } from "./steps.ts";
+export default pipeline("a", () => go({}));
+`,
+});
+
+describe("a step", () => {
+  it.each(["NaN", "Infinity", "-Infinity"])("whose training diverged: Python writes %s", async (number) => {
+    using project = new Project(measured(`{"loss": ${number}}`));
+    const { exit, stderr } = await project.mlpipe("run");
+    const { stdout } = await project.mlpipe("run");
+    expect([exit, stderr]).toEqual([
+      1,
+      expect.stringContaining(`(metrics(loss)): it holds ${number}, which JSON has no number for.`),
+    ]);
+    expect(stdout).toContain("json.dump(…, allow_nan=False)");
+    expect(stdout).not.toContain("must write .mlpipe");
+  });
+
+  it("that writes what is no JSON is told what it should be, and not where to write", async () => {
+    using project = new Project(measured("loss: NaN"));
+    const { exit, stdout } = await project.mlpipe("run");
+    expect([exit, stdout]).toEqual([1, expect.stringContaining("it is not JSON: ")]);
+    expect(stdout).toContain("must be JSON: 0.5");
+  });
+
+  it("whose Python environment was deleted", async () => {
+    using project = new Project(started(".venv/bin/python"));
+    const { exit, stdout } = await project.mlpipe("run");
+    expect([exit, stdout]).toEqual([
+      1,
+      expect.stringContaining('"go" starts ".venv/bin/python", and there is'),
+    ]);
+    expect(stdout).toContain("python3 -m venv");
+    expect(stdout).not.toContain("on PATH");
+  });
+
+  it("that starts a script whose interpreter is not there", async () => {
+    using project = new Project({ ...started("./go.sh"), "go.sh": "#!/bin/sh\r\necho x > $1\r\n" });
+    chmodSync(join(project.root, "go.sh"), 0o755);
+    const { exit, stdout } = await project.mlpipe("run");
+    expect([exit, stdout]).toEqual([1, expect.stringContaining("MLP3002")]);
+    expect(stdout).toContain("the interpreter that its first line names is not there");
+  });
+});
+
+describe("a pipeline", () => {
+  const workspace: Readonly<Record<string, string>> = {
+    "packages/line/package.json": '{"name":"line","type":"module"}',
+    ...Object.fromEntries(
+      Object.entries(smallPipeline).map(([path, text]) => [`packages/line/${path}`, text]),
+    ),
+  };
+
+  it("in a package of a workspace, asked for at its root", async () => {
+    using project = new Project(workspace);
+    const any = await project.mlpipe("plan");
+    expect([any.exit, any.stderr]).toEqual([
+      2,
+      expect.stringMatching(/but in projects of their own: packages\/line\.[^]*mlpipe -C packages\/line run/),
+    ]);
+    const named = await project.mlpipe("run", "line");
+    expect([named.exit, named.stderr]).toEqual([
+      2,
+      expect.stringContaining("It is in packages/line, a project of its own"),
+    ]);
+    expect((await project.mlpipe("-C", "packages/line", "run", "line")).exit).toBe(0);
+  });
+
+  it("that nobody named is asked for in a way that the command takes", async () => {
+    using project = new Project({
+      ...smallPipeline,
+      "other.pipeline.ts": readFileSync(join(import.meta.dirname, "project.ts"), "utf8"),
+    });
+    const { exit, stderr } = await project.mlpipe("why", "fit");
+    expect([exit, stderr]).toEqual([2, expect.stringContaining("mlpipe why STEP -p line")]);
+  });
+
+  it("that only mlpipe.config.ts names", async () => {
+    using project = new Project({
+      ...smallPipeline,
+      "mlpipe.config.ts": 'export default { pipeline: "weather" };',
+    });
+    const { exit, stderr } = await project.mlpipe("plan");
+    expect([exit, stderr]).toEqual([
+      2,
+      expect.stringContaining('There is no pipeline "weather", which mlpipe.config.ts names.'),
+    ]);
+  });
+
+  it("that imports what a module does not export, or a type as if it were a value", async () => {
+    using project = new Project({ ...smallPipeline, "types.ts": "export type Row = { a: number };\n" });
+    project.write({
+      "line.pipeline.ts": `import { Row } from "./types.ts";\n${project.read("line.pipeline.ts")}`,
+    });
+    const { exit, stderr } = await project.mlpipe("plan");
+    expect([exit, stderr]).toEqual([
+      2,
+      expect.stringContaining("it imports Row from ./types.ts, which does not export it."),
+    ]);
+    expect(stderr).toContain('import type { Row } from "./types.ts"');
+  });
+
+  it("that is exported by name alone", async () => {
+    using project = new Project(smallPipeline);
+    project.edit("line.pipeline.ts", "export default", "export const line =");
+    const { exit, stderr } = await project.mlpipe("plan");
+    expect([exit, stderr]).toEqual([
+      2,
+      expect.stringMatching(/MLP6005 {2}line\.pipeline\.ts has no default export\.[^]*export default line/),
+    ]);
+  });
+});
+
+describe("children of an each", () => {
+  it("are each explained, and fetched one by one", async () => {
+    using project = new Project(sweepPipeline);
+    await project.run();
+    const why = await project.mlpipe("why", "fit");
+    expect(why.stdout.match(/^fit\[.*$/gm)).toEqual(
+      ["0.1", "0.2", "0.3"].map((lr) => `fit[lr=${lr}] is cached`),
+    );
+    const json = await project.mlpipe("why", "fit", "--json");
+    expect(JSON.parse(json.stdout)).toMatchObject({ step: "fit[lr=0.1]", decision: "cached" });
+    expect(json.stderr).toContain("fit means 3 steps, and this is the first of them.");
+    const get = await project.mlpipe("get", "fit.model", "-o", "model.json");
+    expect([get.exit, get.stderr]).toEqual([
+      2,
+      expect.stringContaining("mlpipe get 'fit[lr=0.1].model' -o PATH"),
+    ]);
+  });
+});
+
+describe("runs", () => {
+  it("of a pipeline that has none: not that there are no runs", async () => {
+    using project = new Project(smallPipeline);
+    await project.run();
+    const { exit, stdout, stderr } = await project.mlpipe("runs", "-p", "lime");
+    expect([exit, stdout]).toEqual([0, "No run is like that.\n"]);
+    expect(stderr).toContain('No run is of a pipeline "lime"; there are runs of line.');
+  });
+
+  it("that end as no run does", async () => {
+    using project = new Project(smallPipeline);
+    const { exit, stderr } = await project.mlpipe("runs", "--status", "fail");
+    expect([exit, stderr]).toEqual([2, expect.stringContaining("Did you mean failed?")]);
+    expect((await project.mlpipe("runs", "--status", "done")).stderr).toContain(
+      "Runs end as succeeded, failed",
+    );
+  });
+});
+
+describe("where there is nothing to show, that is said", () => {
+  it("of logs: by whom a step was executed, that a run executed none, that none said anything", async () => {
+    using project = new Project(smallPipeline);
+    const { run } = await project.run();
+    expect((await project.mlpipe("logs", "last", "publish")).stderr).toBe("Nothing was said.\n");
+    const second = await project.run();
+    const all = await project.mlpipe("logs");
+    expect([all.exit, all.stdout, all.stderr]).toEqual([
+      0,
+      "",
+      expect.stringContaining(`The run ${second.run.slice(0, 18)} executed no step`),
+    ]);
+    const one = await project.mlpipe("logs", "last", "fit");
+    expect([one.exit, one.stderr]).toEqual([
+      2,
+      expect.stringContaining(`executed it: mlpipe logs ${run.slice(0, 18)} fit`),
+    ]);
+    expect((await project.mlpipe("logs", run.slice(0, 18), "fit")).exit).toBe(0);
+  });
+
+  it.each(["runs", "logs", "verify", "gc", "reproduce last", "trace x"])(
+    "of %s, and no store is made",
+    async (command) => {
+      using project = new Project({});
+      const { stdout, stderr } = await project.mlpipe(...command.split(" "));
+      expect(stdout + stderr).not.toBe("");
+      expect(existsSync(join(project.root, ".mlpipe"))).toBe(false);
+    },
+  );
+});
+
+describe("init", () => {
+  it("shows commands that can be copied, and says what the compiler wants", async () => {
+    using project = new Project({});
+    const inside = await project.mlpipe("init", "it's mine");
+    expect(inside.stdout).toContain("cd 'it'\\''s mine' && ");
+    const { exit, stdout } = await project.mlpipe("init");
+    expect([exit, stdout]).toEqual([
+      0,
+      expect.stringMatching(/Next: {2}npx mlpipe run\nFor the compiler.*npm i -D typescript @types\/node\n/),
+    ]);
+  });
+});
