@@ -224,3 +224,34 @@ describe("init", () => {
     ]);
   });
 });
+
+describe("a pipeline's module", () => {
+  it.each([
+    ["awaits what never comes", "await new Promise(() => {});", "awaits what never comes"],
+    ["ends the process", "process.exit(0);", "called process.exit(0)"],
+  ])("that %s", async (_, text, said) => {
+    using project = new Project({
+      "a.pipeline.ts": `import { pipeline } from "mlpipe";\n${text}\nexport default pipeline("a", () => ({}));\n`,
+    });
+    const { exit, stdout, stderr } = await project.mlpipe("plan", "--json");
+    expect([exit, stderr]).toEqual([
+      2,
+      expect.stringContaining("MLP6004  The process ended before mlpipe was done."),
+    ]);
+    expect(stderr).toContain(said);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: "MLP6004" } });
+  });
+
+  it("that throws when nobody awaits it any more is told by Node alone", async () => {
+    using project = new Project({
+      "a.pipeline.ts": `import { pipeline } from "mlpipe";
+setTimeout(() => { throw new Error("late"); });
+await new Promise((resolve) => setTimeout(resolve, 1_000));
+export default pipeline("a", () => ({}));
+`,
+    });
+    const { exit, stderr } = await project.mlpipe("plan");
+    expect([exit, stderr]).toEqual([1, expect.stringContaining("Error: late")]);
+    expect(stderr).not.toContain("MLP6004");
+  });
+});

@@ -9,6 +9,9 @@ import { createProgram } from "./program.ts";
 import { errorJson, isCoded, renderError } from "./render-error.ts";
 import { styleFor } from "./style.ts";
 
+/** Node's exit code when nothing is left that could settle what is awaited at the top level. */
+const unsettled = 13;
+
 /** Exit code of a bug in mlpipe itself. */
 const bugExit = 70;
 
@@ -16,10 +19,41 @@ const bugExit = 70;
 export async function main(argv: readonly string[]): Promise<void> {
   tolerateClosedOutput();
   quietWarnings();
+  const watched = watchForEnd(argv.includes("--json"));
   const exit = await exitOf(argv);
+  watched.end();
   await Promise.all([written(process.stdout), written(process.stderr)]);
   // What Node would still tidy up goes with the process.
   process.exit(process.exitCode ?? exit);
+}
+
+/** Modules of the project are loaded into this process: what they do to it is told, and is not the end of a command without a word. */
+function watchForEnd(json: boolean): { end(): void } {
+  let hasThrown = false;
+  const write = process.stdout.write.bind(process.stdout);
+  const noteThrown = (): void => {
+    hasThrown = true;
+  };
+  const tell = (code: number): void => {
+    // Node has said that already.
+    if (hasThrown) return;
+    const hint =
+      code === unsettled
+        ? "A module of the project awaits what never comes."
+        : `A module of the project called process.exit(${code}). Modules of pipelines should define and export.`;
+    // While modules are loaded, it leads elsewhere.
+    process.stdout.write = write;
+    process.exitCode = reported(
+      new MlpipeError("MLP6004", "The process ended before mlpipe was done.", { hint }),
+      json,
+    );
+  };
+  process.once("uncaughtExceptionMonitor", noteThrown).once("exit", tell);
+  return {
+    end() {
+      process.off("uncaughtExceptionMonitor", noteThrown).off("exit", tell);
+    },
+  };
 }
 
 /** Resolves when everything has been taken by whoever reads it, or nobody reads any more. */
