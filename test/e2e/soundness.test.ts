@@ -35,6 +35,35 @@ export default pipeline("made", z.object({}), () =>
     expect(names.map((name) => JSON.parse(project.read(`artifacts/made/${name}.json`)))).toEqual(names);
   });
 
+  it("about the order of imports, of which one sets what another reads", async () => {
+    using project = new Project({
+      "env.ts": `process.env.RATE = "5";\nexport {};\n`,
+      "rate.ts": `export const rate = process.env.RATE ?? "none";\n`,
+      "steps.ts": `import "./env.ts";
+import { rate } from "./rate.ts";
+import { data } from "mlpipe";
+import { z } from "zod";
+export const rated = data("rated", { outputs: { rate: z.string() }, run: () => ({ rate }) });
+`,
+      "rated.pipeline.ts": `import { pipeline } from "mlpipe";
+import { z } from "zod";
+import { rated } from "./steps.ts";
+export default pipeline("rated", z.object({}), () => rated({}));
+`,
+    });
+    await project.run();
+    project.edit(
+      "steps.ts",
+      `import "./env.ts";\nimport { rate } from "./rate.ts";`,
+      `import { rate } from "./rate.ts";\nimport "./env.ts";`,
+    );
+    const { steps } = await project.run();
+    expect(steps[0]?.reasons.map(({ message }) => message)).toEqual([
+      "code: (load order) in steps.ts changed",
+    ]);
+    expect(JSON.parse(project.read("artifacts/rated/rate.json"))).toBe("none");
+  });
+
   it("about code that was edited while the run was going on", async () => {
     const files = {
       "h.ts": `export const h = () => "v1";\n`,
