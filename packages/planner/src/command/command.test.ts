@@ -350,12 +350,13 @@ describe("a Python script", () => {
 
   test("an import of nothing is a warning with its place", () => {
     const { root, identify } = project({
-      "train.py": "import os\nimport nowhere\ntry:\n    import maybe\nexcept ImportError: pass\n",
+      "train.py":
+        "import os\nif os.name == 'nt':\n    import nowhere\ntry:\n    import maybe\nexcept ImportError: pass\n",
     });
     expect(identify("python3 train.py").warnings).toEqual([
       {
         message: "the module nowhere is not found by this Python",
-        site: { file: join(root, "train.py"), line: 2, column: 1 },
+        site: { file: join(root, "train.py"), line: 3, column: 5 },
       },
     ]);
   });
@@ -398,6 +399,36 @@ describe("Python that cannot be followed is not kept", () => {
       "from importlib.metadata import entry_points\nentry_points(group='x')\n",
       "importlib.metadata.entry_points() loads code that only the running program knows",
       2,
+    ],
+    "a loader asked for by its name": [
+      "import importlib\ngetattr(importlib, 'import_module')(name)\n",
+      "importlib.import_module() is given a name that is computed",
+      2,
+    ],
+    "a loader asked for by a name that is computed": [
+      "import builtins\ngetattr(builtins, name)('m')\n",
+      "getattr() of what loads code is given a name that is computed",
+      2,
+    ],
+    "a relative __import__": [
+      "__import__('m', globals(), locals(), ['X'], 1)\n",
+      "__import__() is given a level",
+      1,
+    ],
+    "the modules of a package, whichever there are": [
+      "import pkgutil\nfor f, n, _ in pkgutil.iter_modules(['plugins']):\n    f.find_spec(n).loader.load_module(n)\n",
+      "pkgutil.iter_modules() loads code that only the running program knows",
+      2,
+    ],
+    "sys.path by its name": [
+      "import sys\ngetattr(sys, 'path').append('lib')\n",
+      "sys.path is given another name",
+      2,
+    ],
+    "a search path that is changed where nobody sees it": [
+      "import sys\ndef widen(path):\n    path.append('lib')\nwiden(sys.path)\nimport helper\n",
+      "the module helper is not found by this Python, so where it looks for modules cannot be told",
+      5,
     ],
     "a finder of its own": [
       "import sys\nsys.meta_path.insert(0, F())\n",

@@ -39,6 +39,37 @@ describe("an edit of a file counts that is named", () => {
   });
 });
 
+describe("an edit of a file counts that Python loads", () => {
+  const loaded: Readonly<Record<string, readonly [script: string, file: string]>> = {
+    "by a loader asked for by its name": [
+      "import importlib\ngetattr(importlib, 'import_module')('m')\n",
+      "m.py",
+    ],
+    "by a builtin asked for in its module": ["__builtins__.__import__('m')\n", "m.py"],
+    "where a name of the type checkers is the project's own": [
+      "from typing import TYPE_CHECKING\nTYPE_CHECKING = True\nif TYPE_CHECKING:\n    import m\n",
+      "m.py",
+    ],
+    "as a library": ["import ctypes\nctypes.CDLL('./m.so')\n", "m.so"],
+    "as a program that is no Python": ["import subprocess\nsubprocess.run(['sh', 'm.sh'])\n", "m.sh"],
+  };
+  test.each(Object.entries(loaded))("%s", (_, [script, file]) => {
+    const { identify, write } = project({ "fit.py": script, [file]: "x = 1\n" });
+    const before = identify("python3 fit.py");
+    expect(before.uncacheable).toEqual([]);
+    write({ [file]: "x = 2\n" });
+    expect(changes(before, identify("python3 fit.py"))).toEqual([file]);
+  });
+
+  test("not for the type checkers alone", () => {
+    const script = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import m\n";
+    const { identify, write } = project({ "fit.py": script, "m.py": "x = 1\n" });
+    const before = identify("python3 fit.py");
+    write({ "m.py": "x = 2\n" });
+    expect(changes(before, identify("python3 fit.py"))).toEqual([]);
+  });
+});
+
 describe("is not kept, unless its files are named", () => {
   const untold: Readonly<Record<string, readonly [argv: readonly CommandArgument[], message: string]>> = {
     "several words made of braces": [
@@ -85,6 +116,22 @@ describe("is not kept, unless its files are named", () => {
 });
 
 describe("is kept", () => {
+  test.each([
+    ["a module that is missing where it may not be needed", "def f():\n    import nowhere\n"],
+    [
+      "a module that is missing on another system",
+      "import sys\nif sys.platform == 'win32':\n    import nowhere\n",
+    ],
+    ["a module that is missing in one that may not be needed", "def f():\n    import lazy\n"],
+    [
+      "a member of a module that loads code, asked for by its name",
+      "import builtins\ngetattr(builtins, 'len')('')\n",
+    ],
+  ])("%s", (_, script) => {
+    const { identify } = project({ "fit.py": script, "lazy.py": "import nowhere\n" });
+    expect(identify("python3 fit.py").uncacheable).toEqual([]);
+  });
+
   test.each([
     ["a dot and a slash in a text, which are no folders", ["fit", "-e", ". | length / 2"]],
     ["a star in a text, which is no glob", ["fit", "-q", "select * from rows"]],
