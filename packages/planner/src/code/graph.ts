@@ -2,6 +2,7 @@
  * The graph of what code reaches: declarations, loaded modules, files. Nodes are opened when they
  * are first reached, so that only what some step reaches is read.
  */
+import { dirname } from "node:path";
 import type { Site } from "@mlpipe/dsl";
 import { type Digest, digestOf } from "@mlpipe/store";
 import type { Bindings, Bound } from "./bindings.ts";
@@ -223,6 +224,10 @@ export class CodeGraph {
       const target = this.#targetOf(module, load);
       lines.add(`${load.how} ${load.specifier} ${this.#describeTarget(target)}`);
       this.#add(node, target, load.specifier, () => module.siteAt(load.start));
+    }
+    // Text without imports or exports is strict, and has a `this`, by what package.json says.
+    if (module.isOnePiece && /\.[jt]sx?$/.test(module.path)) {
+      if (this.#from.resolution.isModuleScope(dirname(module.path))) lines.add("module scope");
     }
     const order = this.#from.purity.dependsOnOrder(item) ? this.#effectsBefore(item) : 0;
     return digestOf(JSON.stringify([item.form, [...lines].toSorted(), order]));

@@ -256,6 +256,17 @@ const differ: Readonly<Record<string, readonly Row[]>> = {
       ],
     ],
   ],
+  "what package.json says of": [
+    [
+      "a script that has neither imports nor exports",
+      {
+        "step.ts": step('import "./lib/strict.js";', "globalThis.isStrict"),
+        "lib/package.json": '{ "type": "module" }',
+        "lib/strict.js": "globalThis.isStrict = (function () { return this === undefined; })();\n",
+      },
+      ["lib/package.json", "module", "commonjs"],
+    ],
+  ],
   "syntax that looks the same": [
     [
       "a private field and one with its name in quotes",
