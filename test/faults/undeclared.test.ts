@@ -609,7 +609,11 @@ export default pipeline("pickled", z.object({}), () => score({ model: fit({}).mo
       ]);
       project.edit("models.py", "x * 2", "x * 50");
       compile();
-      expect(await project.statuses()).toEqual({ ran: ["fit", "score"] });
+      const { steps } = await project.run();
+      expect(steps.map(({ id, reasons }) => [id, reasons.map(({ message }) => message)])).toEqual([
+        ["fit", ["code: models.py changed"]],
+        ["score", ["its last result was not kept"]],
+      ]);
       expect(project.read("artifacts/pickled/text.txt")).toBe("150");
 
       project.edit("steps.ts", `inputs: { model`, `files: ["models.py"],\n  inputs: { model`);
