@@ -216,7 +216,7 @@ function asPath(specifier: string): string {
 }
 
 /** The folder of the package in `node_modules` that a real path belongs to. */
-function installedFolder(path: string): string | null {
+export function installedFolder(path: string): string | null {
   const mark = `${sep}node_modules${sep}`;
   const at = path.lastIndexOf(mark);
   if (at === -1) return null;

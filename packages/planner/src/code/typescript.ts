@@ -10,7 +10,7 @@ import type { CodeIdentity, Finding } from "../command/findings.ts";
 import { Bindings } from "./bindings.ts";
 import type { CodeNode } from "./code-node.ts";
 import { CodeGraph } from "./graph.ts";
-import { InstalledPackages } from "./installed-packages.ts";
+import { InstalledPackages, type PackageSet } from "./installed-packages.ts";
 import { brokenFacts, factsFormat, factsOf, type ModuleFacts } from "./module-facts.ts";
 import { Purity } from "./purity.ts";
 import { isMlpipe, Resolution } from "./resolution.ts";
@@ -82,6 +82,11 @@ export class TypeScriptCode {
     const isScript = scriptExtensions.has(extname(path));
     const roots = isScript ? [this.#graph.entry(path), this.#graph.exports(path)] : [this.#graph.file(path)];
     return this.#identityOf(roots, options, []);
+  }
+
+  /** Installed packages by their real folders, with all they depend on. */
+  packagesIn(folders: ReadonlySet<string>): PackageSet {
+    return this.#packages.withDependencies(folders);
   }
 
   #identityOf(
