@@ -78,10 +78,14 @@ export class CodeGraph {
   /** The order in which those of these nodes that are entries load what does something. */
   loadOrders(reached: readonly CodeNode[]): readonly Part[] {
     const readers = new Set<SourceModule>();
-    for (const { reader } of reached) if (reader !== null) readers.add(reader);
-    return reached.flatMap(({ entry }) => {
-      const digest = entry === null ? null : this.#order.of(entry, readers);
-      return entry === null || digest === null ? [] : [{ name: loadOrderOf(entry.name), digest }];
+    const entries: SourceModule[] = [];
+    for (const { reader, entry } of reached) {
+      if (reader !== null) readers.add(reader);
+      if (entry !== null) entries.push(entry);
+    }
+    return entries.flatMap((entry) => {
+      const digest = this.#order.of(entry, readers);
+      return digest === null ? [] : [{ name: loadOrderOf(entry.name), digest }];
     });
   }
 
@@ -185,7 +189,6 @@ export class CodeGraph {
 
   #openItem(node: CodeNode, item: Item): void {
     const digest = this.#digest(item, node);
-    if (this.#from.purity.dependsOnOrder(item)) node.reader = item.module;
     const { name } = item.module;
     if (item.module.isOnePiece) node.part = { name, digest };
     else if (item.label !== null) node.part = { name: `${name}#${item.label}`, digest };
@@ -229,7 +232,11 @@ export class CodeGraph {
     if (module.isOnePiece && /\.[jt]sx?$/.test(module.path)) {
       if (this.#from.resolution.isModuleScope(dirname(module.path))) lines.add("module scope");
     }
-    const order = this.#from.purity.dependsOnOrder(item) ? this.#effectsBefore(item) : 0;
+    let order = 0;
+    if (this.#from.purity.dependsOnOrder(item)) {
+      order = this.#effectsBefore(item);
+      node.reader = module;
+    }
     return digestOf(JSON.stringify([item.form, [...lines].toSorted(), order]));
   }
 
