@@ -106,7 +106,12 @@ def watch():
             if lexists(path):
                 raise refused(path, "read", place)
         # Without the fence only files of the project are worth a word: the rest of the machine is not of it.
-        elif place.startswith(root + os.sep) and "__pycache__" not in place:
+        elif place.startswith(root + os.sep):
+            if "__pycache__" in place:
+                # Loaded in its stead: what is declared is the source.
+                path = place = join(dirname(dirname(place)), basename(place).split(".")[0] + ".py")
+                if within(place, read):
+                    return
             if not within(place, aside) and isfile(place):
                 note(path, "read", place)
 

@@ -1,5 +1,5 @@
 /** Ways in which a cache could lie, each once found, none allowed to come back. */
-import { chmodSync, existsSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -34,6 +34,71 @@ export default pipeline("made", z.object({}), () =>
     expect(await project.statuses("--jobs", "1")).toEqual({ ran: names });
     expect(names.map((name) => JSON.parse(project.read(`artifacts/made/${name}.json`)))).toEqual(names);
   });
+
+  it("about the order of imports, of which one sets what another reads", async () => {
+    using project = new Project({
+      "env.ts": `process.env.RATE = "5";\nexport {};\n`,
+      "rate.ts": `export const rate = process.env.RATE ?? "none";\n`,
+      "steps.ts": `import "./env.ts";
+import { rate } from "./rate.ts";
+import { data } from "mlpipe";
+import { z } from "zod";
+export const rated = data("rated", { outputs: { rate: z.string() }, run: () => ({ rate }) });
+`,
+      "rated.pipeline.ts": `import { pipeline } from "mlpipe";
+import { z } from "zod";
+import { rated } from "./steps.ts";
+export default pipeline("rated", z.object({}), () => rated({}));
+`,
+    });
+    await project.run();
+    project.edit(
+      "steps.ts",
+      `import "./env.ts";\nimport { rate } from "./rate.ts";`,
+      `import { rate } from "./rate.ts";\nimport "./env.ts";`,
+    );
+    const { steps } = await project.run();
+    expect(steps[0]?.reasons.map(({ message }) => message)).toEqual([
+      "code: (load order) in steps.ts changed",
+    ]);
+    expect(JSON.parse(project.read("artifacts/rated/rate.json"))).toBe("none");
+  });
+
+  it.each(["a link, as npm makes it", "a script, as pnpm writes it"])(
+    "about a program of an npm package of which another file changed, started by %s",
+    async (how) => {
+      const tool = (version: string): Record<string, string> => ({
+        "node_modules/tool/package.json": JSON.stringify({ name: "tool", version }),
+        "node_modules/tool/cli.js": `#!/usr/bin/env node\nrequire("./lib.js");\n`,
+        "node_modules/tool/lib.js": `require("node:fs").writeFileSync(process.argv[2], "${version}");\n`,
+      });
+      using project = new Project({
+        ...tool("1.0.0"),
+        "steps.ts": `import { cmd, data, file } from "mlpipe";
+export const made = data("made", { outputs: { text: file("txt") }, command: (_i, o) => cmd\`node_modules/.bin/tool \${o.text}\` });
+`,
+        "made.pipeline.ts": `import { pipeline } from "mlpipe";
+import { z } from "zod";
+import { made } from "./steps.ts";
+export default pipeline("made", z.object({}), () => made({}));
+`,
+        "node_modules/.bin/tool": `#!/bin/sh\nbasedir=$(dirname "$0")\nexec node  "$basedir/../tool/cli.js" "$@"\n`,
+      });
+      chmodSync(join(project.root, "node_modules/tool/cli.js"), 0o755);
+      const bin = join(project.root, "node_modules/.bin/tool");
+      chmodSync(bin, 0o755);
+      if (how.startsWith("a link")) {
+        rmSync(bin);
+        symlinkSync("../tool/cli.js", bin);
+      }
+      expect(await project.statuses()).toEqual({ ran: ["made"] });
+      expect(await project.statuses()).toEqual({ cached: ["made"] });
+      project.write(tool("1.0.1"));
+      const { steps } = await project.run();
+      expect(steps[0]?.reasons.map(({ part, name }) => [part, name])).toEqual([["packages", "tool"]]);
+      expect(project.read("artifacts/made/text.txt")).toBe("1.0.1");
+    },
+  );
 
   it("about code that was edited while the run was going on", async () => {
     const files = {

@@ -625,6 +625,60 @@ describe("without --hermetic", () => {
     },
   );
 
+  it.each(["as it is", "compiled before"])(
+    "a module of the project that a pickle leads to, %s: the result is not kept until files names it",
+    async (how) => {
+      using project = new Project({
+        "models.py": "class Model:\n    def predict(self, x):\n        return x * 2\n",
+        "fit.py": "import models, pickle, sys\npickle.dump(models.Model(), open(sys.argv[1], 'wb'))\n",
+        "score.py":
+          "import pickle, sys\nmodel = pickle.load(open(sys.argv[1], 'rb'))\nopen(sys.argv[2], 'w').write(str(model.predict(3)))\n",
+        "steps.ts": `import { cmd, data, file } from "mlpipe";
+export const fit = data("fit", {
+  outputs: { model: file("pkl") },
+  command: (_i, o) => cmd\`python3 fit.py \${o.model}\`,
+});
+export const score = data("score", {
+  inputs: { model: file("pkl") },
+  outputs: { text: file("txt") },
+  command: (i, o) => cmd\`python3 score.py \${i.model} \${o.text}\`,
+});
+`,
+        "pickled.pipeline.ts": `import { pipeline } from "mlpipe";
+import { z } from "zod";
+import { fit, score } from "./steps.ts";
+export default pipeline("pickled", z.object({}), () => score({ model: fit({}).model }));
+`,
+      });
+      const compile = (): void => {
+        const { PYTHONDONTWRITEBYTECODE: _, ...env } = process.env;
+        if (how === "compiled before")
+          spawnSync("python3", ["-c", "import models"], { cwd: project.root, env });
+      };
+      compile();
+      const first = await project.mlpipe("run");
+      expect(first.exit, first.stderr).toBe(0);
+      expect(first.stderr.split("\n").filter((line) => line.startsWith("warning"))).toEqual([
+        'warning  score: score loaded models.py, which its key does not hold: the result is not cached. Name it: files: ["models.py"].',
+      ]);
+      project.edit("models.py", "x * 2", "x * 50");
+      compile();
+      const { steps } = await project.run();
+      expect(steps.map(({ id, reasons }) => [id, reasons.map(({ message }) => message)])).toEqual([
+        ["fit", ["code: models.py changed"]],
+        ["score", ["its last result was not kept"]],
+      ]);
+      expect(project.read("artifacts/pickled/text.txt")).toBe("150");
+
+      project.edit("steps.ts", `inputs: { model`, `files: ["models.py"],\n  inputs: { model`);
+      await project.run();
+      expect(await project.statuses()).toEqual({ cached: ["fit", "score"] });
+      project.edit("models.py", "x * 50", "x * 6");
+      expect(await project.statuses()).toEqual({ ran: ["fit", "score"] });
+      expect(project.read("artifacts/pickled/text.txt")).toBe("18");
+    },
+  );
+
   it("a pipeline of every kind of step draws no warning", async () => {
     using project = new Project(smallPipeline);
     const { exit, stderr } = await project.mlpipe("run");

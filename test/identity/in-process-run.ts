@@ -108,6 +108,7 @@ function conclude({
         stderr: log,
         sandbox: "none",
         remarks: [],
+        ranUnkeyedCode: false,
         outcome: {
           type: "made",
           outputs: Object.fromEntries(

@@ -82,6 +82,8 @@ export interface AttemptResult {
   readonly imported?: StepRun["imported"];
   /** What it opened and does not declare, a line each. */
   readonly remarks: readonly string[];
+  /** Whether it ran code that its key does not hold. */
+  readonly ranUnkeyedCode: boolean;
   readonly outcome:
     | {
         readonly type: "made";
@@ -245,6 +247,7 @@ export class Attempt {
       sandbox: this.#enclosure.sandbox,
       imported: this.#enclosure.imported(),
       remarks: outcome.type === "made" ? this.#enclosure.remarks(result?.undeclared ?? []) : [],
+      ranUnkeyedCode: outcome.type === "made" && this.#enclosure.unkeyedCode().length > 0,
       outcome,
     };
   }
@@ -615,6 +618,7 @@ function notStarted(at: Date, error: StepError, stdout: TextLog, stderr: TextLog
     ...logs,
     sandbox: "none",
     remarks: [],
+    ranUnkeyedCode: false,
     outcome,
   };
 }

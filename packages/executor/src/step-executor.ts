@@ -332,7 +332,8 @@ export class StepExecutor {
     const { planner, recorder, run, store, root, emit } = this.#options;
     const { attempt, outcome, stepRun, durationMs, edited } = tried;
     const details = planner.details(decision, step.id);
-    const cacheable = decision.cacheable && edited === undefined;
+    const ranUnkeyedCode = tried.attempts.at(-1)?.ranUnkeyedCode === true;
+    const cacheable = decision.cacheable && edited === undefined && !ranUnkeyedCode;
     const kept = cacheable && outcome.type === "made";
     const record = this.#recordOf(step, decision, tried, { details, kept });
     const base = { key: decision.key, stepRun, reasons: decision.reasons, durationMs };

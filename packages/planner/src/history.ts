@@ -84,7 +84,10 @@ export class History {
       return [{ part: "none-before", name: id, message: `did not succeed last time (${last.status})` }];
     }
     const succeeded = this.lastUsed(id) ?? last;
-    if (succeeded.key === key) return [gone(id, "its result is")];
+    if (succeeded.key === key) {
+      if (wasKept(succeeded)) return [gone(id, "its result is")];
+      return [{ part: "missing", name: id, message: "its last result was not kept" }];
+    }
     const reasons = this.against(succeeded, now);
     if (reasons === undefined) return [gone(id, "what it was made of is")];
     return reasons.length > 0 ? reasons : [gone(id, "its result is")];
@@ -323,6 +326,13 @@ function sharedBetween(before: Preimage, now: Preimage): number {
 function itemOf(id: string): string {
   const at = id.indexOf("[");
   return at === -1 ? "" : id.slice(at);
+}
+
+/** Whether a step run's result was kept at all: the run itself may have shown that it must not be. */
+function wasKept({ document }: StepRunRow): boolean {
+  // Records are written by the recorder alone.
+  const { cache } = document as { readonly cache?: { readonly kept?: boolean } };
+  return cache?.kept !== false;
 }
 
 function gone(step: string, what: string): Reason {

@@ -113,6 +113,10 @@ export class Identities {
       if (step.body.type === "command") {
         language = command.python === null ? "command" : "python";
         tool = command;
+        const installed = this.#typescript().packagesIn(new Set(command.packageFolders));
+        Object.assign(packages, installed.packages);
+        uncacheable.push(...installed.findings);
+        for (const folder of command.packageFolders) packageFolders.add(folder);
         for (const script of command.typescript) {
           const followed = this.#typescript().identifyModule(script, options);
           Object.assign(parts, followed.parts);

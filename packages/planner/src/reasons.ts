@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Digest, Store } from "@mlpipe/store";
+import { isArrangement } from "./code/code-node.ts";
 import type { CodeDocument } from "./preimage.ts";
 import type { Preimage, Reason, ResolvedInput } from "./plan.ts";
 
@@ -120,10 +121,15 @@ function compareCode(before: Comparable, after: Comparable, reasons: Reason[]): 
     return;
   }
   const count = reasons.length;
-  for (const name of names(was.parts, is.parts)) {
+  const changed = names(was.parts, is.parts).filter((name) => was.parts[name] !== is.parts[name]);
+  // Pieces that come or go change how all are put together, which need not be said beside.
+  const follows = changed.some(
+    (name) => !isArrangement(name) && (was.parts[name] === undefined || is.parts[name] === undefined),
+  );
+  for (const name of changed) {
+    if (follows && isArrangement(name)) continue;
     const left = was.parts[name];
     const right = is.parts[name];
-    if (left === right) continue;
     const change = left === undefined ? "was added" : right === undefined ? "was removed" : "changed";
     reasons.push({
       part: "code",

@@ -170,7 +170,24 @@ export class Enclosure {
     const names = [...new Set(all.map(({ path }) => shown(path, root)))];
     const verb = fence === undefined ? "read" : "was refused";
     const then = fence === undefined ? "an edit of it re-runs nothing" : "it went on without";
-    return names.map((name) => `${this.#step.id} ${verb} ${name}, which no port declares: ${then}.`);
+    const loaded = new Set(this.unkeyedCode());
+    return names.map((name) =>
+      loaded.has(name)
+        ? `${this.#step.id} loaded ${name}, which its key does not hold: the result is not cached. Name it: files: ["${name}"].`
+        : `${this.#step.id} ${verb} ${name}, which no port declares: ${then}.`,
+    );
+  }
+
+  /**
+   * Modules of the project that Python loaded and that are not part of the key, since no text leads to them: a pickle
+   * names the modules of its classes. Refused, they did nothing.
+   */
+  unkeyedCode(): readonly string[] {
+    const { root, fence } = this.#around;
+    if (fence !== undefined) return [];
+    return this.#reports()
+      .filter(({ path }) => extname(path) === ".py" && isFile(path))
+      .map(({ path }) => shown(path, root));
   }
 
   #reports(): readonly Undeclared[] {

@@ -6,7 +6,8 @@ import type { Item, SourceModule } from "./source-module.ts";
 
 /** What a name is bound to. */
 export type Bound =
-  | { readonly type: "item"; readonly item: Item }
+  /** A piece of a module, and by which name: of several that it declares, or that a module of one piece exports. */
+  | { readonly type: "item"; readonly item: Item; readonly name: string }
   /** All exports of a module as one object. */
   | { readonly type: "namespace"; readonly path: string }
   | {
@@ -16,7 +17,12 @@ export type Bound =
       readonly imported: string;
     }
   | { readonly type: "builtin"; readonly specifier: string; readonly imported: string }
-  | { readonly type: "file"; readonly path: string; readonly attribute: string | null }
+  | {
+      readonly type: "file";
+      readonly path: string;
+      readonly attribute: string | null;
+      readonly imported: string;
+    }
   /** A module that does not say where the export comes from, or does not have it. */
   | { readonly type: "unknown"; readonly path: string; readonly imported: string }
   | { readonly type: "nowhere"; readonly specifier: string };
@@ -35,7 +41,7 @@ export class Bindings {
   /** What a name in a module is bound to; null for a global one. */
   ofName(module: SourceModule, name: string): readonly Bound[] | null {
     const items = module.bindings.get(name);
-    if (items !== undefined) return items.map((item) => ({ type: "item", item }));
+    if (items !== undefined) return items.map((item) => ({ type: "item", item, name }));
     const imported = module.imports.get(name);
     return imported === undefined ? null : this.#ofImport(module, imported);
   }
@@ -98,7 +104,8 @@ export class Bindings {
       }
       const module = this.#moduleAt(path);
       const exported = module.exports.get(name);
-      if (module.isOnePiece) found.push(...module.items.map((item) => ({ type: "item", item }) as const));
+      if (module.isOnePiece)
+        found.push(...module.items.map((item) => ({ type: "item", item, name }) as const));
       else if (exported === undefined) {
         if (name !== "default")
           for (const star of module.stars) follow(path, { specifier: star, imported: name }, possible);
@@ -107,8 +114,10 @@ export class Bindings {
       } else {
         const items = module.bindings.get(exported.name);
         const imported = module.imports.get(exported.name);
-        if (items !== undefined) found.push(...items.map((item) => ({ type: "item", item }) as const));
-        else if (imported !== undefined) follow(path, imported, found);
+        if (items !== undefined) {
+          const { name: local } = exported;
+          found.push(...items.map((item) => ({ type: "item", item, name: local }) as const));
+        } else if (imported !== undefined) follow(path, imported, found);
       }
     }
     return { found, possible };
@@ -128,7 +137,7 @@ function outside(target: Outside, { specifier, imported, attribute = null }: Imp
     case "package":
       return { type: "package", folder: target.folder, specifier, imported };
     case "file":
-      return { ...target, attribute };
+      return { ...target, attribute, imported };
     case "builtin":
     case "inline":
       return { type: "builtin", specifier, imported };

@@ -3,10 +3,27 @@ import type { Digest } from "@mlpipe/store";
 import type { Finding } from "../command/findings.ts";
 import type { SourceModule } from "./source-module.ts";
 
+/** What something adds to an identity, under its name. */
+export interface Part {
+  readonly name: string;
+  readonly digest: Digest;
+}
+
+/** In which order a module loads others. */
+export const loadOrderOf = (module: string): string => `${module}#(load order)`;
+
+/** Which names a module exports, and what is behind them. */
+export const exportsOf = (module: string): string => `${module}#(exports)`;
+
+/** Whether a part says how pieces are put together, and not what one of them is. */
+export function isArrangement(part: string): boolean {
+  return /#\((?:load order|exports)\)$/.test(part);
+}
+
 /** Something that code reaches. */
 export interface CodeNode {
   /** What it adds to the identity. */
-  part: { readonly name: string; readonly digest: Digest } | null;
+  part: Part | null;
   readonly edges: CodeNode[];
   /** Folders of packages. */
   readonly packages: string[];
@@ -16,6 +33,10 @@ export interface CodeNode {
   /** The module that it stands for as a whole, so that its declarations need not be named. */
   readonly whole: SourceModule | null;
   readonly module: SourceModule | null;
+  /** The module that is loaded by itself here, not by an import of another: the order of what it loads is its own. */
+  readonly entry: SourceModule | null;
+  /** The module of a piece whose value depends on what was run before it. */
+  reader: SourceModule | null;
   /** The walk that saw it last: cheaper than a set for every step. */
   seen: number;
   open: (() => void) | null;
@@ -28,6 +49,7 @@ export function newNode({
 }: {
   readonly module?: SourceModule;
   readonly whole?: SourceModule;
+  readonly entry?: SourceModule;
   readonly open?: (node: CodeNode) => void;
 }): CodeNode {
   const node: CodeNode = {
@@ -38,6 +60,8 @@ export function newNode({
     fatal: [],
     whole: null,
     module: null,
+    entry: null,
+    reader: null,
     ...more,
     seen: 0,
     open: null,

@@ -40,7 +40,7 @@ export interface Effect {
   /** What it makes, if `needs` and `valueNeeds` hold: of this kind, or like what is at the path. */
   readonly value: ValueKind | Path;
   readonly valueNeeds: readonly Need[];
-  /** Names whose values are taken, and perhaps looked into: statements before it may have changed these. */
+  /** Names whose values are taken, and perhaps looked into: statements before it may have changed these. Globals too. */
   readonly takes: readonly string[];
 }
 
@@ -234,6 +234,7 @@ class Evaluation {
     const object = unwrap(node.object);
     const name = staticName(node.property, node.computed);
     if (object.type === "Identifier" && !this.#isBound(object.name)) {
+      this.#takes.add(object.name);
       return plainNamespaces.has(object.name) ? "data" : this.#effect();
     }
     const value = this.#value(object);

@@ -2,12 +2,14 @@
  * The graph of what code reaches: declarations, loaded modules, files. Nodes are opened when they
  * are first reached, so that only what some step reaches is read.
  */
+import { dirname } from "node:path";
 import type { Site } from "@mlpipe/dsl";
 import { type Digest, digestOf } from "@mlpipe/store";
 import type { Bindings, Bound } from "./bindings.ts";
 import { builtinName, codeLoaders } from "./code-loaders.ts";
-import { type CodeNode, newNode, open } from "./code-node.ts";
+import { type CodeNode, exportsOf, loadOrderOf, newNode, open, type Part } from "./code-node.ts";
 import type { Load } from "./followed.ts";
+import { LoadOrder } from "./load-order.ts";
 import type { Purity } from "./purity.ts";
 import type { Resolution, Target } from "./resolution.ts";
 import type { Use } from "./module-facts.ts";
@@ -21,6 +23,8 @@ export interface CodeGraphSources {
   readonly resolution: Resolution;
   readonly bindings: Bindings;
   readonly purity: Purity;
+  /** Whether the package in a folder is one whose code is known to have no effects. */
+  readonly isTrusted: (packageFolder: string) => boolean;
 }
 
 export class CodeGraph {
@@ -30,11 +34,19 @@ export class CodeGraph {
   readonly #wholes = new Map<SourceModule, CodeNode>();
   readonly #items = new Map<Item, CodeNode>();
   readonly #files = new Map<string, CodeNode>();
+  readonly #entries = new Map<SourceModule, CodeNode>();
   readonly #effectful = new Map<SourceModule, readonly Item[]>();
+  readonly #order: LoadOrder;
   #walks = 0;
 
   constructor(sources: CodeGraphSources) {
     this.#from = sources;
+    this.#order = new LoadOrder({
+      ...sources,
+      // What a binding that is assigned to holds, and a `var` before its module has run, depends on when it is read.
+      isEffectful: (module) =>
+        this.#effectfulOf(module).length > 0 || module.items.some(({ mutable }) => mutable),
+    });
   }
 
   /** Everything that is reached from these nodes, themselves included. */
@@ -53,6 +65,28 @@ export class CodeGraph {
       for (const edge of node.edges) add(edge);
     }
     return reached;
+  }
+
+  /** The loading of a module by itself, as a step's process does it, or an `import()`. */
+  entry(path: string): CodeNode {
+    const entry = this.#from.moduleAt(path);
+    return remember(this.#entries, entry, () =>
+      newNode({ entry, open: (node) => node.edges.push(this.load(path)) }),
+    );
+  }
+
+  /** The order in which those of these nodes that are entries load what does something. */
+  loadOrders(reached: readonly CodeNode[]): readonly Part[] {
+    const readers = new Set<SourceModule>();
+    const entries: SourceModule[] = [];
+    for (const { reader, entry } of reached) {
+      if (reader !== null) readers.add(reader);
+      if (entry !== null) entries.push(entry);
+    }
+    return entries.flatMap((entry) => {
+      const digest = this.#order.of(entry, readers);
+      return digest === null ? [] : [{ name: loadOrderOf(entry.name), digest }];
+    });
   }
 
   /** The loading of a module: what it imports is loaded too, and what is effectful runs. */
@@ -117,11 +151,16 @@ export class CodeGraph {
     const module = this.#from.moduleAt(path);
     node.edges.push(this.load(path));
     if (module.isOnePiece) node.edges.push(...module.items.map((item) => this.#item(item)));
+    // Which names there are, and what is behind each: the pieces themselves do not say.
+    const lines = module.stars.map((star) => `* ${star}`);
     for (const name of module.exports.keys()) {
       for (const bound of this.#from.bindings.ofExport(path, name)) {
+        lines.push(`${name} ${this.#describe(bound)}`);
         if (bound.type !== "unknown") node.edges.push(...this.#nodesOf(bound));
       }
     }
+    if (!module.isOnePiece)
+      node.part = { name: exportsOf(module.name), digest: digestOf(JSON.stringify(lines.toSorted())) };
     for (const star of module.stars) {
       const target = this.#from.resolution.resolve(path, star, "import");
       if (target.type === "module") node.edges.push(this.exports(target.path));
@@ -189,7 +228,15 @@ export class CodeGraph {
       lines.add(`${load.how} ${load.specifier} ${this.#describeTarget(target)}`);
       this.#add(node, target, load.specifier, () => module.siteAt(load.start));
     }
-    const order = this.#from.purity.dependsOnOrder(item) ? this.#effectsBefore(item) : 0;
+    // Text without imports or exports is strict, and has a `this`, by what package.json says.
+    if (module.isOnePiece && /\.[jt]sx?$/.test(module.path)) {
+      if (this.#from.resolution.isModuleScope(dirname(module.path))) lines.add("module scope");
+    }
+    let order = 0;
+    if (this.#from.purity.dependsOnOrder(item)) {
+      order = this.#effectsBefore(item);
+      node.reader = module;
+    }
     return digestOf(JSON.stringify([item.form, [...lines].toSorted(), order]));
   }
 
@@ -213,7 +260,7 @@ export class CodeGraph {
   #add(node: CodeNode, target: Target, specifier: string, siteAt: () => Site): void {
     switch (target.type) {
       case "module":
-        node.edges.push(this.exports(target.path));
+        node.edges.push(this.entry(target.path), this.exports(target.path));
         return;
       case "file":
         node.edges.push(this.file(target.path));
@@ -255,13 +302,13 @@ export class CodeGraph {
     const { nameOf } = this.#from;
     switch (bound.type) {
       case "item":
-        return `${bound.item.module.name}#${bound.item.label ?? ""}`;
+        return `${bound.item.module.name}#${bound.item.label ?? ""}${bound.item.names.length === 1 ? "" : ` ${bound.name}`}`;
       case "namespace":
         return `${nameOf(bound.path)}#*`;
       case "unknown":
         return `${nameOf(bound.path)}#?${bound.imported}`;
       case "file":
-        return `${nameOf(bound.path)} ${bound.attribute ?? ""}`;
+        return `${nameOf(bound.path)} ${bound.attribute ?? ""}${bound.imported === "default" ? "" : ` ${bound.imported}`}`;
       case "package":
       case "builtin":
         return `${bound.specifier}#${bound.imported}`;

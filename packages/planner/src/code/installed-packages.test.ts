@@ -174,6 +174,18 @@ describe("the digest of what is installed", () => {
     expect(identity()).toBe(byFiles);
   });
 
+  it.each(["forest+1.0.0.patch", "forest@1.0.0.patch"])(
+    "is of the files of a package that the project patches in place (%s), whatever the lockfile says",
+    (patch) => {
+      install("node_modules/forest", "forest", "1.0.0");
+      const packages = { "node_modules/forest": { version: "1.0.0", integrity: "sha512-aaaa==" } };
+      project.write({ "package-lock.json": JSON.stringify({ packages }), [`patches/${patch}`]: "" });
+      const before = identity();
+      project.write({ "node_modules/forest/index.js": "export const grow = () => 2;\n" });
+      expect(identity()).not.toBe(before);
+    },
+  );
+
   it("of a new version is new, whatever the lockfile says", () => {
     install("node_modules/forest", "forest", "1.0.0");
     const before = identity();

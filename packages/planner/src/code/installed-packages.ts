@@ -42,6 +42,7 @@ export class InstalledPackages {
   readonly #packages = new Map<string, InstalledPackage>();
   readonly #places = new Map<string, string | null>();
   readonly #sets = new Map<string, PackageSet>();
+  readonly #patches = new Map<string, readonly string[]>();
 
   constructor(root: string, hash: (path: string) => Digest) {
     this.#root = root;
@@ -131,9 +132,21 @@ export class InstalledPackages {
     if (folder.includes("patch_hash")) return undefined;
     const at = folder.indexOf(`${sep}node_modules${sep}`);
     const home = at === -1 ? folder : folder.slice(0, at);
+    if (this.#isPatched(home, name) || this.#isPatched(this.#root, name)) return undefined;
     return (
       this.#lockfiles.integrity(home, name, version) ?? this.#lockfiles.integrity(this.#root, name, version)
     );
+  }
+
+  /** Whether a patch of the project's lies where patch-package, bun and others keep them, named after the package. */
+  #isPatched(home: string, name: string): boolean {
+    let patches = this.#patches.get(home);
+    if (patches === undefined) {
+      patches = namesIn(join(home, "patches"));
+      this.#patches.set(home, patches);
+    }
+    const bare = name.slice(name.indexOf("/") + 1);
+    return patches.some((patch) => patch.includes(bare));
   }
 
   /** What is on the disk, without the packages nested inside, which count for themselves. */
@@ -175,6 +188,14 @@ function readDocument(folder: string): PackageDocument | null {
     return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as PackageDocument;
   } catch {
     return null;
+  }
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
   }
 }
 

@@ -13,7 +13,7 @@ import { namesOf } from "./scopes.ts";
 import { splitModule, type Statement } from "./top-level.ts";
 
 /** Raised when the facts of the same text change. */
-export const factsFormat = 1;
+export const factsFormat = 2;
 
 /** A use of a name that a piece of the top level does not declare itself. */
 export interface Use {

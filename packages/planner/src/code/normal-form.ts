@@ -2,7 +2,7 @@
  * The normal form of a piece of syntax: equal for two texts that do the same by their syntax
  * alone. Comments, types, layout, quotes and the spelling of numbers leave no trace.
  */
-import { isErased, isNode, type Node, staticName, unwrap } from "./syntax.ts";
+import { isErased, isNode, literalText, type Node, staticName, unwrap } from "./syntax.ts";
 
 /** Properties that say where and how something was written, or what its type is. */
 const ignored = new Set([
@@ -49,6 +49,9 @@ function write(wrapped: Node, out: string[]): void {
     case "TemplateElement":
       out.push(JSON.stringify(node.value.cooked ?? node.value.raw), " ");
       return;
+    case "ExpressionStatement":
+      out.push(looksLikeDirective(node) ? "(no directive " : "(ExpressionStatement ");
+      break;
     case "BlockStatement":
     case "Program":
       out.push("(", node.type, " ");
@@ -73,11 +76,14 @@ function writeProperties(node: Node, out: string[]): void {
     } else if (Array.isArray(value)) {
       if (value.length === 0) continue;
       out.push(name, "=[");
+      const { length } = out;
       // A hole of an array is a place of its own.
       for (const each of value)
         if (isNode(each)) write(each, out);
         else out.push("_ ");
-      out.push("]");
+      // A list of types alone is none.
+      if (out.length === length) out.length -= 2;
+      else out.push("]");
     } else if (!isNode(value)) {
       out.push(name, "=", JSON.stringify(value), " ");
     } else if (name === "key" && fields["computed"] !== true) {
@@ -99,9 +105,19 @@ function isMeaningful(name: string, value: unknown, { type }: Node): boolean {
 /** A key is the same with and without quotes. */
 function keyOf(key: Node, owner: Node): string {
   const name = staticName(key, false);
-  // `{ __proto__: x }` sets the prototype, `{ __proto__ }` makes a property.
-  const special = name === "__proto__" && "shorthand" in owner && owner.shorthand;
+  // `{ __proto__: x }` sets the prototype, `{ __proto__ }` makes a property; "#x" in quotes is not private.
+  const special =
+    (name === "__proto__" && "shorthand" in owner && owner.shorthand) ||
+    (name?.startsWith("#") === true && key.type !== "PrivateIdentifier");
   return `${JSON.stringify(name)}${special ? "!" : ""}`;
+}
+
+/** Whether it is a string that would be `use strict` if it were written plainly: parentheses and escapes make it none. */
+function looksLikeDirective({
+  expression,
+  directive,
+}: Node & { readonly type: "ExpressionStatement" }): boolean {
+  return literalText(expression) === "use strict" && directive !== "use strict";
 }
 
 function literal(node: Node & { readonly type: "Literal" }): string {

@@ -25,13 +25,11 @@ export class Purity {
 
   /** Whether it may look into values that an effect before it may have changed. */
   dependsOnOrder({ module, effect }: Item): boolean {
-    return effect.takes.some((name) =>
-      this.#bindings
-        .ofName(module, name)
-        ?.some(
-          (bound) =>
-            bound.type === "namespace" || (bound.type === "item" && this.#kindOf(bound.item) !== "trusted"),
-        ),
+    return effect.takes.some(
+      (name) =>
+        this.#bindings
+          .ofName(module, name)
+          ?.some((bound) => this.#kindOfBound(bound, (item) => this.#kindOf(item)) !== "trusted") ?? true,
     );
   }
 

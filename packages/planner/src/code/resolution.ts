@@ -42,6 +42,7 @@ export function isMlpipe(name: string): boolean {
 /** Resolves specifiers, each once. */
 export class Resolution {
   readonly #root: string;
+  readonly #scopes = new Map<string, boolean>();
   readonly #known = new Map<string, Target>();
   readonly #names = new Map<string, { readonly folder: string; readonly name: string } | null>();
   #resolvers: Readonly<Record<"import" | "require", readonly Resolver.ResolverFactory[]>> | undefined;
@@ -77,6 +78,21 @@ export class Resolution {
     return found.isFile()
       ? fileTarget(full)
       : { type: "nowhere", why: "is a folder, and what is read of it cannot be followed" };
+  }
+
+  /** Whether the nearest `package.json` makes a module of text that does not say what it is. */
+  isModuleScope(folder: string): boolean {
+    let known = this.#scopes.get(folder);
+    if (known === undefined) {
+      const document = documentIn(folder);
+      const parent = dirname(folder);
+      known =
+        document === null && parent !== folder && !folder.endsWith(`${sep}node_modules`)
+          ? this.isModuleScope(parent)
+          : document?.["type"] === "module";
+      this.#scopes.set(folder, known);
+    }
+    return known;
   }
 
   /** The package that a folder belongs to, if one with a name is around it. */
@@ -200,7 +216,7 @@ function asPath(specifier: string): string {
 }
 
 /** The folder of the package in `node_modules` that a real path belongs to. */
-function installedFolder(path: string): string | null {
+export function installedFolder(path: string): string | null {
   const mark = `${sep}node_modules${sep}`;
   const at = path.lastIndexOf(mark);
   if (at === -1) return null;
@@ -210,10 +226,14 @@ function installedFolder(path: string): string | null {
 }
 
 function nameIn(folder: string): string | null {
+  const name = documentIn(folder)?.["name"];
+  return typeof name === "string" && name !== "" ? name : null;
+}
+
+function documentIn(folder: string): Readonly<Record<string, unknown>> | null {
   try {
     const document: unknown = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-    const isNamed = typeof document === "object" && document !== null && "name" in document;
-    return isNamed && typeof document.name === "string" && document.name !== "" ? document.name : null;
+    return typeof document === "object" ? (document as Readonly<Record<string, unknown>> | null) : null;
   } catch {
     return null;
   }

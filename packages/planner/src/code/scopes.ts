@@ -165,8 +165,13 @@ class Walk {
         return;
       case "BlockStatement":
       case "ForStatement":
-      case "SwitchStatement":
         this.#within(false, () => this.#children(node));
+        return;
+      case "SwitchStatement":
+        this.#visit(node.discriminant);
+        this.#within(false, () => {
+          this.#all(node.cases);
+        });
         return;
       case "Program":
       case "StaticBlock":
@@ -227,9 +232,14 @@ class Walk {
       if (node.type === "FunctionExpression" && node.id) this.#declare(node.id.name, false);
       if (node.type !== "ArrowFunctionExpression") this.#declare("arguments", false);
       for (const param of node.params) if (!isErased(param)) this.#pattern(param, false, false);
-      // One scope for parameters and body: what differs between the two is no use of an outer name.
-      if (node.body?.type === "BlockStatement") this.#all(node.body.body);
-      else this.#visit(node.body);
+      const { body } = node;
+      if (body?.type !== "BlockStatement") this.#visit(body);
+      else {
+        // Defaults of parameters do not see what the body declares.
+        this.#within(true, () => {
+          this.#all(body.body);
+        });
+      }
     });
   }
 

@@ -10,7 +10,7 @@ import type { CodeIdentity, Finding } from "../command/findings.ts";
 import { Bindings } from "./bindings.ts";
 import type { CodeNode } from "./code-node.ts";
 import { CodeGraph } from "./graph.ts";
-import { InstalledPackages } from "./installed-packages.ts";
+import { InstalledPackages, type PackageSet } from "./installed-packages.ts";
 import { brokenFacts, factsFormat, factsOf, type ModuleFacts } from "./module-facts.ts";
 import { Purity } from "./purity.ts";
 import { isMlpipe, Resolution } from "./resolution.ts";
@@ -57,28 +57,36 @@ export class TypeScriptCode {
     this.#packages = new InstalledPackages(this.#root, hash);
     const moduleAt = (path: string): SourceModule => this.#moduleAt(path);
     const bindings = new Bindings(moduleAt, this.#resolution);
-    const purity = new Purity(bindings, (folder) => this.#isTrusted(folder));
+    const isTrusted = (folder: string): boolean => this.#isTrusted(folder);
+    const purity = new Purity(bindings, isTrusted);
     const nameOf = (path: string): string => this.#nameOf(path);
-    this.#graph = new CodeGraph({ moduleAt, nameOf, hash, resolution: this.#resolution, bindings, purity });
+    const resolution = this.#resolution;
+    this.#graph = new CodeGraph({ moduleAt, nameOf, hash, resolution, bindings, purity, isTrusted });
   }
 
   /** The identity of an exported step. */
   identify(modulePath: string, exportName: string, options: IdentifyOptions = {}): CodeIdentity {
     const path = this.#realPath(modulePath);
     const exported = this.#graph.export(path, exportName);
-    if (exported !== null) return this.#identityOf([this.#graph.load(path), ...exported], options, []);
+    if (exported !== null) return this.#identityOf([this.#graph.entry(path), ...exported], options, []);
     const missing = {
       message: `${this.#nameOf(path)} has no export ${exportName}`,
       site: { file: path, line: 1, column: 1 },
     };
-    return this.#identityOf([this.#graph.exports(path)], options, [missing]);
+    return this.#identityOf([this.#graph.entry(path), this.#graph.exports(path)], options, [missing]);
   }
 
   /** The identity of a module that is started as a program. */
   identifyModule(modulePath: string, options: IdentifyOptions = {}): CodeIdentity {
     const path = this.#realPath(modulePath);
     const isScript = scriptExtensions.has(extname(path));
-    return this.#identityOf([isScript ? this.#graph.exports(path) : this.#graph.file(path)], options, []);
+    const roots = isScript ? [this.#graph.entry(path), this.#graph.exports(path)] : [this.#graph.file(path)];
+    return this.#identityOf(roots, options, []);
+  }
+
+  /** Installed packages by their real folders, with all they depend on. */
+  packagesIn(folders: ReadonlySet<string>): PackageSet {
+    return this.#packages.withDependencies(folders);
   }
 
   #identityOf(
@@ -101,6 +109,7 @@ export class TypeScriptCode {
       parts[part.name] =
         other === undefined ? part.digest : digestOf([other, part.digest].toSorted().join(" "));
     }
+    for (const { name, digest } of this.#graph.loadOrders(reached)) parts[name] = digest;
     const { packages, findings } = this.#packages.withDependencies(folders);
     uncacheable.push(...findings);
     const loaded = new Set(reached.flatMap(({ module }) => module?.path ?? []));

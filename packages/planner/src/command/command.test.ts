@@ -1,98 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, copyFileSync, mkdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Digest } from "@mlpipe/store";
-import { afterAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { CommandCode, type CommandIdentity, type CommandQuestion } from "./command.ts";
+import { changes, type Files, hash, project, python, temporary } from "./fixtures/project.ts";
 import type { CommandArgument } from "./launch.ts";
-
-// Behind a shim starting Python takes a third of a second; the stories are about what it starts.
-const python = execFileSync("python3", ["-c", "import sys; print(sys.executable)"], {
-  encoding: "utf8",
-}).trim();
-const folders: string[] = [];
-afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
-
-type Files = Readonly<Record<string, string | null>>;
-
-interface Project {
-  readonly root: string;
-  /** Writes files; null removes one. */
-  readonly write: (files: Files) => void;
-  readonly identify: (
-    argv: readonly CommandArgument[] | string,
-    options?: Omit<CommandQuestion, "argv">,
-  ) => CommandIdentity;
-}
-
-function hash(path: string): Digest {
-  // The sha256 of the file's bytes, which is what a Digest is.
-  return createHash("sha256").update(readFileSync(path)).digest("hex") as Digest;
-}
-
-function temporary(): string {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), "mlpipe-command-")));
-  folders.push(folder);
-  return folder;
-}
-
-/** @param tools programs outside of the project, on PATH */
-function project(files: Files, tools: Readonly<Record<string, string>> = {}): Project {
-  const [root, outside] = [temporary(), temporary()];
-  for (const [name, text] of Object.entries(tools)) writeFileSync(join(outside, name), text, { mode: 0o755 });
-  const env = { PATH: [outside, dirname(python), "/usr/bin", "/bin"].join(":"), HOME: root, LANG: "C.UTF-8" };
-  const write = (some: Files): void => {
-    for (const [name, text] of Object.entries(some)) {
-      const path = join(root, name);
-      if (text === null) {
-        rmSync(path, { recursive: true });
-        continue;
-      }
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, text);
-      if (text.startsWith("#!")) chmodSync(path, 0o755);
-    }
-  };
-  write(files);
-  return {
-    root,
-    write,
-    identify(argv, options = {}) {
-      const words =
-        typeof argv === "string" ? argv.split(" ").map((word) => (word === "…" ? null : word)) : argv;
-      const extra = options.env === undefined ? {} : { env: { ...env, ...options.env } };
-      return new CommandCode({ projectRoot: root, hash, env }).identify(words, { ...options, ...extra });
-    },
-  };
-}
-
-/** What is another between two identities, by name. */
-function changes(before: CommandIdentity, after: CommandIdentity): readonly string[] {
-  const records = (identity: CommandIdentity): ReadonlyMap<string, string> =>
-    new Map([
-      ...Object.entries(identity.parts),
-      ...Object.entries(identity.packages),
-      ...Object.values(identity.tools).map(({ name, digest }): [string, string] => [`tool ${name}`, digest]),
-      ["python", JSON.stringify(identity.python)],
-      ...identity.uncacheable.map(({ message }): [string, string] => [`uncacheable: ${message}`, ""]),
-    ]);
-  const [old, now] = [records(before), records(after)];
-  const names = [...new Set([...old.keys(), ...now.keys()])];
-  return names.filter((name) => old.get(name) !== now.get(name)).toSorted();
-}
 
 /** A distribution as pip unpacks it. */
 function distribution(site: string, name: string, version: string, modules: Files, extra = ""): Files {
@@ -437,12 +350,13 @@ describe("a Python script", () => {
 
   test("an import of nothing is a warning with its place", () => {
     const { root, identify } = project({
-      "train.py": "import os\nimport nowhere\ntry:\n    import maybe\nexcept ImportError: pass\n",
+      "train.py":
+        "import os\nif os.name == 'nt':\n    import nowhere\ntry:\n    import maybe\nexcept ImportError: pass\n",
     });
     expect(identify("python3 train.py").warnings).toEqual([
       {
         message: "the module nowhere is not found by this Python",
-        site: { file: join(root, "train.py"), line: 2, column: 1 },
+        site: { file: join(root, "train.py"), line: 3, column: 5 },
       },
     ]);
   });
@@ -485,6 +399,36 @@ describe("Python that cannot be followed is not kept", () => {
       "from importlib.metadata import entry_points\nentry_points(group='x')\n",
       "importlib.metadata.entry_points() loads code that only the running program knows",
       2,
+    ],
+    "a loader asked for by its name": [
+      "import importlib\ngetattr(importlib, 'import_module')(name)\n",
+      "importlib.import_module() is given a name that is computed",
+      2,
+    ],
+    "a loader asked for by a name that is computed": [
+      "import builtins\ngetattr(builtins, name)('m')\n",
+      "getattr() of what loads code is given a name that is computed",
+      2,
+    ],
+    "a relative __import__": [
+      "__import__('m', globals(), locals(), ['X'], 1)\n",
+      "__import__() is given a level",
+      1,
+    ],
+    "the modules of a package, whichever there are": [
+      "import pkgutil\nfor f, n, _ in pkgutil.iter_modules(['plugins']):\n    f.find_spec(n).loader.load_module(n)\n",
+      "pkgutil.iter_modules() loads code that only the running program knows",
+      2,
+    ],
+    "sys.path by its name": [
+      "import sys\ngetattr(sys, 'path').append('lib')\n",
+      "sys.path is given another name",
+      2,
+    ],
+    "a search path that is changed where nobody sees it": [
+      "import sys\ndef widen(path):\n    path.append('lib')\nwiden(sys.path)\nimport helper\n",
+      "the module helper is not found by this Python, so where it looks for modules cannot be told",
+      5,
     ],
     "a finder of its own": [
       "import sys\nsys.meta_path.insert(0, F())\n",

@@ -32,6 +32,8 @@ export interface CommandIdentity extends CodeIdentity {
   readonly python: PythonIdentity | null;
   /** Absolute paths of the JavaScript and TypeScript modules that are run, whose whole closure is code too. */
   readonly typescript: readonly string[];
+  /** Real folders of the npm packages that programs of the command belong to. */
+  readonly packageFolders: readonly string[];
   /** Absolute paths of the programs and interpreters that are started, links unresolved. */
   readonly programs: readonly string[];
   /** Those of them that are Pythons. */
@@ -241,6 +243,9 @@ export class CommandCode {
       tools,
       python,
       typescript: [...launch.modules],
+      packageFolders: [
+        ...new Set([...launch.programs.values()].flatMap((file) => this.#lookups.packageOf(file) ?? [])),
+      ],
       programs: [...new Set([...launch.programs.values(), ...pythons])],
       pythons: [...pythons],
     };

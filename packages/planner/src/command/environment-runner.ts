@@ -9,9 +9,11 @@ export interface EnvironmentRun {
   readonly bin: string | undefined;
   /** Index of the program, the script or `-m`. */
   readonly program: number;
-  /** Files that decide what the runner installs before it starts the program. */
-  readonly locks: readonly string[];
+  /** Files that decide what the runner installs before it starts the program, and what that sees. */
+  readonly files: readonly string[];
   readonly unsettled: readonly Finding[];
+  /** Why the program cannot be told by its name. */
+  readonly untold: readonly Finding[];
 }
 
 const takesValue = new Set(
@@ -35,6 +37,7 @@ export function readEnvironmentRun(
   root: string,
 ): EnvironmentRun {
   const unsettled: Finding[] = [];
+  const untold: Finding[] = [];
   let folder = runner === "uv" ? findUp(".venv", root) : join(root, ".venv");
   let i = from;
   for (; i < argv.length; i++) {
@@ -56,6 +59,12 @@ export function readEnvironmentRun(
     if (i > from && typeof previous === "string" && takesValue.has(previous)) continue;
     break;
   }
+  if (argv.slice(1, i).some((word) => typeof word === "string" && isMove(runner, word))) {
+    untold.push({
+      message: `${runner} starts the program in another folder`,
+      hint: `Name what it runs: files: ["…"].`,
+    });
+  }
   const bin = folder === undefined ? undefined : join(folder, "bin");
   const isThere = bin !== undefined && existsSync(join(bin, "python"));
   if (!isThere) {
@@ -67,9 +76,30 @@ export function readEnvironmentRun(
   return {
     bin: isThere ? bin : undefined,
     program: i,
-    locks: locksOf(runner, argv, folder ?? join(root, ".venv")),
+    files: [
+      ...locksOf(runner, argv, folder ?? join(root, ".venv")),
+      ...variableFilesOf(runner, argv.slice(0, i), root),
+    ],
     unsettled,
+    untold,
   };
+}
+
+function isMove(runner: string, word: string): boolean {
+  return /^--(?:directory|cwd)(?:=|$)/.test(word) || (runner === "poetry" && word.startsWith("-C"));
+}
+
+/** Files of variables that the program will see. */
+function variableFilesOf(runner: string, argv: readonly CommandArgument[], root: string): readonly string[] {
+  // It reads this one without being told.
+  const names = runner === "pipenv" ? [".env"] : [];
+  argv.forEach((word, index) => {
+    const value = argv[index + 1];
+    if (typeof word !== "string") return;
+    if (word === "--env-file" && typeof value === "string") names.push(value);
+    else if (word.startsWith("--env-file=")) names.push(word.slice(word.indexOf("=") + 1));
+  });
+  return names.map((name) => resolve(root, name)).filter((file) => existsSync(file));
 }
 
 /** uv brings the environment in line with the project's lock, and the lock with its requirements, first. */

@@ -6,7 +6,7 @@ const ignored = new Set(["node_modules", ".git", ".mlpipe", "__pycache__", ".ven
 
 /**
  * The files that a glob names, as absolute paths in the order of their bytes, which no locale changes.
- * `**` crosses folders; a folder's own name stands for everything below it. What is in
+ * `**` crosses folders; a folder's own name, and `**` at the end, stand for everything below. What is in
  * `node_modules`, `.git`, `.mlpipe`, `.venv` and `__pycache__` is left out.
  *
  * @param pattern relative to `root`
@@ -25,7 +25,10 @@ export function filesOfGlob(pattern: string, root: string): readonly string[] {
     });
     for (const match of matches) {
       const path = isAbsolute(match) ? match : join(root, match);
-      if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) found.add(path);
+      const stats = statSync(path, { throwIfNoEntry: false });
+      if (stats?.isFile() === true) found.add(path);
+      // Names that begin with a dot and what links lead to are left out by the glob, and are there for all that.
+      else if (stats?.isDirectory() === true && /(?:^|\/)\*\*\/?$/.test(pattern)) addFiles(path, found);
     }
   }
   return [...found].sort(byBytes);

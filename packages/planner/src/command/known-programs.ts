@@ -35,10 +35,11 @@ export const otherInterpreters = words(
   "papermill gnuplot",
 );
 
-/** Read files that the command does not name: a Makefile, a repository, a package.json. */
+/** Read files that the command does not name: a Makefile, a repository, a package.json, a list on standard input. */
 export const selfInstructed = words(
   "git make gmake just task ninja npm pnpm yarn npx bunx cargo go docker podman docker-compose snakemake nextflow dvc cmake",
-  "gradle mvn bazel dbt meson tox nox invoke rake ant scons doit",
+  "gradle mvn bazel dbt meson tox nox invoke rake ant scons doit java kotlin dotnet swift sbt mill lein clojure mix elixir",
+  "stack cabal dart flutter pants mise pre-commit kedro dagster prefect airflow luigi zenml xargs parallel",
 );
 
 /** Take files as data and never as programs. */

@@ -124,7 +124,8 @@ export class LaunchReader implements Launch {
     if (known.pythonLaunchers.has(base)) return this.#launcher(base, argv, 1);
     if (known.nodes.has(base)) return this.#node(argv);
     if (known.otherInterpreters.has(base)) return this.#otherInterpreter(base, argv);
-    if (known.selfInstructed.has(base)) {
+    const isJar = base === "java" && argv.includes("-jar");
+    if (known.selfInstructed.has(base) && !isJar) {
       this.untold.push({
         message: `${base} reads files that the command does not name`,
         hint: `Name them: files: ["…"].`,
@@ -173,7 +174,14 @@ export class LaunchReader implements Launch {
   #wrapped(base: string, argv: readonly CommandArgument[], from: number): void {
     for (let i = from; i < argv.length; i++) {
       const word = argv[i];
-      if (typeof word !== "string" || word.startsWith("-")) continue;
+      if (typeof word !== "string") continue;
+      if (base === "env" && /^(?:-[a-zA-Z]*[SC]|--split-string|--chdir)/.test(word)) {
+        this.untold.push({
+          message: `env ${word}: what it starts cannot be told`,
+          hint: `Write the command without it, or name what it starts: files: ["…"].`,
+        });
+      }
+      if (word.startsWith("-")) continue;
       if (base === "env" && /^\w+=/.test(word)) {
         this.#set = { ...this.#set, [word.split("=", 1)[0] ?? ""]: word.slice(word.indexOf("=") + 1) };
         continue;
@@ -186,9 +194,10 @@ export class LaunchReader implements Launch {
 
   /** `uv run`, `poetry run`, `conda run -p env`, … */
   #inEnvironment(runner: string, argv: readonly CommandArgument[], from: number): void {
-    const { bin, program, locks, unsettled } = readEnvironmentRun(runner, argv, from, this.#root);
+    const { bin, program, files, unsettled, untold } = readEnvironmentRun(runner, argv, from, this.#root);
     this.unsettled.push(...unsettled);
-    locks.forEach((file) => this.files.add(file));
+    this.untold.push(...untold);
+    files.forEach((file) => this.files.add(file));
     this.#usesUv ||= runner === "uv";
     if (bin !== undefined) {
       this.#bin = bin;
@@ -204,7 +213,10 @@ export class LaunchReader implements Launch {
   #pythonArguments(argv: readonly CommandArgument[], from: number): void {
     const { target, flags, isolated, rest } = readPythonArguments(argv, from);
     this.#flags = flags;
-    if (target === undefined) return;
+    if (target === undefined) {
+      if (!asksOnly(argv, from)) this.#unreadInput("Python");
+      return;
+    }
     const { kind, value } = target;
     if (kind === "module" && value === "unittest") {
       this.untold.push({
@@ -329,8 +341,15 @@ export class LaunchReader implements Launch {
         message: `the script that ${base} runs comes in through a port`,
         hint: `Name what it starts: files: ["…"].`,
       });
-    }
+    } else if (!asksOnly(argv, 1)) this.#unreadInput(base);
     this.#rest(argv, i + 1, "unknown");
+  }
+
+  #unreadInput(interpreter: string): void {
+    this.untold.push({
+      message: `what ${interpreter} reads from its input cannot be followed`,
+      hint: `Name the script in the command, or what it is made of: files: ["…"].`,
+    });
   }
 
   #shellText(base: string, text: CommandArgument | undefined): void {
@@ -347,7 +366,7 @@ export class LaunchReader implements Launch {
     for (const { words, files } of told?.commands ?? []) {
       this.#arguments(files, "reads");
       const first = words[0];
-      if (first === "." || first === "source" || first === "eval" || first === "cd") {
+      if (typeof first === "string" && (shellMoves.has(first) || setsSearchPath(words))) {
         this.untold.push({
           message: `${base} -c: what follows ${first} cannot be told`,
           hint: `Name what it starts: files: ["…"].`,
@@ -365,6 +384,7 @@ export class LaunchReader implements Launch {
     const start = readNodeArguments(argv, isFile);
     if (start.type === "module") this.modules.add(resolve(this.#root, start.name));
     else if (start.type === "untold") this.untold.push({ message: start.message, hint: start.hint });
+    else if (start.type === "nothing" && !asksOnly(argv, 1)) this.#unreadInput("node");
     this.#rest(argv, 1, "unknown");
   }
 
@@ -451,8 +471,27 @@ export class LaunchReader implements Launch {
 }
 
 const shellBuiltins = new Set(
-  "set export unset exit test [ read shift trap ulimit umask wait : true false echo printf".split(" "),
+  "set export unset exit test [ read shift ulimit umask wait : true false echo printf".split(" "),
 );
+
+/** After these a shell does what its words alone do not say. */
+const shellMoves = new Set(". source eval cd pushd popd trap alias".split(" "));
+
+/** Whether an `export` decides where programs and modules are looked for. */
+function setsSearchPath([first, ...words]: readonly (string | null)[]): boolean {
+  const isExport = first === "export" || first === "declare" || first === "typeset";
+  return (
+    isExport &&
+    words.some((word) => word === null || /^(?:\w*PATH|PYTHON\w*|NODE_\w*|VIRTUAL_ENV)=/.test(word))
+  );
+}
+
+/** Whether an interpreter is only asked which it is. */
+function asksOnly(argv: readonly CommandArgument[], from: number): boolean {
+  return argv
+    .slice(from)
+    .some((word) => typeof word === "string" && /^(?:-[vVh]+|--version|--help)$/.test(word));
+}
 
 /** Pieces without a port among them are plain text. */
 function joined(argument: CommandArgument): CommandArgument {

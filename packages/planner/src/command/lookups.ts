@@ -1,4 +1,5 @@
 import { type NamedPath, pathsNamedIn } from "./named-paths.ts";
+import { packageOfProgram } from "./node-package.ts";
 import { findProgram, shebangOf } from "./tool.ts";
 
 /**
@@ -9,6 +10,7 @@ export class Lookups {
   readonly #root: string;
   readonly #programs = new Map<string, string | undefined>();
   readonly #shebangs = new Map<string, readonly string[]>();
+  readonly #packages = new Map<string, string | undefined>();
   readonly #named = new Map<string, readonly NamedPath[]>();
 
   /** @param root where commands run */
@@ -27,6 +29,11 @@ export class Lookups {
       const words = shebangOf(file);
       return /(?:^|\/)env$/.test(words[0] ?? "") ? words.slice(1).filter((word) => word !== "-S") : words;
     });
+  }
+
+  /** {@link packageOfProgram}. */
+  packageOf(program: string): string | undefined {
+    return remembered(this.#packages, program, () => packageOfProgram(program));
   }
 
   /** {@link pathsNamedIn}. */

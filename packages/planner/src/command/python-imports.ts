@@ -94,6 +94,8 @@ class Closure:
         self.distributions, self.loose = {}, {}
         self.findings, self.warnings, self.new_folders = [], [], []
         self.seen, self.queue, self.asked = set(), [], set()
+        # By file: the modules that it cannot be run without, and remarks on those of them that were not found.
+        self.needed, self.lost = {}, {}
 
     def run(self):
         kind, value = self.request["kind"], self.request["value"]
@@ -122,6 +124,24 @@ class Closure:
         self.shadows(own)
         self.drain()
         self.follow_requirements(own)
+        self.settle()
+
+    def settle(self):
+        """What surely is imported and was not found lies where nobody thought of: then all else may lie elsewhere too."""
+        if not self.request["direct"]:
+            return
+        kind, value = self.request["kind"], self.request["value"]
+        names = [value, value + ".__main__"] if kind == "module" else []
+        waiting = [value] if kind == "script" else [None] if kind == "code" else [h.file for n in names for h in self.load(n)]
+        certain = set(waiting)
+        while waiting:
+            file = waiting.pop()
+            for remark in self.lost.get(file, ()):
+                self.warnings.remove(remark)
+                self.findings.append((remark[0] + ", so where it looks for modules cannot be told",) + remark[1:])
+            fresh = {f for f in self.needed.get(file, ()) if f is not None} - certain
+            certain |= fresh
+            waiting.extend(fresh)
 
     def drain(self):
         while self.queue:
@@ -260,15 +280,21 @@ class Closure:
             self.files.add(file)
             self.parts[self.name_of(file)] = facts.digest
         self.findings.extend((message, file, line, column) for message, line, column in facts.findings)
-        for level, module, names, star, guarded, line, column in facts.imports:
+        for path in facts.files:
+            if os.path.realpath(path).startswith(self.root + os.sep):
+                self.binaries.add(path)
+        for level, module, names, star, guarded, line, column, sure in facts.imports:
             target = module
             if level:
                 up = package.split(".") if package else []
                 if level > len(up):
                     continue
                 target = ".".join(up[: len(up) - level + 1] + ([module] if module else []))
-            if not self.load(target, names, star) and not guarded:
-                self.missing(target, file, line, column)
+            hits = self.load(target, names, star)
+            if sure:
+                self.needed.setdefault(file, []).extend(hit.file for hit in hits)
+            if not hits and not guarded:
+                self.missing(target, file, line, column, sure)
         for name, given in facts.relative:
             dots = len(name) - len(name.lstrip("."))
             up = (given or package).split(".")
@@ -287,14 +313,19 @@ class Closure:
         if folder not in self.extra and folder not in self.base and folder not in self.new_folders:
             self.new_folders.append(folder)
 
-    def missing(self, name, file, line, column):
+    def missing(self, name, file, line, column, sure):
         top = name.split(".")[0]
         for entry in self.base:
             for distribution in installed(entry):
                 if distribution.editable and (distribution.key == normal(top) or top in distribution.tops()):
                     self.findings.append(("%s is an editable install whose finder mlpipe cannot read" % top, file, line, column))
                     return
-        self.warnings.append(("the module %s is not found by this Python" % name, file, line, column))
+        remark = ("the module %s is not found by this Python" % name, file, line, column)
+        self.warnings.append(remark)
+        # Of these the running Python makes what no search path has.
+        made = top in ("__main__", "distutils")
+        if sure and not made and remark not in self.lost.setdefault(file, []):
+            self.lost[file].append(remark)
 
 
 def close(root, request):

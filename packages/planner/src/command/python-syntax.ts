@@ -38,7 +38,7 @@ BY_NAME = {
     "builtins.__import__": "name", "importlib.util.find_spec": "name", "pkgutil.get_loader": "module_or_name",
     "pkgutil.find_loader": "fullname", "pkgutil.resolve_name": "name", "runpy.run_module": "mod_name",
     "pydoc.locate": "path", "imp.find_module": "name", "hydra.utils.get_class": "path",
-    "hydra.utils.get_method": "path", "hydra.utils.get_object": "path",
+    "hydra.utils.get_method": "path", "hydra.utils.get_object": "path", "lazy_loader.load": "fullname",
 }
 # What loads code from a file: position and keyword of the path.
 BY_FILE = {
@@ -47,13 +47,18 @@ BY_FILE = {
     "importlib.machinery.ExtensionFileLoader": (1, "path"), "imp.load_source": (1, "pathname"),
     "imp.load_dynamic": (1, "pathname"),
 }
+# What links compiled code in: that it is a file of the project shows where its name is literal.
+LIBRARIES = {"ctypes.CDLL", "ctypes.PyDLL", "ctypes.cdll.LoadLibrary", "ctypes.pydll.LoadLibrary"}
 TEXT = {"exec", "eval", "builtins.exec", "builtins.eval"}
 # What loads code that no text of the project names.
 COMPUTED = {
     "importlib.metadata.entry_points", "importlib_metadata.entry_points", "pkg_resources.iter_entry_points",
     "pkg_resources.load_entry_point", "hydra.utils.instantiate", "hydra.utils.call", "imp.load_module",
     "importlib.machinery.FileFinder", "importlib.machinery.PathFinder", "zipimport.zipimporter",
+    "pkgutil.iter_modules", "pkgutil.walk_packages", "lazy_loader.attach", "lazy_loader.attach_stub",
 }
+# Modules of which any member may be a loader, where it is asked for by a name that is computed.
+LOADING = {"importlib", "builtins", "runpy"}
 LOADERS = set(BY_NAME) | set(BY_FILE) | TEXT | COMPUTED
 BUILTINS = {"exec", "eval", "__import__"}
 STARTS = ("subprocess.", "os.system", "os.popen", "os.exec", "os.spawn", "os.posix_spawn", "asyncio.create_subprocess_")
@@ -120,9 +125,12 @@ class Facts:
 
     def __init__(self, digest):
         self.digest = digest
-        self.imports = []  # (level, module, names, star, guarded, line, column)
+        # (level, module, names, star, guarded, line, column, sure): guarded if its failure is caught, sure if the
+        # module cannot be run without it
+        self.imports = []
         self.relative = []  # (name, package or None): import_module(".x", package)
         self.scripts = []  # files that it runs or loads
+        self.files = []  # files of the project that it starts or links in, and that are no Python
         self.modules = []  # modules that it runs as programs
         self.folders = []  # folders that it puts on sys.path
         self.findings = []  # (message, line, column)
@@ -191,17 +199,26 @@ class Reader:
     def names(self, node):
         """The dotted names that an expression may stand for, by what was imported under its first name."""
         tail = []
-        while type(node) is ast.Attribute:
-            tail.append(node.attr)
-            node = node.value
+        while True:
+            if type(node) is ast.Attribute:
+                tail.append(node.attr)
+                node = node.value
+            elif self.is_getattr(node) and self.string(node.args[1]) is not None:
+                tail.append(node.args[1].value)
+                node = node.args[0]
+            else:
+                break
         if type(node) is not ast.Name:
             return ()
-        heads = self.aliases.get(node.id)
+        heads = {"builtins"} if node.id == "__builtins__" else self.aliases.get(node.id)
         if heads is None:
             if tail or node.id not in BUILTINS or self.users_own(node):
                 return ()
             heads = {node.id}
         return [".".join([head] + tail[::-1]) for head in heads]
+
+    def is_getattr(self, node):
+        return type(node) is ast.Call and isinstance(node.func, ast.Name) and node.func.id == "getattr" and len(node.args) > 1
 
     def users_own(self, node):
         """Whether a builtin's name is a function or parameter of the project here: def eval(model)."""
@@ -226,6 +243,8 @@ class Reader:
             self.read_import(node)
         elif kind is ast.Call:
             self.read_start(node)
+            if self.is_getattr(node):
+                self.read_getattr(node)
         elif kind is ast.Assign:
             for target in node.targets:
                 if isinstance(target, ast.Name) and target.id == "__all__":
@@ -257,10 +276,11 @@ class Reader:
         while up in self.parent:
             below, up = up, self.parent[up]
             # Never true when the code runs: what is imported there is for type checkers.
-            if isinstance(up, ast.If) and below in up.body and "typing.TYPE_CHECKING" in self.names(up.test):
+            if isinstance(up, ast.If) and below in up.body and self.is_for_checkers(up.test):
                 return
             guarded = guarded or (isinstance(up, ast.Try) and below in up.body and bool(up.handlers))
-        at = (guarded, node.lineno, node.col_offset + 1)
+        sure = not guarded and self.parent.get(node) is self.tree
+        at = (guarded, node.lineno, node.col_offset + 1, sure)
         if isinstance(node, ast.Import):
             for alias in node.names:
                 self.facts.imports.append((0, alias.name, (), False) + at)
@@ -268,6 +288,9 @@ class Reader:
             star = any(alias.name == "*" for alias in node.names)
             names = tuple(alias.name for alias in node.names if alias.name != "*")
             self.facts.imports.append((node.level, node.module or "", names, star) + at)
+
+    def is_for_checkers(self, test):
+        return "typing.TYPE_CHECKING" in self.names(test) and getattr(test, "id", None) not in self.assigned
 
     def read_exports(self, value):
         if isinstance(value, (ast.List, ast.Tuple)) and all(self.string(x) is not None for x in value.elts):
@@ -293,6 +316,17 @@ class Reader:
             return call.args[position]
         return None
 
+    def read_getattr(self, node):
+        if self.string(node.args[1]) is None:
+            if any(name in LOADING for name in self.names(node.args[0])):
+                self.find("getattr() of what loads code is given a name that is computed", node)
+            return
+        for name in self.names(node):
+            if name in LOADERS:
+                self.read_loader(node, name)
+            elif name in ("sys.path", "sys.meta_path", "sys.path_hooks"):
+                self.find(name + " is given another name", node)
+
     def read_loader(self, node, name):
         call = self.parent.get(node)
         if not isinstance(call, ast.Call) or call.func is not node:
@@ -309,6 +343,8 @@ class Reader:
             self.facts.scripts.append(path)
         elif name in TEXT:
             self.read_text(call, name, node)
+        elif name.endswith("__import__") and not self.is_absolute(call):
+            self.find(name + "() is given a level", node)
         else:
             value = self.argument(call, 0, BY_NAME[name])
             target = self.string(value) if value is not None else None
@@ -327,9 +363,13 @@ class Reader:
             else:
                 # pydoc.locate and its like name something inside of a module: each prefix may be it.
                 head, _, last = target.rpartition(".")
-                self.facts.imports.append((0, target, (), False, True, node.lineno, node.col_offset + 1))
+                self.facts.imports.append((0, target, (), False, True, node.lineno, node.col_offset + 1, False))
                 if head:
-                    self.facts.imports.append((0, head, (last,), False, True, node.lineno, node.col_offset + 1))
+                    self.facts.imports.append((0, head, (last,), False, True, node.lineno, node.col_offset + 1, False))
+
+    def is_absolute(self, call):
+        level = self.argument(call, 4, "level")
+        return level is None or (isinstance(level, ast.Constant) and level.value == 0)
 
     def read_text(self, call, name, node):
         value = call.args[0] if call.args else None
@@ -359,8 +399,13 @@ class Reader:
         return path if path is not None and is_file(path) else None
 
     def read_start(self, call):
-        """Scripts that are started as processes of their own, where their names are literal."""
-        if not any(name.startswith(STARTS) for name in self.names(call.func)):
+        """Scripts that are started as processes of their own, and libraries, where their names are literal."""
+        names = self.names(call.func)
+        if any(name in LIBRARIES for name in names):
+            path = self.path(self.argument(call, 0, "name"))
+            if path is not None and is_file(path):
+                self.facts.files.append(path)
+        if not any(name.startswith(STARTS) for name in names):
             return
         words = []
         for node in ast.walk(call):
@@ -374,8 +419,8 @@ class Reader:
                         self.facts.modules.append(target)
         for word in words:
             path = os.path.normpath(os.path.join(self.root, word))
-            if word.endswith(".py") and is_file(path):
-                self.facts.scripts.append(path)
+            if is_file(path):
+                (self.facts.scripts if word.endswith(".py") else self.facts.files).append(path)
 
     def is_changed(self, node):
         up = self.parent.get(node)

@@ -78,12 +78,17 @@ export function readShellText(pieces: readonly (string | null)[]): ShellText {
           computed ??= expansionAt(text, i);
           word += port;
         }
+        if (text.startsWith("\\\n", i)) {
+          i++;
+          continue;
+        }
         if (text.charAt(i) === "\\" && /["\\$`]/.test(text.charAt(i + 1))) i++;
         word += text.charAt(i);
       }
     } else if (character === "\\") {
       i++;
-      word = (word ?? "") + text.charAt(i);
+      // A line that goes on in the next one.
+      if (text.charAt(i) !== "\n") word = (word ?? "") + text.charAt(i);
     } else if (/[;|&\n()]/.test(character)) {
       endCommand();
     } else if (character === "<" || character === ">") {
@@ -101,7 +106,7 @@ export function readShellText(pieces: readonly (string | null)[]): ShellText {
       const end = text.indexOf("\n", i);
       i = (end === -1 ? text.length : end) - 1;
     } else {
-      if (/[$`*?[~]/.test(character)) {
+      if (/[$`*?[~]/.test(character) || isBraceExpansion(text, i)) {
         computed ??= expansionAt(text, i);
         word = (word ?? "") + port;
       }
@@ -110,6 +115,11 @@ export function readShellText(pieces: readonly (string | null)[]): ShellText {
   }
   endCommand();
   return { commands, computed };
+}
+
+/** `{a,b}` and `{1..3}`, which every shell but the plainest makes into several words. */
+function isBraceExpansion(text: string, index: number): boolean {
+  return /^\{[^\s{}]*(?:,|\.\.)[^\s]*\}/.test(text.slice(index, index + 1000));
 }
 
 function expansionAt(text: string, index: number): string {
