@@ -106,6 +106,23 @@ describe("mlpipe.lock", () => {
     expect(lockOf(project)).not.toContain("other");
   });
 
+  it("tells of another file that defines a pipeline with the same name", async () => {
+    using project = new Project(smallPipeline);
+    await project.run();
+    const other = project
+      .read("line.pipeline.ts")
+      .replace("limit: z.number().default(1)", "limit: z.number().default(9)");
+    project.write({ "copy.pipeline.ts": other });
+    const second = await project.mlpipe("run", "copy.pipeline.ts");
+    expect([second.exit, second.stderr]).toEqual([
+      0,
+      expect.stringContaining('copy.pipeline.ts and line.pipeline.ts both define a pipeline "line"'),
+    ]);
+    rmSync(join(project.root, "line.pipeline.ts"));
+    const alone = await project.mlpipe("run");
+    expect([alone.exit, alone.stderr]).toEqual([0, expect.not.stringContaining("both define")]);
+  });
+
   it("says what a step made, whichever of its tables somebody wrote over", async () => {
     using project = new Project(smallPipeline);
     await project.run();

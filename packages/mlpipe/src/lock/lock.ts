@@ -118,8 +118,21 @@ export function keepLock(
   const saysMore = comparison.changes.length > 0 || before.size === 0 || nextText !== lockText(before);
   const written = !frozen && text !== textBefore && saysMore;
   if (written) write(path, text);
-  const { changes, remarks } = comparison;
+  const { changes } = comparison;
+  const remarks = [...comparison.remarks, ...namesake(path, locked, manifest)];
   return { outcome: { path: shown, written, changes, remarks }, isOwn: written || text === textBefore };
+}
+
+/** A pipeline of another file with the same name: what one of them writes, the other writes over. */
+function namesake(
+  path: string,
+  locked: LockedPipeline | undefined,
+  { file, pipeline }: Manifest,
+): readonly string[] {
+  if (locked === undefined || locked.file === basename(file) || !isThere(path, locked.file)) return [];
+  return [
+    `${basename(file)} and ${locked.file} both define a pipeline "${pipeline}", and write over each other's artifacts and lines of ${basename(path)}: give one another name, or remove the file that is not used`,
+  ];
 }
 
 /** The steps that made something else than what a lock says, or of something else; nothing if all of it has to be read. */
