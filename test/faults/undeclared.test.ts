@@ -445,6 +445,31 @@ export const sly = data("sly", {
       expect((await hermetic(project, which)).steps[0]?.error?.code).toBe("MLP3002");
     });
 
+    it("a package of Python in the project's root is found by -m and from outside, and nothing else there is", async () => {
+      using project = new Project({
+        "steps.ts": `import { cmd, data, file } from "mlpipe";
+export const inside = data("inside", { outputs: { out: file("txt") }, command: (_, o) => cmd\`python3 -m pkg.deep.mod \${o.out}\` });
+export const outside = data("outside", { outputs: { out: file("txt") }, command: (_, o) => cmd\`python3 run.py \${o.out}\` });
+export const sly = data("sly", { outputs: { out: file("txt") }, command: (_, o) => cmd\`python3 -m pkg.sly \${o.out}\` });`,
+        "pkg/__init__.py": "",
+        "pkg/util.py": "x = 7\n",
+        "pkg/deep/__init__.py": "",
+        "pkg/deep/mod.py": "import sys\nfrom ..util import x\nopen(sys.argv[1], 'w').write(str(x))\n",
+        "pkg/sly.py": "import sys\nopen(sys.argv[1], 'w').write(open('extra.csv').read())\n",
+        "run.py": "import sys\nfrom pkg.deep import mod\n",
+        "extra.csv": "extra\n",
+        "a.pipeline.ts": `import { pipeline } from "mlpipe";
+import { inside, outside, sly } from "./steps.ts";
+export default pipeline("a", () => ({ one: inside({}).out, two: outside({}).out, three: sly({}).out }));`,
+      });
+      const run = await hermetic(project, which, "--keep-going");
+      expect(statusesOf(run), run.stderr).toEqual(["inside ran", "outside ran", "sly failed"]);
+      expect(run.steps[2]?.error).toMatchObject({
+        code: "MLP3050",
+        message: expect.stringContaining("extra.csv") as string,
+      });
+    });
+
     it("a pipeline of every kind of step runs whole, its deploy included", async () => {
       using project = new Project(smallPipeline);
       const run = await hermetic(project, which);

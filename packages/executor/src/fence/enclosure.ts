@@ -213,7 +213,9 @@ export class Enclosure {
     const scripts = files.filter((file) => extname(file) === ".py");
     // Python finds modules by listing the folders they lie in.
     if (this.#identity.language === "python") {
-      bounds.allow("list", new Set(scripts.map((file) => dirname(file))));
+      bounds.allow("list", moduleFolders(scripts));
+      // There it looks first for what `-m` names.
+      if (this.#startsModule()) bounds.allow("list", [root]);
       bounds.allow(
         "list",
         (childEnv["PYTHONPATH"] ?? "")
@@ -236,6 +238,11 @@ export class Enclosure {
       }
     }
     return bounds;
+  }
+
+  #startsModule(): boolean {
+    const { body } = this.#step;
+    return body.type === "command" && body.argv.some((word) => word.length === 1 && word[0] === "-m");
   }
 
   #startsNode(): boolean {
@@ -300,6 +307,18 @@ export class Enclosure {
     else writeFileSync(target, "");
     this.#made = target;
   }
+}
+
+/** The folders that scripts and modules lie in; of a package also those that it and the packages around it lie in. */
+function moduleFolders(scripts: readonly string[]): ReadonlySet<string> {
+  const known = new Set(scripts);
+  const folders = new Set<string>();
+  for (const script of scripts) {
+    let folder = dirname(script);
+    for (; known.has(join(folder, "__init__.py")); folder = dirname(folder)) folders.add(folder);
+    folders.add(folder);
+  }
+  return folders;
 }
 
 /** Those of the files that lie where a link leads, by the paths that begin with it. */
