@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { asOrdinary, canBeOrdinary, giveToOrdinary } from "./ordinary-user.ts";
 import { Project } from "./project.ts";
 import { smallPipeline } from "./small-pipeline.ts";
 
@@ -83,9 +84,7 @@ describe("a place that cannot be written to is no bug of mlpipe", () => {
     ]);
   });
 
-  const isRoot = process.getuid?.() === 0;
-
-  it.skipIf(isRoot).each([
+  it.skipIf(!canBeOrdinary).each([
     ["report", "-o", "closed/x"],
     ["export", "last", "--format", "rocrate", "-o", "closed/x"],
     ["export", "last", "--format", "model-card", "-o", "closed/x"],
@@ -95,8 +94,9 @@ describe("a place that cannot be written to is no bug of mlpipe", () => {
     using project = new Project(smallPipeline);
     await project.run();
     mkdirSync(join(project.root, "closed"));
+    giveToOrdinary(project);
     chmodSync(join(project.root, "closed"), 0o555);
-    const { exit, stderr } = await project.mlpipe(...command);
+    const { exit, stderr } = await asOrdinary(project, ...command);
     expect([exit, stderr]).toEqual([4, expect.stringMatching(/MLP4005 .*EACCES.*closed/)]);
     expect(existsSync(join(project.root, "closed/x"))).toBe(false);
   });

@@ -19,6 +19,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, it } from "vitest";
 import { finished, mlpipe, Project } from "../e2e/project.ts";
+import { asOrdinary, canBeOrdinary, giveToOrdinary } from "../e2e/ordinary-user.ts";
 import { onTerminal } from "../e2e/on-terminal.ts";
 
 /** A project with steps that are Python scripts of these texts. */
@@ -135,12 +136,15 @@ for _ in range(300): out.write(block)`,
     ]);
   });
 
-  it.skipIf(process.getuid?.() === 0)("one that may not be read, which verify names", async () => {
+  it.skipIf(!canBeOrdinary)("one that may not be read, which verify names", async () => {
     using project = speaking({ word: `out.write(b"word\\n")` });
     const { run } = await project.run();
+    giveToOrdinary(project);
     chmodSync(join(project.root, ".mlpipe/runs", run, "word.1.stdout.log"), 0o000);
-    const { exit, stdout } = await project.mlpipe("verify");
+    const { exit, stdout } = await asOrdinary(project, "verify");
     expect([exit, stdout]).toEqual([4, expect.stringContaining("the log cannot be read (EACCES)")]);
+    const said = await asOrdinary(project, "logs", "last");
+    expect([said.exit, said.stderr]).toEqual([4, expect.stringContaining("EACCES")]);
   });
 
   it("bytes that are no text and escapes of terminals: byte for byte on disk, harmless on a terminal", async () => {

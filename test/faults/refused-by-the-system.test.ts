@@ -2,7 +2,7 @@
  * Promise 4: a full disk, no inodes, a folder that may not be written to, too many open files: one clear error with path
  * and errno, no partial object, and once the cause is gone the next run is right.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
@@ -18,6 +18,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { type Finished, finished, mlpipe, Project, type RunJson } from "../e2e/project.ts";
+import { asOrdinary, canBeOrdinary, giveToOrdinary, startAsOrdinary } from "../e2e/ordinary-user.ts";
 import { problemsOf } from "./store-state.ts";
 import { survivorsIn, until } from "./processes.ts";
 import { scripts, write } from "./scripts.ts";
@@ -216,35 +217,17 @@ describe.skipIf(!canMount)("a full disk", () => {
 });
 
 describe("what belongs to somebody else", () => {
-  // To a superuser everything is open.
-  const startAsUser = (project: Project, ...args: readonly string[]): ChildProcess => {
-    if (process.getuid?.() !== 0) return project.start(args);
-    return spawn(
-      "setpriv",
-      ["--reuid=65534", "--regid=65534", "--clear-groups", process.execPath, mlpipe, ...args],
-      {
-        cwd: project.root,
-        env: { ...process.env, HOME: project.root, NO_COLOR: "1" },
-        stdio: ["ignore", "pipe", "pipe"],
-      },
-    );
-  };
-  const asUser = async (project: Project, ...args: readonly string[]): Promise<Finished> =>
-    finished(startAsUser(project, ...args));
-  const canBecome = process.getuid?.() !== 0 || spawnSync("setpriv", ["--version"]).status === 0;
-
-  /** A project of the user that `asUser` is. */
   function projectOfUser(files = threeSteps): Project {
     const project = new Project(files);
-    if (isRoot) spawnSync("chown", ["-R", "65534:65534", project.root]);
+    giveToOrdinary(project);
     return project;
   }
 
-  it.skipIf(!canBecome)("a folder: is named, with what the system said", async () => {
+  it.skipIf(!canBeOrdinary)("a folder: is named, with what the system said", async () => {
     using project = new Project(threeSteps);
     chmodSync(project.root, 0o555);
     try {
-      expectClear(await asUser(project, "run"), "EACCES");
+      expectClear(await asOrdinary(project, "run"), "EACCES");
     } finally {
       chmodSync(project.root, 0o755);
     }
@@ -253,7 +236,7 @@ describe("what belongs to somebody else", () => {
   });
 
   const reading = [["runs"], ["verify"], ["gc"], ["logs"], ["show", "last"], ["get", "copy.text", "-o", "x"]];
-  it.skipIf(!canBecome).each<readonly [path: string, commands: readonly (readonly string[])[]]>([
+  it.skipIf(!canBeOrdinary).each<readonly [path: string, commands: readonly (readonly string[])[]]>([
     ["in.txt", [["run"], ["plan"], ["status"]]],
     ["mlpipe.lock", [["run", "--frozen"]]],
     [".mlpipe", [["run"], ["plan"], ...reading]],
@@ -263,40 +246,43 @@ describe("what belongs to somebody else", () => {
     [".mlpipe/attempts", [["run", "--force"]]],
   ])("%s, which may not be read: each command says so, and is right when it may", async (path, commands) => {
     using project = projectOfUser();
-    expect((await asUser(project, "run")).exit).toBe(0);
+    expect((await asOrdinary(project, "run")).exit).toBe(0);
     const place = join(project.root, path);
     const { mode } = statSync(place);
     chmodSync(place, 0);
-    for (const command of commands) expectClear(await asUser(project, ...command), "EACCES");
+    for (const command of commands) expectClear(await asOrdinary(project, ...command), "EACCES");
     chmodSync(place, mode);
-    const again = await asUser(project, "run", "--json");
+    const again = await asOrdinary(project, "run", "--json");
     expect(again.exit, again.stderr).toBe(0);
     const { steps } = JSON.parse(again.stdout) as RunJson;
     expect(new Set(steps.map(({ status }) => status))).toEqual(new Set(["cached"]));
     expect(problemsOf(project.root)).toEqual([]);
   });
 
-  it.skipIf(!canBecome)("a store, which may be read and not written to: what only looks, looks", async () => {
-    using project = projectOfUser();
-    await asUser(project, "run");
-    const store = join(project.root, ".mlpipe");
-    // As others see it, who have no log to write to.
-    foldLog(store);
-    chmodSync(store, 0o500);
-    for (const command of [
-      ["runs"],
-      ["show", "last"],
-      ["plan"],
-      ["verify"],
-      ["get", "copy.text", "-o", "-"],
-    ]) {
-      const { exit, stderr } = await asUser(project, ...command);
-      expect([command[0], exit, stderr]).toEqual([command[0], 0, ""]);
-    }
-    chmodSync(store, 0o700);
-  });
+  it.skipIf(!canBeOrdinary)(
+    "a store, which may be read and not written to: what only looks, looks",
+    async () => {
+      using project = projectOfUser();
+      await asOrdinary(project, "run");
+      const store = join(project.root, ".mlpipe");
+      // As others see it, who have no log to write to.
+      foldLog(store);
+      chmodSync(store, 0o500);
+      for (const command of [
+        ["runs"],
+        ["show", "last"],
+        ["plan"],
+        ["verify"],
+        ["get", "copy.text", "-o", "-"],
+      ]) {
+        const { exit, stderr } = await asOrdinary(project, ...command);
+        expect([command[0], exit, stderr]).toEqual([command[0], 0, ""]);
+      }
+      chmodSync(store, 0o700);
+    },
+  );
 
-  it.skipIf(!canBecome)(
+  it.skipIf(!canBeOrdinary)(
     "a folder that a step has closed goes with its attempt, or with the next one",
     async () => {
       using project = projectOfUser({
@@ -312,27 +298,27 @@ export default pipeline("close", () => ({ to: close({}).to }));`,
         "wait.mark": "",
       });
       const attempts = join(project.root, ".mlpipe/attempts");
-      const killed = startAsUser(project, "run");
+      const killed = startAsOrdinary(project, "run");
       await until(() => existsSync(join(project.root, "closed.mark")));
       killed.kill("SIGKILL");
       await once(killed, "close");
       rmSync(join(project.root, "wait.mark"));
-      const again = await asUser(project, "run");
+      const again = await asOrdinary(project, "run");
       expect(again.exit, again.stderr).toBe(0);
       expect(readdirSync(attempts)).toEqual([]);
     },
   );
 
-  it.skipIf(!canBecome)("a log or a module: is named, with what to look at", async () => {
+  it.skipIf(!canBeOrdinary)("a log or a module: is named, with what to look at", async () => {
     using project = projectOfUser();
     project.edit("steps.ts", "cp ", "cp -v ");
-    await asUser(project, "run");
+    await asOrdinary(project, "run");
     const runs = join(project.root, ".mlpipe/runs");
     const log = globSync("*/*.log", { cwd: runs }).map((name) => join(runs, name))[0] ?? "";
     chmodSync(log, 0);
-    expectClear(await asUser(project, "logs", "last"), "EACCES");
+    expectClear(await asOrdinary(project, "logs", "last"), "EACCES");
     chmodSync(join(project.root, "steps.ts"), 0);
-    const run = await asUser(project, "run");
+    const run = await asOrdinary(project, "run");
     expect([run.exit, run.stderr]).toEqual([
       2,
       expect.stringMatching(/MLP6004.*EACCES.*steps\.ts[^]*→ Check who owns/),
