@@ -1,14 +1,14 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openStore } from "@mlpipe/store";
+import { openStore, removeAll } from "@mlpipe/store";
 import { onTestFinished } from "vitest";
 import { storeContract } from "./store-contract.ts";
 
 storeContract("the local store", () => {
   const project = mkdtempSync(join(tmpdir(), "mlpipe-contract-"));
   onTestFinished(() => {
-    rmSync(project, { recursive: true, force: true });
+    removeAll(project);
   });
   return {
     open: () => openStore(join(project, ".mlpipe")),

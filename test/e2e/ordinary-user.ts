@@ -15,11 +15,15 @@ export function giveToOrdinary({ root }: Project): void {
   if (isSuperuser) spawnSync("chown", ["-R", `${nobody.uid}:${nobody.gid}`, root]);
 }
 
+/** What a command line begins with to be that of an ordinary user. */
+export const becomeOrdinary: readonly string[] = isSuperuser
+  ? ["setpriv", `--reuid=${nobody.uid}`, `--regid=${nobody.gid}`, "--clear-groups"]
+  : [];
+
 /** Starts a command and leaves it running. */
 export function startAsOrdinary(project: Project, ...args: readonly string[]): ChildProcess {
-  if (!isSuperuser) return project.start(args);
-  const become = [`--reuid=${nobody.uid}`, `--regid=${nobody.gid}`, "--clear-groups"];
-  return spawn("setpriv", [...become, process.execPath, mlpipe, ...args], {
+  const [program = "", ...words] = [...becomeOrdinary, process.execPath, mlpipe, ...args];
+  return spawn(program, words, {
     cwd: project.root,
     env: { ...process.env, HOME: project.root, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],

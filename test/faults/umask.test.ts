@@ -3,8 +3,10 @@ import { spawn } from "node:child_process";
 import { chmodSync, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { becomeOrdinary, canBeOrdinary, giveToOrdinary } from "../e2e/ordinary-user.ts";
 import { finished, mlpipe, Project } from "../e2e/project.ts";
 import { smallPipeline, smallSteps } from "../e2e/small-pipeline.ts";
+import { threeSteps } from "./three-steps.ts";
 
 /**
  * What others might write to in a store: every entry by its path. Links apart, whose permissions mean nothing, and the
@@ -43,6 +45,24 @@ it.each(["000", "002", "022", "077", "177"])("with umask %s", async (umask) => {
     expect((await withUmask(project, umask, ...command)).exit).toBe(0);
   expect(writable(store)).toEqual([]);
 });
+
+it.skipIf(!canBeOrdinary).each(["177", "777"])(
+  "with umask %s, which takes from an owner who is no superuser too",
+  async (umask) => {
+    using project = new Project(threeSteps);
+    giveToOrdinary(project);
+    const words = [`umask ${umask}; exec "$@"`, "sh", ...becomeOrdinary, process.execPath, mlpipe, "run"];
+    const { exit, stderr } = await finished(
+      spawn("sh", ["-c", ...words], {
+        cwd: project.root,
+        env: { ...process.env, HOME: project.root },
+        stdio: ["ignore", "pipe", "pipe"],
+      }),
+    );
+    expect(exit, stderr).toBe(0);
+    expect(writable(join(project.root, ".mlpipe"))).toEqual([]);
+  },
+);
 
 it("a store that others could write to is closed when it is next used", async () => {
   using project = new Project(smallPipeline);

@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Manifest } from "@mlpipe/dsl";
-import { type Content, hashPath, openStore } from "@mlpipe/store";
+import { type Content, hashPath, openStore, removeAll } from "@mlpipe/store";
 import { expect, onTestFinished, test } from "vitest";
 import { copyArtifacts } from "./artifacts-folder.ts";
 
@@ -45,7 +45,7 @@ test.each([
     const store = openStore(join(root, ".mlpipe"));
     onTestFinished(() => {
       store.close();
-      rmSync(root, { recursive: true, force: true });
+      removeAll(root);
     });
     const contents = ["one", "two"].map((text) => {
       if (kind.kind === "file") return store.objects.putBytes(text);

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -49,9 +49,11 @@ test("what a killed step left behind can be deleted, whatever it is called", () 
   const attempt = join(store.root, "attempts/step");
   const odd = Buffer.concat([Buffer.from(`${attempt}/`), Buffer.from([0xff, 0xfe])]);
   mkdirSync(attempt);
-  mkdirSync(odd, { mode: 0o500 });
-  mkdirSync(Buffer.concat([odd, Buffer.from("/below")]), { mode: 0o500 });
-  writeFileSync(Buffer.concat([odd, Buffer.from("/below/file")]), "x", { mode: 0o400 });
+  const below = Buffer.concat([odd, Buffer.from("/below")]);
+  mkdirSync(odd);
+  mkdirSync(below);
+  writeFileSync(Buffer.concat([below, Buffer.from("/file")]), "x", { mode: 0o400 });
+  for (const folder of [below, odd]) chmodSync(folder, 0o500);
   removeAll(attempt);
   expect(readdirSync(join(store.root, "attempts"))).toEqual([]);
 });

@@ -19,12 +19,19 @@ const bugExit = 70;
 export async function main(argv: readonly string[]): Promise<void> {
   tolerateClosedOutput();
   quietWarnings();
+  keepOwnFolders();
   const watched = watchForEnd(argv.includes("--json"));
   const exit = await exitOf(argv);
   watched.end();
   await Promise.all([written(process.stdout), written(process.stderr)]);
   // What Node would still tidy up goes with the process.
   process.exit(process.exitCode ?? exit);
+}
+
+/** A umask that takes permissions from the owner too would make folders that mlpipe and its steps cannot enter themselves. */
+function keepOwnFolders(): void {
+  const mask = process.umask();
+  if ((mask & 0o700) !== 0) process.umask(mask & 0o077);
 }
 
 /** Modules of the project are loaded into this process: what they do to it is told, and is not the end of a command without a word. */
