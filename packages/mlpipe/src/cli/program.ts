@@ -142,7 +142,10 @@ export function createProgram(finish: (exit: number) => void, argv?: readonly st
     .option("-p, --pipeline <PIPELINE>", "those of one pipeline")
     .option("--where <CONDITION>", "those like that: 'metrics.mae<50', branch=main; may be repeated", gather)
     .option("--step <STEP>", "those that executed this step")
-    .option("--status <STATUS>", "those that ended so: succeeded, failed, rejected, cancelled, crashed")
+    .option(
+      "--status <STATUS>",
+      "those that are or ended so: running, succeeded, failed, rejected, cancelled, crashed",
+    )
     .option("--since <TIME>", "those begun since then: 7d, 12h, 2026-11-01")
     .option("--tag <TAG>", "those with this tag; may be repeated", gather)
     .option("--sort <FIELD>", "by a field, metrics best first: metrics.mae, params.trees, duration")

@@ -21,8 +21,8 @@ export const projectErrors = {
   MLP6004: {
     title: "A pipeline file that cannot be loaded",
     explain:
-      "The module of the pipeline, or one it imports, failed while it was imported. Modules of pipelines should " +
-      "define and export, and do nothing else.",
+      "The module of the pipeline, or one it imports, failed while it was imported, awaited what never " +
+      "comes, or ended the process. Modules of pipelines should define and export, and do nothing else.",
   },
   MLP6005: {
     title: "A pipeline file without a pipeline",

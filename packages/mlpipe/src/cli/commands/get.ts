@@ -2,13 +2,13 @@ import { createReadStream, mkdirSync } from "node:fs";
 import { dirname, relative } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { MlpipeError } from "@mlpipe/dsl";
-import { type Run, runOf } from "@mlpipe/provenance";
+import type { Run } from "@mlpipe/provenance";
 import { type Content, isDigest, type Store } from "@mlpipe/store";
 import { nearest } from "../../project/nearest.ts";
 import { asArgument, bytes, shortId } from "../format.ts";
 import { printJson, say } from "../output.ts";
 import { outputPlace } from "../output-place.ts";
-import { recordedRun } from "./recorded.ts";
+import { newestRuns, recordedRun } from "./recorded.ts";
 import { openRecords } from "./session.ts";
 
 export interface GetOptions {
@@ -87,7 +87,7 @@ function find(
   const step = named.slice(0, dot);
   const port = named.slice(dot + 1);
   const runs: Run[] = [];
-  for (const run of id === undefined ? newestRuns(store) : [recordedRun(store, id).run]) {
+  for (const run of id === undefined ? newestRuns(store, runsBack) : [recordedRun(store, id).run]) {
     const output = run.steps.find((each) => each.id === step)?.outputs[port];
     if (output !== undefined && isDigest(output.digest)) {
       return { run: run.id, content: { type: output.type, digest: output.digest, size: output.size } };
@@ -101,17 +101,6 @@ function find(
       hint: hintFor(named, runs),
     },
   );
-}
-
-/** One after the other: most look no further than the last one. */
-function* newestRuns(store: Store): Generator<Run> {
-  let before: string | undefined;
-  for (let back = 0; back < runsBack; back++) {
-    const [row] = store.runs.list({ limit: 1, ...(before !== undefined && { before }) });
-    if (row === undefined) return;
-    yield runOf(row, []);
-    before = row.id;
-  }
 }
 
 /** Whatever its size. That nobody reads it any more, or that it cannot be written, is told where all output is. */

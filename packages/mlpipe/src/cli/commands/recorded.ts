@@ -1,6 +1,6 @@
 /** Finding a run among the records. */
 import { MlpipeError } from "@mlpipe/dsl";
-import { type RecordedRun, readRun } from "@mlpipe/provenance";
+import { type RecordedRun, readRun, type Run, runOf } from "@mlpipe/provenance";
 import type { Store } from "@mlpipe/store";
 import { tombstoneOf } from "@mlpipe/store/maintenance";
 import { localTime, shortId } from "../format.ts";
@@ -26,4 +26,15 @@ export function recordedRun(store: Store, idOrPrefix: string): RecordedRun {
     idOrPrefix === "last" ? "Nothing has run here yet." : `There is no run ${idOrPrefix}.`,
     { hint: idOrPrefix === "last" ? "mlpipe run runs the pipeline." : "mlpipe runs lists the runs." },
   );
+}
+
+/** The newest runs, read one after the other: a record names every step, and most look no further than the last one. */
+export function* newestRuns(store: Store, most: number): Generator<Run> {
+  let before: string | undefined;
+  for (let back = 0; back < most; back++) {
+    const [row] = store.runs.list({ limit: 1, ...(before !== undefined && { before }) });
+    if (row === undefined) return;
+    yield runOf(row, []);
+    before = row.id;
+  }
 }

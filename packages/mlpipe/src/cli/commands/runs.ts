@@ -15,6 +15,7 @@ import {
   sinceOf,
 } from "../run-fields.ts";
 import { styleFor, type Look } from "../style.ts";
+import { newestRuns } from "./recorded.ts";
 import { openRecords } from "./session.ts";
 
 export interface RunsOptions {
@@ -77,19 +78,22 @@ function conditionsOf({ where = [], step, status, since, tag = [] }: RunsOptions
   return conditions;
 }
 
-const statuses = ["succeeded", "failed", "rejected", "waiting", "cancelled", "crashed"];
+const statuses = ["running", "succeeded", "failed", "rejected", "waiting", "cancelled", "crashed"];
 
 function endedAs(status: string): Condition {
   if (statuses.includes(status)) return ({ run }) => run.status === status;
   const similar = nearest(status, statuses);
-  throw new MlpipeError("MLP6010", `No run ends as ${status}.`, {
-    hint: similar === undefined ? `Runs end as ${statuses.join(", ")}.` : `Did you mean ${similar}?`,
+  throw new MlpipeError("MLP6010", `${status} is no status of a run.`, {
+    hint: similar === undefined ? `There are ${statuses.join(", ")}.` : `Did you mean ${similar}?`,
   });
 }
 
+/** How many runs back the names of pipelines are looked for. */
+const namedBack = 50;
+
 /** A pipeline goes by the name that it gives itself, and not by that of its file. */
 function sayUnknown(pipeline: string, store: Store): void {
-  const names = [...new Set(store.runs.list({ limit: 1000 }).map((row) => row.pipeline))].toSorted();
+  const names = [...new Set(newestRuns(store, namedBack).map(({ pipeline }) => pipeline.name))].toSorted();
   if (names.length > 0) say(`No run is of a pipeline "${pipeline}"; there are runs of ${names.join(", ")}.`);
 }
 
