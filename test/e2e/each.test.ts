@@ -77,6 +77,28 @@ describe("a sweep over a list that a step makes", () => {
     expect(files("model")).toEqual(["notes.md"]);
   });
 
+  it("what the pipeline no longer returns is not left in artifacts/ either; what is somebody's own is", async () => {
+    using project = sweep(trials(0.1, 0.2));
+    const all = "return { ...pick({ scores: metrics }), model }";
+    await project.run();
+    const there = (): readonly string[] => readdirSync(join(project.root, "artifacts/sweep"));
+    expect(there()).toEqual(["best.json", "model", "table.txt"]);
+    // A copy of an output under a name of one's own has the same bytes as what is in the store.
+    project.write({ "artifacts/sweep/keep.txt": table(project) });
+    project.edit("sweep.pipeline.ts", all, "return { best: pick({ scores: metrics }).best }");
+    expect(await ran(project)).toEqual([]);
+    expect(there()).toEqual(["best.json", "keep.txt"]);
+
+    // One that was edited, and a file that was put beside the items.
+    project.edit("sweep.pipeline.ts", "return { best: pick({ scores: metrics }).best }", all);
+    await project.run();
+    project.write({ "artifacts/sweep/table.txt": "mine", "artifacts/sweep/model/notes.md": "mine" });
+    project.edit("sweep.pipeline.ts", all, "pick({ scores: metrics });\n  return {}");
+    await project.run();
+    expect(there()).toEqual(["keep.txt", "model", "table.txt"]);
+    expect(readdirSync(join(project.root, "artifacts/sweep/model"))).toEqual(["notes.md"]);
+  });
+
   it("of none: what joins them is given an empty many", async () => {
     using project = sweep([]);
     expect(await ran(project)).toEqual(["grid", "pick"]);

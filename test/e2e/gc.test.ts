@@ -155,6 +155,8 @@ describe("gc", () => {
       ["--keep-last", "0"],
       ["--older-than", "soon"],
       ["--max-size", "much"],
+      // Of ten bytes nothing would be left.
+      ["--max-size", "10"],
     ]) {
       const { exit, stderr } = await project.mlpipe("gc", ...wrong);
       expect(exit).toBe(2);

@@ -1,8 +1,19 @@
 /** What a pipeline returns, copied to where users look: `artifacts/<pipeline>/<name>`. */
 import { randomUUID } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  type Dirent,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import type { Binding, Manifest } from "@mlpipe/dsl";
+import type { Run } from "@mlpipe/provenance";
 import { canonicalJson, type Content, digestOf, digestOfJson, type Store, StoreError } from "@mlpipe/store";
 import { fileName, portFileName } from "./attempt-folder.ts";
 
@@ -58,16 +69,19 @@ export function copyArtifacts(options: {
     return content;
   };
 
+  const places = new Set<string>();
   for (const [name, { kind, from }] of Object.entries(manifest.outputs)) {
     const place = join(folder, name);
+    // Several are in a folder of their own.
+    const target = from.type === "many" ? place : portFileName(place, kind);
+    places.add(target);
     const content = copy(from, place);
     if (content !== undefined) {
-      // Several are in a folder of their own.
-      const target = from.type === "many" ? place : portFileName(place, kind);
       const path = relative(root, target).split(sep).join("/");
       copied[name] = { digest: content.digest, size: content.size, path };
     }
   }
+  removeFormerOutputs({ store, root, pipeline: manifest.pipeline, folder, places });
   return copied;
 }
 
@@ -120,18 +134,74 @@ function readable(canonical: string): string {
 }
 
 /**
- * Removes the items of an earlier run, which a list that grew shorter must not leave beside the others, if it is what mlpipe put there: its content is in the store. A file of
- * somebody else, or one that was edited, stays.
+ * Removes the items of an earlier run, which a list that grew shorter must not leave beside the others, if they are what
+ * mlpipe put there: their content is in the store. A file of somebody else, or one that was edited, stays.
  * @param names of the items' files in the folder
  */
 function removeFormerItems(store: Store, folder: string, names: ReadonlySet<string>): void {
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return;
-  for (const { name } of readdirSync(folder, { withFileTypes: true }).filter(
-    (entry) => (entry.isFile() || entry.isDirectory()) && !names.has(entry.name),
-  )) {
+  for (const { name } of foldersAndFiles(folder)) {
+    if (names.has(name)) continue;
     const path = join(folder, name);
     if (isKept(store, path)) rmSync(path, { recursive: true, force: true });
   }
+}
+
+/**
+ * Removes what the last run that succeeded put there and this one does not return, unless it was edited since. Other
+ * files in the folder are somebody's own, copies of outputs too.
+ */
+function removeFormerOutputs(options: {
+  readonly store: Store;
+  readonly root: string;
+  readonly pipeline: string;
+  readonly folder: string;
+  /** Where the outputs of this run lie. */
+  readonly places: ReadonlySet<string>;
+}): void {
+  const { store, root, pipeline, folder, places } = options;
+  const others = foldersAndFiles(folder).filter(({ name }) => !places.has(join(folder, name)));
+  // Nearly always: then no record is read.
+  if (others.length === 0) return;
+  const former = formerPlaces(store, root, pipeline);
+  for (const entry of others) {
+    const path = join(folder, entry.name);
+    if (!former.has(path)) continue;
+    if (isKept(store, path)) rmSync(path, { recursive: true, force: true });
+    else if (entry.isDirectory()) {
+      removeFormerItems(store, path, new Set());
+      removeIfEmpty(path);
+    }
+  }
+}
+
+/** Where the outputs of the last run of a pipeline that succeeded were put, if it is one of its last few. */
+function formerPlaces(store: Store, root: string, pipeline: string): ReadonlySet<string> {
+  let before: string | undefined;
+  for (let looked = 0; looked < 5; looked++) {
+    const [run] = store.runs.list({ pipeline, limit: 1, ...(before !== undefined && { before }) });
+    if (run === undefined) break;
+    before = run.id;
+    if (run.status !== "succeeded") continue;
+    const { outputs } = run.document as Run;
+    return new Set(Object.values(outputs).flatMap(({ path }) => (path === null ? [] : [join(root, path)])));
+  }
+  return new Set();
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // It is not empty, or another run was quicker.
+  }
+}
+
+/** What lies in a folder, but for links and the like. */
+function foldersAndFiles(folder: string): readonly Dirent[] {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) return [];
+  return readdirSync(folder, { withFileTypes: true }).filter(
+    (entry) => entry.isFile() || entry.isDirectory(),
+  );
 }
 
 function isKept(store: Store, path: string): boolean {

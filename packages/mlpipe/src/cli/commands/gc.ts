@@ -52,13 +52,14 @@ function age(given: string): number {
 
 const units: Readonly<Record<string, number>> = { K: 1, M: 2, G: 3, T: 4 };
 
+/** A size with its unit: who writes 10 means gigabytes, and of ten bytes nothing would be left. */
 function size(given: string): number {
-  const [, amount, unit, binary] = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])(i)?)?B?$/i.exec(given) ?? [];
+  const [, amount, unit, binary] = /^(\d+(?:\.\d+)?)\s*(?:([KMGT])(i)?B?|B)$/i.exec(given) ?? [];
   if (amount !== undefined) {
     const power = units[unit?.toUpperCase() ?? ""] ?? 0;
     return Math.floor(Number(amount) * (binary === undefined ? 1000 : 1024) ** power);
   }
-  throw new MlpipeError("MLP6010", `--max-size takes a number of bytes, and was given ${given}.`, {
+  throw new MlpipeError("MLP6010", `--max-size takes a size with its unit, and was given ${given}.`, {
     hint: "As in 500MB, 10GB or 2TiB.",
   });
 }
