@@ -202,6 +202,21 @@ describe("a sweep over a list that a step makes", () => {
     expect([mistaken.exit, mistaken.stderr]).toEqual([2, expect.stringContaining("MLP2003")]);
   });
 
+  it("all children are explained against an earlier run, and one that is newer keeps no answer from the others", async () => {
+    using project = sweep(trials(0.1, 0.3));
+    const { run } = await project.run();
+    project.write({ "trials.json": JSON.stringify([...trials(0.1, 0.2), { lr: 0.3, depth: 4 }]) });
+    await project.run();
+    const { exit, stdout } = await project.mlpipe("why", "fit", "--against", run);
+    expect(exit).toBe(0);
+    expect(stdout).toMatch(/fit\[lr=0\.1\] is cached\n {2}every part of its key is the same\n/);
+    expect(stdout).toMatch(/fit\[lr=0\.2\] has no result in run \S+ to compare with\n/);
+    expect(stdout).toMatch(/fit\[lr=0\.3\] is cached\n.*depth 3 → 4/);
+    // Asked for alone, that is an error.
+    const alone = await project.mlpipe("why", "fit[lr=0.2]", "--against", run);
+    expect([alone.exit, alone.stderr]).toEqual([2, expect.stringContaining("MLP5001")]);
+  });
+
   it("is drawn once in the graph, with a mark", async () => {
     using project = sweep(trials(0.1));
     expect((await project.mlpipe("graph")).stdout).toContain(

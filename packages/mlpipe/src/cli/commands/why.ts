@@ -23,18 +23,26 @@ export async function why(step: string, options: WhyOptions): Promise<number> {
     planner.expandKept();
     const [first = step, ...others] = stepsNamed(planner.graph.manifest, [step]);
     const secrets = secretValues(secretsOf(manifest.steps, process.env));
-    const answer = (id: string): Answer => {
-      const against = options.against === undefined ? undefined : stepRunIn(store, options.against, id);
+    const run = options.against === undefined ? undefined : runNamed(store, options.against);
+    const answer = (id: string): Answer | undefined => {
+      const against = run === undefined ? undefined : stepRunIn(store, run, id);
+      if (run !== undefined && against === undefined) return undefined;
       return redactDocument(planner.why(id, against), secrets);
     };
+    // Of an `each` all children are meant.
+    const answers = (options.json === true ? [first] : [first, ...others]).map(
+      (id) => [id, answer(id)] as const,
+    );
+    if (run !== undefined && answers.every(([, found]) => found === undefined)) throw noResult(run, first);
     if (options.json === true) {
-      printJson({ schemaVersion: 1, step: first, ...answer(first) });
+      for (const [id, found] of answers) printJson({ schemaVersion: 1, step: id, ...found });
       if (others.length > 0) say(`${step} means ${others.length + 1} steps, and this is the first of them.`);
       return 0;
     }
-    // Of an `each` all children are meant.
-    const answers = [first, ...others].map((id) => ({ id, found: answer(id) }));
-    for (const { id, found } of answers) printAnswer(id, found, store);
+    for (const [id, found] of answers) {
+      if (found !== undefined) printAnswer(id, found, store);
+      else if (run !== undefined) printMissing(id, run);
+    }
     return 0;
   } finally {
     store.close();
@@ -60,27 +68,34 @@ function printAnswer(id: string, { decision, reasons, against }: Answer, store: 
 
 type Store = Awaited<ReturnType<typeof openSession>>["store"];
 
-/** The step run whose result a run used: its own, or the one its hit names. */
-function stepRunIn(
-  store: Store,
-  run: string,
-  step: string,
-): NonNullable<ReturnType<Store["runs"]["stepRun"]>> {
+type RunRow = NonNullable<ReturnType<Store["runs"]["get"]>>;
+
+function runNamed(store: Store, run: string): RunRow {
   const row = store.runs.get(run);
-  if (row === undefined) {
-    const ids = store.runs.list({ limit: 50 }).map(({ id }) => id);
-    throw new MlpipeError("MLP5001", `There is no run ${run}.`, {
-      hint: nearest(run, ids) ?? "mlpipe runs lists the runs.",
-    });
-  }
+  if (row !== undefined) return row;
+  const ids = store.runs.list({ limit: 50 }).map(({ id }) => id);
+  throw new MlpipeError("MLP5001", `There is no run ${run}.`, {
+    hint: nearest(run, ids) ?? "mlpipe runs lists the runs.",
+  });
+}
+
+/** The step run whose result a run used: its own, or the one its hit names. */
+function stepRunIn(store: Store, run: RunRow, step: string): ReturnType<Store["runs"]["stepRun"]> {
   // Documents of runs are written by the recorder alone.
-  const { steps } = row.document as {
+  const { steps } = run.document as {
     readonly steps: readonly { readonly id: string; readonly stepRun: string | null }[];
   };
   const used = steps.find(({ id }) => id === step)?.stepRun ?? undefined;
-  const found = used === undefined ? undefined : store.runs.stepRun(used);
-  if (found !== undefined) return found;
-  throw new MlpipeError("MLP5001", `The run ${shortId(row.id)} has no result of "${step}".`, {
-    hint: `mlpipe show ${shortId(row.id)} lists what it has.`,
+  return used === undefined ? undefined : store.runs.stepRun(used);
+}
+
+function noResult(run: RunRow, step: string): MlpipeError {
+  return new MlpipeError("MLP5001", `The run ${shortId(run.id)} has no result of "${step}".`, {
+    hint: `mlpipe show ${shortId(run.id)} lists what it has.`,
   });
+}
+
+/** Of several steps, one that a run knows nothing of keeps no answer from the others. */
+function printMissing(id: string, run: RunRow): void {
+  print(`${styleFor(process.stdout)("strong", id)} has no result in run ${shortId(run.id)} to compare with`);
 }
