@@ -26,11 +26,12 @@ const rooms: readonly (readonly [prefix: string, title: string, about: string])[
   ],
   ["MLP5", "Records", "What happened cannot be told."],
   [
-    "MLP6",
+    "MLP60",
     "Project and command line",
     "What was asked for does not exist. Exit code 2; 4 for a machine that cannot run mlpipe.",
   ],
   ["MLP61", "Findings of mlpipe check", "Steps depend on something that they do not declare. Exit code 2."],
+  ["MLP62", "Importing a DVC project", "What mlpipe init --from-dvc cannot read. Exit code 2."],
   ["MLP7", "Bugs", "Exit code 70."],
 ];
 
@@ -88,14 +89,16 @@ function errorsPage(): string {
     "",
     "Made from the code by `pnpm docs`; `mlpipe help CODE` prints the same. A code never changes its meaning.",
   ];
+  let listed = 0;
   for (const [prefix, title, about] of rooms) {
     const pages = Object.entries(errorPages).filter(([code]) => code.startsWith(prefix));
-    if (pages.length === 0) continue;
+    listed += pages.length;
     lines.push("", `## ${title}`, "", about);
     for (const [code, page] of pages.toSorted(([a], [b]) => (a < b ? -1 : 1))) {
       lines.push("", `### ${code}: ${page.title}`, "", page.explain);
     }
   }
+  if (listed !== Object.keys(errorPages).length) throw new Error("every code belongs into one room");
   return `${lines.join("\n")}\n`;
 }
 
