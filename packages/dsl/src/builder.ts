@@ -5,7 +5,7 @@ import { describeKind, isKind, type Kind, mismatch, type Port, specOf } from "./
 import type { Binding, KindSpec, ManifestStep } from "./manifest.ts";
 import { checkName } from "./names.ts";
 import { isRefNode, RefNode } from "./ref.ts";
-import { type Call, callSite, noteCall, type Site } from "./site.ts";
+import { type Call, callSite, type Site } from "./site.ts";
 import { type CallOptions, schedulingOf } from "./scheduling.ts";
 import type { StepDefinition } from "./step.ts";
 import { toJson } from "./value.ts";
@@ -84,14 +84,15 @@ export class Builder {
 
   /**
    * Runs the body of `each` over a list that is not known yet, once, for whatever items there will be.
+   * @param called where the user asked for it
    * @returns the fan-out, and what the body returned
    */
   forAnyItem<Result>(
     list: RefNode,
     key: Pick<BuiltFanOut, "fields" | "keyFunction">,
     body: (item: ItemNode) => Result,
+    called: Call,
   ): { readonly each: string; readonly result: Result } {
-    const called = noteCall();
     checkScope(originOf(list), "each", called, this);
     const within = this.#each;
     const each = this.#fanOutId(list);
@@ -147,6 +148,7 @@ export class Builder {
 
   /**
    * Adds a step and returns a ref for each of its outputs.
+   * @param called where the user called it
    * @throws MlpipeError MLP1002, MLP1006, MLP1008
    */
   call(
@@ -154,8 +156,8 @@ export class Builder {
     id: string,
     given: unknown,
     options: CallOptions,
+    called: Call,
   ): Record<string, RefNode> {
-    const called = noteCall();
     checkName("a step", id, called);
     const fullId = id + this.#brackets.join("");
     const earlier = this.steps.get(fullId);

@@ -11,7 +11,7 @@ import {
 } from "./fan-out.ts";
 import { describeKind } from "./kinds.ts";
 import { asRef, isRefNode, type Ref, RefNode } from "./ref.ts";
-import { callSite } from "./site.ts";
+import { Call, callSite } from "./site.ts";
 
 /** What the body of `each` returns: a ref, or refs by name. */
 export type EachResult = Ref<unknown> | Readonly<Record<string, Ref<unknown>>>;
@@ -64,7 +64,7 @@ export function each(
       hint: 'Give it the name of a field, "lr", several, ["lr", "depth"], or a function of the item.',
     });
   }
-  if (isRefNode(items)) return overRef(builder, items, { fields, keyFunction }, run);
+  if (isRefNode(items)) return overRef(builder, items, { fields, keyFunction }, run, new Call(each));
   if (!Array.isArray(items)) throw noList(describe(items));
   const results = new Map<string, unknown>();
   for (const [key, item] of keyItems(
@@ -85,10 +85,11 @@ function overRef(
   list: RefNode,
   key: { readonly fields: readonly string[] | undefined; readonly keyFunction: KeyFunction | undefined },
   body: (item: unknown) => unknown,
+  called: Call,
 ): unknown {
   const { kind } = list.kind;
   if (kind !== "value" && kind !== "json" && kind !== "jsonl") throw noList(describeKind(list.kind));
-  const { each: id, result } = builder.forAnyItem(list, key, body);
+  const { each: id, result } = builder.forAnyItem(list, key, body, called);
   const joined = (label: string, item: unknown): RefNode => {
     if (!isRefNode(item)) throw noRef(label);
     return new RefNode(`each ${label}`, { kind: "many", of: item.kind }, { type: "joined", each: id, item });

@@ -28,46 +28,36 @@ export function userFrames(depth = 12): readonly Site[] {
 }
 
 /** A call of the language by a user. Where that is, is found out when somebody asks: of thousands, few are asked. */
-export class Call {
-  #trace: Trace | undefined;
-  #site: Site | undefined;
+export class Call implements Trace {
+  declare readonly stack: readonly NodeJS.CallSite[];
+  #site: Site | undefined | null = null;
 
-  /** @param below the function whose callers are looked at */
-  constructor(below: () => unknown) {
-    // Most often it is the fourth.
-    this.#trace = traceAbove(below, 8);
+  /** @param called the function of the language that the user called; frames below it are the language's own */
+  constructor(called: AnyFunction) {
+    // The user, or what calls for the user: names.map(step).
+    traceAbove(called, 3, this);
   }
 
   /** The nearest user frame; nothing where no user is near. */
   get site(): Site | undefined {
-    if (this.#trace !== undefined) {
-      this.#site = nearest(framesOf(this.#trace));
-      this.#trace = undefined;
-    }
+    if (this.#site === null) this.#site = nearest(framesOf(this));
     return this.#site;
   }
 }
 
-/** Notes who calls. */
-export function noteCall(): Call {
-  return new Call(noteCall);
-}
+type AnyFunction = (...args: never[]) => unknown;
 
 /** A stack that V8 has walked and not put into words yet. */
 interface Trace {
   readonly stack?: readonly NodeJS.CallSite[];
 }
 
-function traceAbove(below: () => unknown, depth: number): Trace {
+function traceAbove(called: AnyFunction, depth: number, trace: Trace = {}): Trace {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = depth;
-  try {
-    const trace: Trace = {};
-    Error.captureStackTrace(trace, below);
-    return trace;
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-  }
+  Error.captureStackTrace(trace, called);
+  Error.stackTraceLimit = stackTraceLimit;
+  return trace;
 }
 
 /**

@@ -2,7 +2,7 @@ import { describe } from "./builder.ts";
 import { MlpipeError } from "./errors.ts";
 import type { Kind } from "./kinds.ts";
 import { asRef, type Ref, RefNode } from "./ref.ts";
-import { noteCall } from "./site.ts";
+import { Call } from "./site.ts";
 
 /** How a source is kept. */
 export interface SourceOptions {
@@ -26,7 +26,7 @@ export function source<K extends Kind>(
   kind: K,
   options: SourceOptions = {},
 ): Ref<K["~artifact"]> {
-  const site = noteCall();
+  const site = new Call(source);
   if (typeof path !== "string" || path === "") {
     throw new MlpipeError("MLP1006", `source() takes a path, and was given ${describe(path)}.`, { at: site });
   }

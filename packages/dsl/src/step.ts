@@ -11,7 +11,7 @@ import type { Approved } from "./artifact.ts";
 import type { Ref } from "./ref.ts";
 import type { CallOptions } from "./scheduling.ts";
 import type { Secret } from "./secret.ts";
-import { type Site, userFrames } from "./site.ts";
+import { Call, type Site, userFrames } from "./site.ts";
 
 /** The kinds of step. */
 export type StepKind = "data" | "train" | "evaluate" | "deploy" | "gate";
@@ -327,9 +327,11 @@ function callable<I extends Ports, Result>(
   id: string | undefined,
   options: CallOptions,
 ): Step<I, Result> {
-  const call = (inputs: Wiring<I>): Result =>
+  const call = (inputs: Wiring<I>): Result => {
+    const builder = currentBuilder(definition.name);
     // The builder makes a ref for each output; the public signatures type them.
-    currentBuilder(definition.name).call(definition, id ?? definition.name, inputs, options) as Result;
+    return builder.call(definition, id ?? definition.name, inputs, options, new Call(call)) as Result;
+  };
   return Object.freeze(
     Object.assign(call, {
       [stepMark]: definition,
