@@ -160,14 +160,19 @@ export class StoredRuns implements RunIndex, Participant {
 
   end(id: string, end: Parameters<RunIndex["end"]>[1]): void {
     this.#database.transaction(() => {
+      const log = this.#logs.get(id);
+      log?.settle();
+      // The head with the rest: the document may have megabytes, and every update writes the whole row.
       const changed = this.#database.run(
-        "UPDATE runs SET status = ?, ended_at = ?, document = ? WHERE id = ?",
+        "UPDATE runs SET status = ?, ended_at = ?, head = coalesce(?, head), document = ? WHERE id = ?",
         end.status,
         end.endedAt,
+        log?.head ?? null,
         this.#encode(end.document),
         id,
       );
       if (changed !== 1) throw new Error(`run ${id} was never begun`);
+      if (log !== undefined) this.#heads.set(log, log.head);
       // With all its steps, and nobody asks for it again.
       this.#encoded = undefined;
       this.#ended.add(id);
