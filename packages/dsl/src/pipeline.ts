@@ -322,5 +322,7 @@ function mapValues<In, Out>(
   record: Readonly<Record<string, In>>,
   map: (value: In) => Out,
 ): Record<string, Out> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+  const mapped: Record<string, Out> = {};
+  for (const [key, value] of Object.entries(record)) mapped[key] = map(value);
+  return mapped;
 }

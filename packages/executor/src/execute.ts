@@ -93,6 +93,7 @@ class Execution {
   readonly #since = process.hrtime.bigint();
   readonly #outcomes = new Map<string, StepOutcome>();
   readonly #outputs = new Map<string, Readonly<Record<string, Content>>>();
+  readonly #outputOf: OutputOf = (step, port) => this.#outputs.get(step)?.[port];
   readonly #decisions = new Map<string, RunDecision>();
   /** Loaded with all that executing needs, from the first step on that has to run. */
   #executor: StepExecutor | undefined;
@@ -214,7 +215,7 @@ class Execution {
           manifest: planner.graph.manifest,
           store,
           root,
-          outputOf: (step, port) => this.#outputs.get(step)?.[port],
+          outputOf: this.#outputOf,
         }),
       };
     } catch (error) {
@@ -328,12 +329,13 @@ class Execution {
   #decide(step: ManifestStep): void {
     const { planner } = this.#options;
     const chosen = this.#isChosen(step);
-    const stopped = stoppedBy(planner.needs(step.id), this.#outcomes);
+    const needs = planner.needs(step.id);
+    const stopped = stoppedBy(needs, this.#outcomes);
     if (stopped !== undefined) {
       this.#settle(step, stopped);
       return;
     }
-    const decision = planner.decide(step.id, (from, port) => this.#outputs.get(from)?.[port]);
+    const decision = planner.decide(step.id, this.#outputOf);
     if (planner.sawChange) this.#startEngineEarly();
     if (decision.decision === "cached") {
       const { entry, key } = decision;
@@ -342,7 +344,7 @@ class Execution {
         status: chosen ? "cached" : "skipped",
         key,
         stepRun: entry.stepRun,
-        reasons: cutoffs(step.id, planner.needs(step.id), this.#outcomes) ?? decision.reasons,
+        reasons: cutoffs(step.id, needs, this.#outcomes) ?? decision.reasons,
         outputs: entry.outputs,
         ...(entry.metrics !== undefined && { metrics: entry.metrics }),
       });
@@ -358,14 +360,14 @@ class Execution {
       return;
     }
     if (decision.decision === "unknown") {
-      const missing = planner.needs(step.id).find((need) => !this.#outputs.has(need)) ?? "";
+      const missing = needs.find((need) => !this.#outputs.has(need)) ?? "";
       throw notSelected(step, missing, this.#options.root);
     }
     if (this.#halted !== undefined) {
       this.#settle(step, this.#notStarted());
       return;
     }
-    const given = this.#options.instead?.(step, decision, (from, port) => this.#outputs.get(from)?.[port]);
+    const given = this.#options.instead?.(step, decision, this.#outputOf);
     if (given !== undefined) {
       this.#outputs.set(step.id, given.outputs);
       this.#settle(step, { status: "cached", key: decision.key, ...given });
@@ -386,7 +388,7 @@ class Execution {
       this.#settleBody(id, templates, () => stopped);
       return;
     }
-    const expanded = planner.expand({ id }, (from, port) => this.#outputs.get(from)?.[port]);
+    const expanded = planner.expand({ id }, this.#outputOf);
     if (expanded.type === "waiting") {
       for (const step of templates) {
         const wanted = this.#isChosen(step) ? step.id : this.#childrenNamed([step.id])[0];
@@ -487,10 +489,7 @@ class Execution {
     if (check === undefined || !isNamed(check, step) || step.kind === "deploy" || this.#halted !== undefined)
       return;
     this.#kept.set(step.id, entry);
-    this.#decisions.set(
-      step.id,
-      planner.again(step.id, (from, port) => this.#outputs.get(from)?.[port]),
-    );
+    this.#decisions.set(step.id, planner.again(step.id, this.#outputOf));
     this.#add(step);
   }
 

@@ -27,7 +27,7 @@ import type { ResolvedInput } from "./plan.ts";
 export interface InputResolver {
   readonly root: string;
   /** The content of an upstream output, or nothing while it is not known. */
-  outputOf(step: string, port: string): Content | undefined;
+  readonly outputOf: (step: string, port: string) => Content | undefined;
   /** The content of a file or folder of the project. */
   contentOf(path: string): Content;
   /** The same, if it was asked for before: then it was there, and nobody need look again. */
@@ -232,12 +232,12 @@ export function sourcePaths(root: string, steps: readonly ManifestStep[]): reado
 
 /** The steps that a step takes refs from, or items of their lists. */
 export function upstreamOf({ inputs }: Pick<ManifestStep, "inputs">): readonly string[] {
-  const ids = new Set<string>();
+  let ids: Set<string> | undefined;
   for (const port of Object.keys(inputs)) {
     const from = inputs[port]?.from;
-    if (from !== undefined) addUpstream(from, ids);
+    if (from !== undefined && from.type !== "source") addUpstream(from, (ids ??= new Set()));
   }
-  return ids.size === 0 ? none : [...ids];
+  return ids === undefined || ids.size === 0 ? none : [...ids];
 }
 
 /** The steps that a binding leads to. */

@@ -92,6 +92,7 @@ export class Planner {
   readonly #remembered = new Set<StepIdentity>();
   /** What tells of sources, the same for all steps. */
   readonly #sources: Omit<InputResolver, "outputOf">;
+  #lastResolver: InputResolver | undefined;
   #secrets: readonly string[] | undefined;
   readonly #now: number;
   readonly #history: History;
@@ -153,7 +154,7 @@ export class Planner {
     const { root, store } = this.#options;
     const [user] = this.#graph.templatesOf(id);
     try {
-      const items = listOf(fanOut, user, store, { ...this.#sources, outputOf });
+      const items = listOf(fanOut, user, store, this.#resolver(outputOf));
       if (items === undefined) return { type: "waiting", step: upstreamIn(fanOut.list)[0] ?? id };
       return { type: "expanded", expansion: this.#graph.expand(id, items) };
     } catch (error) {
@@ -469,7 +470,7 @@ export class Planner {
     const inputs: Record<string, ResolvedInput> = {};
     const digests: Record<string, Digest> = {};
     let waiting: Set<string> | undefined;
-    const resolver = { ...this.#sources, outputOf };
+    const resolver = this.#resolver(outputOf);
     for (const [port, { kind, from }] of Object.entries(step.inputs)) {
       const input = resolveInput(step, port, kind, from, resolver);
       if (input.type === "waiting") {
@@ -491,6 +492,12 @@ export class Planner {
     };
     this.#remember(identity, inputs);
     return { inputs, parts, waiting, identity };
+  }
+
+  /** What tells of inputs. All steps of a run ask for the same. */
+  #resolver(outputOf: OutputOf): InputResolver {
+    if (this.#lastResolver?.outputOf !== outputOf) this.#lastResolver = { ...this.#sources, outputOf };
+    return this.#lastResolver;
   }
 
   #remember(identity: StepIdentity, inputs: Readonly<Record<string, ResolvedInput>>): void {
@@ -628,7 +635,7 @@ function isFile(path: string): boolean {
 
 /** A time of a record as people read it. */
 function spoken(time: string): string {
-  return `${time.slice(0, 19).replace("T", " ")} UTC`;
+  return `${time.slice(0, 10)} ${time.slice(11, 19)} UTC`;
 }
 
 function unchanged(

@@ -8,7 +8,9 @@
  */
 export function sealOf(...fields: readonly (string | Uint8Array)[]): number {
   let sum = -1;
-  for (const field of fields) {
+  // Of every row that is read: no iterator, and no call for each byte.
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i] ?? "";
     if (field.length >= worthLoading) sum = ~process.getBuiltinModule("node:zlib").crc32(field, ~sum >>> 0);
     else sum = typeof field === "string" ? addText(sum, field) : addBytes(sum, field);
     sum = addByte(sum, 0);
@@ -31,7 +33,7 @@ function addByte(sum: number, byte: number): number {
 
 function addBytes(sum: number, bytes: Uint8Array): number {
   let next = sum;
-  for (let i = 0; i < bytes.length; i++) next = addByte(next, bytes[i] ?? 0);
+  for (let i = 0; i < bytes.length; i++) next = (next >>> 8) ^ (table[(next ^ (bytes[i] ?? 0)) & 0xff] ?? 0);
   return next;
 }
 
@@ -40,7 +42,7 @@ function addText(sum: number, text: string): number {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code > 127) return addBytes(sum, Buffer.from(text));
-    next = addByte(next, code);
+    next = (next >>> 8) ^ (table[(next ^ code) & 0xff] ?? 0);
   }
   return next;
 }
