@@ -168,9 +168,8 @@ export class Builder {
 
     const wiring = given as Readonly<Record<string, unknown>>;
     const inputs: Record<string, BuiltInput> = {};
-    for (const [port, declared] of Object.entries(definition.inputs)) {
+    for (const { port, declared, spec } of definition.inputPorts) {
       const wired = Object.hasOwn(wiring, port) ? wiring[port] : undefined;
-      const spec = specOf(declared);
       if (spec.kind === "checkpoint") {
         if (wired !== undefined)
           throw wrongPort(
@@ -180,7 +179,7 @@ export class Builder {
           );
         continue;
       }
-      const from = bind(wired, port, declared, fullId, called);
+      const from = bind(wired, port, declared, spec, fullId, called);
       if (this.fanOuts.size > 0) checkScope(from, fullId, called, this);
       inputs[port] = { kind: spec, from };
     }
@@ -195,10 +194,7 @@ export class Builder {
       const message = `The scheduling of "${fullId}" does not hold: ${scheduling.problem}.`;
       throw new MlpipeError("MLP1010", message, { at: called });
     }
-    if (
-      definition.kind === "train" &&
-      !Object.values(definition.inputs).some((port) => specOf(port).kind === "seed")
-    ) {
+    if (definition.kind === "train" && !definition.inputPorts.some(({ spec }) => spec.kind === "seed")) {
       this.warnings.push({
         message: `The training "${fullId}" has no seed() port, so nobody can tell whether it can be repeated.`,
         site: definition.sites[0],
@@ -208,8 +204,8 @@ export class Builder {
     this.#onSize?.(this.steps.size);
 
     const refs: Record<string, RefNode> = {};
-    for (const [port, declared] of Object.entries(definition.outputs)) {
-      refs[port] = new RefNode(`${fullId}.${port}`, specOf(declared), { type: "step", step: fullId, port });
+    for (const { port, spec } of definition.outputPorts) {
+      refs[port] = new RefNode(`${fullId}.${port}`, spec, { type: "step", step: fullId, port });
     }
     return Object.freeze(refs);
   }
@@ -236,8 +232,14 @@ export function refuseDuringBuild(name: string, at: Site | undefined): void {
   });
 }
 
-function bind(given: unknown, port: string, declared: Port, step: string, called: Call): BuiltBinding {
-  const wanted = specOf(declared);
+function bind(
+  given: unknown,
+  port: string,
+  declared: Port,
+  wanted: KindSpec,
+  step: string,
+  called: Call,
+): BuiltBinding {
   if (given === undefined) {
     if (wanted.kind === "optional") return { type: "absent" };
     throw wrongPort(step, called, `needs the input ${port} (${describeKind(wanted)})`);
@@ -284,7 +286,7 @@ function bindItems(given: object, port: string, declared: Kind, step: string, ca
   const item = declared.of ?? declared;
   const items = Object.entries(given).map(([key, ref]) => ({
     key,
-    from: bind(ref, `${port}.${key}`, item, step, called),
+    from: bind(ref, `${port}.${key}`, item, specOf(item), step, called),
   }));
   return { type: "many", items: sortByKey(items) };
 }

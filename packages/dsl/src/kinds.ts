@@ -310,7 +310,9 @@ export function mismatch(given: KindSpec, wanted: KindSpec): string | undefined 
     return undefined;
   }
   if (wanted.kind === "seed" && given.kind === "value") return undefined;
-  return describeKind(given) === describeKind(wanted) ? undefined : describeKind(given);
+  if (given.kind !== wanted.kind) return describeKind(given);
+  // Of one kind, what makes the difference is what is said of it.
+  return given === wanted || describeKind(given) === describeKind(wanted) ? undefined : describeKind(given);
 }
 
 /** A kind as people write it: `csv`, `model("onnx")`, `many(plot("svg"))`. */

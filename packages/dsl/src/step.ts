@@ -3,8 +3,8 @@ import { currentBuilder, refuseDuringBuild } from "./builder.ts";
 import { isCommand, type Command, type Place, type Places, placesOf, targetPlace } from "./command.ts";
 import { type Duration, parseDuration } from "./duration.ts";
 import { MlpipeError } from "./errors.ts";
-import { isKind, type Kind, type Ports, specOf } from "./kinds.ts";
-import type { CommandPart } from "./manifest.ts";
+import { isKind, type Kind, type Port, type Ports, specOf } from "./kinds.ts";
+import type { CommandPart, KindSpec } from "./manifest.ts";
 import { checkName } from "./names.ts";
 import type { DeployInputs, Reads, Refs, Returned, UngatedNames, Wiring, Writers } from "./ports.ts";
 import type { Approved } from "./artifact.ts";
@@ -125,6 +125,9 @@ export interface StepDefinition {
   readonly kind: StepKind;
   readonly inputs: Ports;
   readonly outputs: Ports;
+  /** The same as lists: a definition may be called thousands of times. */
+  readonly inputPorts: readonly DefinedPort[];
+  readonly outputPorts: readonly DefinedPort[];
   readonly run: ((inputs: never, out: never, context: never) => unknown) | undefined;
   readonly argv: readonly (readonly CommandPart[])[] | undefined;
   readonly check: ((inputs: never) => unknown) | undefined;
@@ -133,6 +136,13 @@ export interface StepDefinition {
   readonly options: StepOptions;
   /** User frames of the definition, nearest first; the module that exports the step is among them. */
   readonly sites: readonly Site[];
+}
+
+/** A port by its name. */
+interface DefinedPort {
+  readonly port: string;
+  readonly declared: Port;
+  readonly spec: KindSpec;
 }
 
 const stepMark = Symbol.for("mlpipe.step");
@@ -266,6 +276,8 @@ function define<I extends Ports, Result>(kind: StepKind, name: string, spec: Era
     kind,
     inputs,
     outputs,
+    inputPorts: portsOf(inputs),
+    outputPorts: portsOf(outputs),
     // The functions were checked above; their types are those of the public signatures.
     run: spec.run as StepDefinition["run"],
     check: spec.check as StepDefinition["check"],
@@ -276,6 +288,10 @@ function define<I extends Ports, Result>(kind: StepKind, name: string, spec: Era
     sites,
   });
   return callable(definition, undefined, {});
+}
+
+function portsOf(ports: Ports): readonly DefinedPort[] {
+  return Object.entries(ports).map(([port, declared]) => ({ port, declared, spec: specOf(declared) }));
 }
 
 function isPort(port: unknown): boolean {

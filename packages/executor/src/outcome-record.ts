@@ -3,14 +3,8 @@ import type { Reason } from "@mlpipe/planner";
 import type { StepError, StepOutcome } from "./events.ts";
 
 /** An outcome as the run's record holds it. */
-export function outcomeRecord({
-  error,
-  reasons,
-  outputs,
-  metrics,
-  check,
-  ...outcome
-}: StepOutcome): Run["steps"][number] {
+export function outcomeRecord(outcome: StepOutcome): Run["steps"][number] {
+  const { check, durationMs, error, id, key, kind, metrics, outputs, reasons, status, stepRun } = outcome;
   // In the order of canonical JSON, here and below: it copies what it has to sort with all that is around it, and there may
   // be thousands of them.
   return {
@@ -22,16 +16,16 @@ export function outcomeRecord({
         ...(check.error !== undefined && { error: failureRecord(check.error) }),
       },
     }),
-    durationMs: outcome.durationMs,
+    durationMs,
     ...(error !== undefined && { error: failureRecord(error) }),
-    id: outcome.id,
-    key: outcome.key,
-    kind: outcome.kind,
+    id,
+    key,
+    kind,
     ...(metrics !== undefined && { metrics: { ...metrics } }),
     outputs: contentsRecord(outputs),
     reasons: reasons.map((reason) => reasonRecord(reason)),
-    status: outcome.status,
-    stepRun: outcome.stepRun,
+    status,
+    stepRun,
   };
 }
 

@@ -98,10 +98,10 @@ function resolveSource(
   source: Extract<Binding, { type: "source" }>,
   resolver: InputResolver,
 ): ResolvedInput {
-  const place = absolutePath(resolver.root, source.path);
-  const known = resolver.knownContent(place);
-  const absolute = checkSource(step, port, kind, source, resolver.root, known?.type);
-  if (absolute === undefined) return { type: "absent" };
+  const absolute = absolutePath(resolver.root, source.path);
+  const known = resolver.knownContent(absolute);
+  const place = { absolute, found: known?.type };
+  if (!checkSource(step, port, kind, source, resolver.root, place)) return { type: "absent" };
   const content = known ?? resolver.contentOf(absolute);
   return { type: "source", path: source.path, absolute, keep: source.keep, content };
 }
@@ -118,8 +118,8 @@ function isPlain(path: string): boolean {
 }
 
 /**
- * The absolute path of a source; nothing if it may be absent and is.
- * @param found what lies there, if somebody has looked
+ * Whether a source is there; false if it may be absent and is.
+ * @param place its path, and what lies there, if somebody has looked
  */
 function checkSource(
   step: Pick<ManifestStep, "id" | "called">,
@@ -127,12 +127,11 @@ function checkSource(
   kind: KindSpec,
   source: Extract<Binding, { type: "source" }>,
   root: string,
-  found?: Content["type"],
-): string | undefined {
-  const absolute = absolutePath(root, source.path);
-  const there = found ?? typeAt(absolute);
+  place: { readonly absolute: string; readonly found: Content["type"] | undefined },
+): boolean {
+  const there = place.found ?? typeAt(place.absolute);
   if (there === undefined) {
-    if (kind.kind === "optional") return undefined;
+    if (kind.kind === "optional") return false;
     throw new MlpipeError("MLP2001", `The source ${source.path} of ${step.id}.${port} does not exist.`, {
       at: absoluteSite(root, source.site ?? step.called),
       hint: "Sources are relative to the project's root. Fetch the file, mend the path, or declare the port as optional(…).",
@@ -148,7 +147,7 @@ function checkSource(
       { at: absoluteSite(root, source.site ?? step.called) },
     );
   }
-  return absolute;
+  return true;
 }
 
 function typeAt(path: string): Content["type"] | undefined {
@@ -173,8 +172,10 @@ export function checkSources(
       for (const binding of sources) {
         if (binding.type === "many") sources.push(...binding.items.map((item) => item.from));
         else if (binding.type === "joined") sources.push(binding.from);
-        else if (binding.type === "source")
-          checkSource(step, port, kind, binding, root, typeOf(absolutePath(root, binding.path)));
+        else if (binding.type === "source") {
+          const absolute = absolutePath(root, binding.path);
+          checkSource(step, port, kind, binding, root, { absolute, found: typeOf(absolute) });
+        }
       }
     }
   }
