@@ -57,6 +57,13 @@ describe("a step that throws", () => {
     expect(await project.failure()).toMatchObject({ code: "MLP3010", message });
   });
 
+  test("of a message with megabytes the beginning is told", async () => {
+    project.body(`throw new Error("start " + "x".repeat(5_000_000));`);
+    const { message, stack = "" } = await project.failure();
+    expect(message).toMatch(/^Error: start x+… \(5,000,006 characters\)$/);
+    expect(message.length + stack.length).toBeLessThan(50_000);
+  });
+
   test("a row its schema refuses is named, with its place in the file and in the step", async () => {
     project.step(`data("step", { inputs: { rows: csv(z.object({ x: z.number() })) }, outputs: {},
   async run({ rows }) {

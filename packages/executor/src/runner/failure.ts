@@ -8,6 +8,9 @@ import { noteRefusal } from "./undeclared.ts";
 /** How deep a chain of causes is told. */
 const maxCauses = 5;
 
+/** More of one message than anybody reads. */
+const maxLength = 20_000;
+
 /** A thrown value as the error of its step. What is coded already keeps its code. */
 export function failureOf(
   thrown: unknown,
@@ -66,9 +69,15 @@ function told(thrown: unknown, root: string, depth = 0): string {
 function headline(thrown: unknown): string {
   if (!(thrown instanceof Error)) return `thrown without an error: ${shown(thrown)}`;
   const name = thrown.name === "" ? "Error" : thrown.name;
-  const first = thrown.message === "" ? name : `${name}: ${thrown.message}`;
+  const first = thrown.message === "" ? name : `${name}: ${readable(thrown.message)}`;
   const errors = errorsOf(thrown);
   return errors.length === 0 ? first : `${first} (${errors.slice(0, maxCauses).map(headline).join("; ")})`;
+}
+
+/** Libraries put whole documents into messages, and a message is in every record of the step and of its run. */
+function readable(message: string): string {
+  if (message.length <= maxLength) return message;
+  return `${message.slice(0, maxLength)}… (${message.length.toLocaleString("en")} characters)`;
 }
 
 function errorsOf(thrown: unknown): readonly unknown[] {
