@@ -3,7 +3,7 @@ import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from "n
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FailureKind, ManifestStep } from "@mlpipe/dsl";
-import type { Decision } from "@mlpipe/planner";
+import { type Decision, givenConditions } from "@mlpipe/planner";
 import { redactDocument, type StepRun, type Usage } from "@mlpipe/provenance";
 import { type ChangeMark, type Content, hashPath, type Store } from "@mlpipe/store";
 import { alteredInput } from "./altered-input.ts";
@@ -456,6 +456,7 @@ export class Attempt {
       process.execPath,
       ...this.#enclosure.nodeFlags(),
       ...(fromSource ? ["--conditions=@mlpipe/source"] : []),
+      ...givenConditions().map((condition) => `--conditions=${condition}`),
       ...heapArguments(this.#share.memory),
       "--disable-warning=ExperimentalWarning",
       // How the project declares its modules is said once, by whoever loads the pipeline.

@@ -5,6 +5,7 @@
 import { isAbsolute, join, resolve } from "node:path";
 import type { CommandPart, ManifestStep } from "@mlpipe/dsl";
 import type { Digest } from "@mlpipe/store";
+import { givenConditions } from "./code/conditions.ts";
 import type { TypeScriptCode } from "./code/typescript.ts";
 import type { CommandCode, CommandIdentity, CommandQuestion } from "./command/command.ts";
 import type { Finding } from "./command/findings.ts";
@@ -37,7 +38,8 @@ export class Identities {
   readonly #root: string;
   readonly #steps: readonly ManifestStep[];
   readonly #env: NodeJS.ProcessEnv;
-  readonly #typescript: () => TypeScriptCode;
+  readonly #typescript: (conditions: readonly string[]) => TypeScriptCode;
+  readonly #conditions = givenConditions();
   readonly #command: () => CommandCode;
   readonly #known = new Map<string, StepIdentity>();
   #prepared = false;
@@ -47,7 +49,8 @@ export class Identities {
     /** All that may be asked for, so that what is costly to start is started once. */
     readonly steps: readonly ManifestStep[];
     readonly env: NodeJS.ProcessEnv;
-    readonly typescript: () => TypeScriptCode;
+    /** @param conditions those beyond Node's own that a module is loaded under */
+    readonly typescript: (conditions: readonly string[]) => TypeScriptCode;
     readonly command: () => CommandCode;
   }) {
     this.#root = options.root;
@@ -94,7 +97,8 @@ export class Identities {
     const options = step.files === undefined ? {} : { files: step.files };
     const modulePath = isAbsolute(step.module) ? step.module : join(this.#root, step.module);
     // A command step too is defined in TypeScript, and the schemas of its ports are its code.
-    const definition = this.#typescript().identify(modulePath, step.export, options);
+    const typescript = this.#typescript(this.#conditions);
+    const definition = typescript.identify(modulePath, step.export, options);
     const parts: Record<string, Digest> = { ...definition.parts };
     const loaded = new Set(definition.files);
     const packageFolders = new Set(definition.packageFolders);
@@ -113,12 +117,12 @@ export class Identities {
       if (step.body.type === "command") {
         language = command.python === null ? "command" : "python";
         tool = command;
-        const installed = this.#typescript().packagesIn(new Set(command.packageFolders));
+        const installed = typescript.packagesIn(new Set(command.packageFolders));
         Object.assign(packages, installed.packages);
         uncacheable.push(...installed.findings);
         for (const folder of command.packageFolders) packageFolders.add(folder);
         for (const script of command.typescript) {
-          const followed = this.#typescript().identifyModule(script, options);
+          const followed = this.#typescript(command.conditions).identifyModule(script, options);
           Object.assign(parts, followed.parts);
           Object.assign(packages, followed.packages);
           for (const file of followed.files ?? []) loaded.add(file);
@@ -129,7 +133,8 @@ export class Identities {
       }
     }
 
-    const { document, childEnv } = environmentOf({ language, env: step.env, tool }, this.#env);
+    const conditions = language === "typescript" ? this.#conditions : [];
+    const { document, childEnv } = environmentOf({ language, env: step.env, tool, conditions }, this.#env);
     for (const name of Object.keys(parts)) loaded.add(resolve(this.#root, name.replace(/#.*$/, "")));
     const code: CodeDocument = {
       parts,

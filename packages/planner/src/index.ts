@@ -1,3 +1,4 @@
+export { givenConditions } from "./code/conditions.ts";
 export type { Finding } from "./command/findings.ts";
 export { plannerErrors, type PlannerErrorCode } from "./errors.ts";
 export type { StepLanguage } from "./environment/environment.ts";

@@ -124,14 +124,21 @@ export class Planner {
   #newIdentities(steps: readonly ManifestStep[]): Identities {
     const { root, store, env } = this.#options;
     const hash = (path: string): Digest => store.index.contentOf(path).digest;
-    let typescript: TypeScriptCode | undefined;
+    const typescript = new Map<string, TypeScriptCode>();
     let command: CommandCode | undefined;
     return new Identities({
       root,
       steps,
       env,
-      typescript: () =>
-        (typescript ??= new TypeScriptCode({ projectRoot: root, hash, memory: new CodeMemory(store) })),
+      typescript: (conditions) => {
+        const under = conditions.join(" ");
+        const known = typescript.get(under);
+        if (known !== undefined) return known;
+        const memory = new CodeMemory(store);
+        const code = new TypeScriptCode({ projectRoot: root, hash, memory, conditions });
+        typescript.set(under, code);
+        return code;
+      },
       command: () =>
         (command ??= new CommandCode({
           projectRoot: root,

@@ -77,10 +77,12 @@ function portableDefinition(identity: Identity, root: string): PortableDefinitio
   const { parts, ...code } = identity.code.document;
   const places = Object.entries(parts).map(([name, digest]) => [portableName(root, name), digest]);
   // `part` has made it of what `environmentOf` gave.
-  const { variables } = identity.environment.document as EnvironmentDocument;
+  const { conditions, variables } = identity.environment.document as EnvironmentDocument;
   return {
     code: digestOfJson({
       ...code,
+      // They choose which code of a package is loaded.
+      ...(conditions !== undefined && { conditions }),
       step: portableName(root, code.step),
       parts: Object.fromEntries(places),
     }),

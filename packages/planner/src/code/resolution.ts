@@ -4,6 +4,7 @@ import { createRequire, isBuiltin } from "node:module";
 import { dirname, extname, join, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type * as Resolver from "oxc-resolver";
+import { nodeConditions, sourceCondition } from "./conditions.ts";
 import { scriptExtensions } from "./source-module.ts";
 
 /** What a specifier leads to. */
@@ -19,21 +20,6 @@ export type Target =
   | { readonly type: "inline" }
   | { readonly type: "nowhere"; readonly why: string };
 
-/** Node's own conditions, apart from the one that says how a module is loaded. */
-const nodeConditions = ["node", "module-sync", "node-addons", "default"];
-
-/** Conditions that a process was started with, which Node adds to its own. */
-function addedConditions(execArgv: readonly string[]): readonly string[] {
-  const given = execArgv.flatMap((arg, index) => {
-    const match = /^(?:--conditions|-C)(?:=(.+))?$/.exec(arg);
-    return match === null ? [] : [match[1] ?? execArgv[index + 1] ?? ""];
-  });
-  // Run from source, mlpipe starts its steps under this condition: nothing may have been built.
-  if (import.meta.url.endsWith(".ts")) given.push("@mlpipe/source");
-  // A test runner adds `import`, which no step's process would take for a `require`.
-  return given.filter((each) => each !== "import" && each !== "require" && !nodeConditions.includes(each));
-}
-
 /** mlpipe and what it consists of: packages even where they are linked, since their versions say what they do. */
 export function isMlpipe(name: string): boolean {
   return name === "mlpipe" || name.startsWith("@mlpipe/");
@@ -42,13 +28,16 @@ export function isMlpipe(name: string): boolean {
 /** Resolves specifiers, each once. */
 export class Resolution {
   readonly #root: string;
+  readonly #conditions: readonly string[];
   readonly #scopes = new Map<string, boolean>();
   readonly #known = new Map<string, Target>();
   readonly #names = new Map<string, { readonly folder: string; readonly name: string } | null>();
   #resolvers: Readonly<Record<"import" | "require", readonly Resolver.ResolverFactory[]>> | undefined;
 
-  constructor(root: string) {
+  /** @param conditions those beyond Node's own that the process is started with */
+  constructor(root: string, conditions: readonly string[]) {
     this.#root = root;
+    this.#conditions = import.meta.url.endsWith(".ts") ? [...conditions, sourceCondition] : conditions;
   }
 
   /** Where a specifier in a module leads. */
@@ -175,10 +164,9 @@ export class Resolution {
     if (this.#resolvers !== undefined) return this.#resolvers;
     // What createRequire gives has no types; these are those of the package that was asked for.
     const { ResolverFactory } = createRequire(import.meta.url)("oxc-resolver") as typeof Resolver;
-    const added = addedConditions(process.execArgv);
     const make = (how: "import" | "require", extensions: string[]): Resolver.ResolverFactory =>
       new ResolverFactory({
-        conditionNames: [how, ...nodeConditions, ...added],
+        conditionNames: [how, ...nodeConditions, ...this.#conditions],
         extensions,
         nodePath: false,
       });

@@ -35,6 +35,8 @@ export interface TypeScriptCodeOptions {
   readonly hash: (path: string) => Digest;
   /** Where parsing is most of the time: modules that did not change are not parsed again. @default none */
   readonly memory?: FactsMemory;
+  /** Conditions beyond Node's own by which packages choose what is loaded. @default none */
+  readonly conditions?: readonly string[];
 }
 
 /** One planning session's knowledge of the code of a project: each module is read once. */
@@ -49,11 +51,11 @@ export class TypeScriptCode {
   readonly #packages: InstalledPackages;
   readonly #graph: CodeGraph;
 
-  constructor({ projectRoot, hash, memory }: TypeScriptCodeOptions) {
+  constructor({ projectRoot, hash, memory, conditions = [] }: TypeScriptCodeOptions) {
     this.#root = realPath(projectRoot);
     this.#hash = hash;
     this.#memory = memory;
-    this.#resolution = new Resolution(this.#root);
+    this.#resolution = new Resolution(this.#root, conditions);
     this.#packages = new InstalledPackages(this.#root, hash);
     const moduleAt = (path: string): SourceModule => this.#moduleAt(path);
     const bindings = new Bindings(moduleAt, this.#resolution);

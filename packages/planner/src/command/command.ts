@@ -5,6 +5,7 @@
  */
 import type { Site } from "@mlpipe/dsl";
 import type { Digest } from "@mlpipe/store";
+import { conditionsOf } from "../code/conditions.ts";
 import { plumbingOf } from "../environment/environment.ts";
 import type { CodeIdentity, Finding } from "./findings.ts";
 import { filesOfGlob, partName } from "./globs.ts";
@@ -32,6 +33,8 @@ export interface CommandIdentity extends CodeIdentity {
   readonly python: PythonIdentity | null;
   /** Absolute paths of the JavaScript and TypeScript modules that are run, whose whole closure is code too. */
   readonly typescript: readonly string[];
+  /** Conditions that Node is given with them: by the command, or by a `NODE_OPTIONS` that the step declares. */
+  readonly conditions: readonly string[];
   /** Real folders of the npm packages that programs of the command belong to. */
   readonly packageFolders: readonly string[];
   /** Absolute paths of the programs and interpreters that are started, links unresolved. */
@@ -243,6 +246,7 @@ export class CommandCode {
       tools,
       python,
       typescript: [...launch.modules],
+      conditions: [...new Set([...launch.conditions, ...conditionsOf(this.#envOf(question))])].toSorted(),
       packageFolders: [
         ...new Set([...launch.programs.values()].flatMap((file) => this.#lookups.packageOf(file) ?? [])),
       ],

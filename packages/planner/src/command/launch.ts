@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, relative, resolve } from "node:path";
+import { conditionsIn } from "../code/conditions.ts";
 import { readEnvironmentRun } from "./environment-runner.ts";
 import type { Finding } from "./findings.ts";
 import { filesOfGlob } from "./globs.ts";
@@ -42,6 +43,8 @@ export interface Launch {
   readonly files: ReadonlySet<string>;
   /** JavaScript and TypeScript modules that are run. */
   readonly modules: ReadonlySet<string>;
+  /** Conditions that Node, or a program like it, is told to load them under. */
+  readonly conditions: ReadonlySet<string>;
   /** Why the code cannot be followed; naming it by `files` settles these. */
   readonly untold: readonly Finding[];
   /** What no list of files settles: a missing program, an environment that is not there yet. */
@@ -63,6 +66,7 @@ export class LaunchReader implements Launch {
   readonly python: PythonStart[] = [];
   readonly files = new Set<string>();
   readonly modules = new Set<string>();
+  readonly conditions = new Set<string>();
   readonly untold: Finding[] = [];
   readonly unsettled: Finding[] = [];
   readonly warnings: Finding[] = [];
@@ -89,6 +93,9 @@ export class LaunchReader implements Launch {
     // A program that comes in through a port is keyed as an input.
     if (typeof name !== "string") return this.#rest(argv, 1, "unknown");
     const base = basename(name);
+    const words = argv.map((word) => (typeof word === "string" ? word : ""));
+    // Of other programs -C is a folder, which no package has for a condition.
+    for (const condition of conditionsIn(words)) this.conditions.add(condition);
     const file = this.#find(name);
     if (file === undefined) {
       this.unsettled.push({

@@ -18,6 +18,8 @@ export interface EnvironmentDocument {
   readonly arch: string;
   /** Node's major version, of TypeScript steps. */
   readonly node?: string;
+  /** Of TypeScript steps, the conditions that Node was given. Which file of a package they choose is in no version. */
+  readonly conditions?: readonly string[];
   readonly python?: { readonly implementation: string; readonly version: string };
   /** Digest of each program that a command starts, by name. */
   readonly tools?: Readonly<Record<string, string>>;
@@ -28,6 +30,8 @@ export interface EnvironmentDocument {
 export interface EnvironmentQuestion {
   readonly language: StepLanguage;
   readonly env: readonly { readonly name: string; readonly secret: boolean }[];
+  /** @default none */
+  readonly conditions?: readonly string[];
   /** What a command was found to start; its identity by `CommandCode` has this shape. */
   readonly tool?: {
     readonly tool?: { readonly name: string; readonly digest: string } | null;
@@ -90,6 +94,8 @@ export function environmentOf(
       platform: process.platform,
       arch: process.arch,
       ...(step.language === "typescript" && { node: process.versions.node.split(".", 1)[0] ?? "" }),
+      ...(step.conditions !== undefined &&
+        step.conditions.length > 0 && { conditions: [...step.conditions] }),
       ...(step.tool?.python && {
         python: { implementation: step.tool.python.implementation, version: step.tool.python.version },
       }),
