@@ -22,7 +22,7 @@ const rooms: readonly (readonly [prefix: string, title: string, about: string])[
   [
     "MLP4",
     "The store",
-    "What is kept, or an input, cannot be read or written. Exit code 4; 2 for what the project itself can mend.",
+    "What is kept, or an input, cannot be read or written. Exit code 4; 2 for what the project itself can correct.",
   ],
   ["MLP5", "Records", "What happened cannot be told."],
   [

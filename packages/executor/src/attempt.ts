@@ -22,7 +22,7 @@ import type { WorkFolders } from "./work-folders.ts";
 
 /** What to do about an error that is the step's own. */
 const keptNothing =
-  "Nothing of the step was kept. Mend it and run again: what succeeded before it is not run again.";
+  "Nothing of the step was kept. Fix it and run again: what succeeded before it is not run again.";
 
 /** What to do about a program that the system did not start, by what it said. */
 const startHints: Readonly<Record<string, string>> = {

@@ -4,7 +4,7 @@ export const plannerErrors = {
     title: "A source that is not there",
     explain:
       "A `source(path, kind)` names a file or folder relative to the project's root. A step cannot be planned " +
-      "without its content. Fetch the file, mend the path, or declare the port as `optional(…)`.",
+      "without its content. Fetch the file, correct the path, or declare the port as `optional(…)`.",
   },
   MLP2002: {
     title: "A source of the wrong sort",

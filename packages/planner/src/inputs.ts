@@ -134,7 +134,7 @@ function checkSource(
     if (kind.kind === "optional") return false;
     throw new MlpipeError("MLP2001", `The source ${source.path} of ${step.id}.${port} does not exist.`, {
       at: absoluteSite(root, source.site ?? step.called),
-      hint: "Sources are relative to the project's root. Fetch the file, mend the path, or declare the port as optional(…).",
+      hint: "Sources are relative to the project's root. Fetch the file, correct the path, or declare the port as optional(…).",
     });
   }
   const inner = innermost(kind);

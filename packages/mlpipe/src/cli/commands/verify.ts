@@ -42,7 +42,7 @@ function linesOf(verified: Verified, repaired: boolean): readonly string[] {
     ({ about, isDamage, isRepaired }) => !isDamage || isRepaired || about === "records" || about === "log",
   );
   const hint = isOfRecords
-    ? "Records are written once, and nothing can mend them: put them back from a copy. Kept results do not depend on them."
+    ? "Records are written once, and nothing can repair them: put them back from a copy. Kept results do not depend on them."
     : repaired
       ? "What could not be repaired is left as it is; kept results do not depend on it."
       : "mlpipe verify --repair drops what is damaged; the next run makes it anew.";
