@@ -156,7 +156,7 @@ describe("a step that fails", () => {
           8 |   },
           9 | });
 
-        → Nothing of the step was kept. Mend it and run again: what succeeded before it is not run again.
+        → Nothing of the step was kept. Fix it and run again: what succeeded before it is not run again.
       ▸ load  started  never ran before
       ✗ load  failed  TypeError: the table is empty
       "
@@ -263,7 +263,7 @@ export const days = source("days.csv", csv(Row));`,
           4 |   outputs: { metrics: metrics({ mae: "min" }) },
           5 |   run: () => ({ metrics: { mae: 0 / 0 } }),
 
-        → Nothing of the step was kept. Mend it and run again: what succeeded before it is not run again.
+        → Nothing of the step was kept. Fix it and run again: what succeeded before it is not run again.
       ▸ score  started  never ran before
       ✗ score  failed  The returned metrics has NaN as mae, and a metric is a finite number.
       "
@@ -338,7 +338,7 @@ describe("a pipeline that cannot run", () => {
             |                             ^
           6 | });
 
-        → Sources are relative to the project's root. Fetch the file, mend the path, or declare the port as optional(…).
+        → Sources are relative to the project's root. Fetch the file, correct the path, or declare the port as optional(…).
       "
     `);
   });
