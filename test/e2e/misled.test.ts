@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { Project } from "./project.ts";
+import { finished, Project } from "./project.ts";
 import { smallPipeline } from "./small-pipeline.ts";
 import { sweepPipeline } from "./sweep-pipeline.ts";
 
@@ -255,4 +255,13 @@ export default pipeline("a", () => ({}));
     expect([exit, stderr]).toEqual([1, expect.stringContaining("Error: late")]);
     expect(stderr).not.toContain("MLP6004");
   });
+});
+
+it("packages in Yarn's archives are named as what steps cannot load, before anything is tried", async () => {
+  // What Yarn has every Node of a project load, and what it says there.
+  using project = new Project({ ".pnp.cjs": 'process.versions.pnp = "3";\n' });
+  const env = { NODE_OPTIONS: `--require=${join(project.root, ".pnp.cjs")}` };
+  const { exit, stderr } = await finished(project.start(["run"], env));
+  expect([exit, stderr]).toEqual([4, expect.stringContaining("MLP6013")]);
+  expect(stderr).toContain("nodeLinker: node-modules");
 });

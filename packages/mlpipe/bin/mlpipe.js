@@ -11,6 +11,13 @@ if (process.platform === "win32") {
   console.error("MLP6013  mlpipe runs on Linux and macOS; on Windows use it inside WSL.");
   process.exit(4);
 }
+if (process.versions.pnp !== undefined) {
+  console.error(
+    "MLP6013  mlpipe needs packages in node_modules, and Yarn Plug'n'Play keeps them in archives.",
+  );
+  console.error("  Set nodeLinker: node-modules in .yarnrc.yml, and install again.");
+  process.exit(4);
+}
 
 const { existsSync, readFileSync, writeSync } = process.getBuiltinModule("node:fs");
 if (process.argv.length === 3 && (process.argv[2] === "--version" || process.argv[2] === "-V")) {

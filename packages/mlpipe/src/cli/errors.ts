@@ -12,7 +12,9 @@ export const commandLineErrors = {
   },
   MLP6013: {
     title: "A system that is not supported",
-    explain: "mlpipe runs on Linux and macOS. On Windows it runs inside WSL.",
+    explain:
+      "mlpipe runs on Linux and macOS. On Windows it runs inside WSL. Steps are processes of their own that find packages in " +
+      "`node_modules`, so with Yarn's Plug'n'Play set `nodeLinker: node-modules` in `.yarnrc.yml`.",
   },
   MLP6014: {
     title: "No such output",
