@@ -243,6 +243,35 @@ describe("a pipeline's module", () => {
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: "MLP6004" } });
   });
 
+  it.each([
+    ["./steps.js", 'Write "./steps.ts": Node looks for nothing but what the import says.'],
+    ["./steps", 'Write "./steps.ts"'],
+    ["./lib", 'Write "./lib/index.ts"'],
+    ["./nowhere.ts", "with their extension"],
+    ["@/steps.ts", "Node knows no paths of tsconfig.json."],
+    ["~/steps.ts", "Node knows no paths of tsconfig.json."],
+    ["#steps", "Node knows no paths of tsconfig.json."],
+    ["app/steps.ts", "Node knows no paths of tsconfig.json."],
+    ["apparel", "npm install apparel\n"],
+    ["@acme/rows/csv", "npm install @acme/rows\n"],
+    ["JSONStream", "npm install JSONStream\n"],
+  ])("that imports %s, which is not there", async (specifier, hint) => {
+    using project = new Project({
+      ...smallPipeline,
+      "steps.ts": "",
+      "lib/index.ts": "",
+      "tsconfig.json":
+        '{ "compilerOptions": { /* ours */ "paths": { "app/*": ["./*"], "*": ["./types/*"] } } }',
+    });
+    project.write({ "line.pipeline.ts": `import "${specifier}";\n${project.read("line.pipeline.ts")}` });
+    const { exit, stderr } = await project.mlpipe("plan");
+    expect([exit, stderr]).toEqual([
+      2,
+      expect.stringContaining(`it imports ${specifier}, which is not there.`),
+    ]);
+    expect(stderr).toContain(hint);
+  });
+
   it("that throws when nobody awaits it any more is told by Node alone", async () => {
     using project = new Project({
       "a.pipeline.ts": `import { pipeline } from "mlpipe";

@@ -3,12 +3,13 @@ import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { MlpipeError, type Site } from "@mlpipe/dsl";
 import { ownFolder } from "../package-files.ts";
+import { missingImportHint } from "./missing-import.ts";
 import { findProject, projectPath } from "./project.ts";
 
 /** What an import that failed means to the user whose module it was. */
 export function importFailure(file: string, code: "MLP6004" | "MLP6008", error: unknown): MlpipeError {
   const { message, hint, site } = explain(error);
-  const shown = projectPath(findProject(dirname(file)).root, file);
+  const shown = projectPath(rootAround(file), file);
   return new MlpipeError(code, `${shown} could not be loaded: ${message.replace(/\.?$/, ".")}`, {
     at: site ?? { file, line: 1, column: 1 },
     hint,
@@ -35,6 +36,20 @@ export function pipelineFailure(name: string, error: unknown): unknown {
   );
 }
 
+function rootAround(file: string): string {
+  return findProject(dirname(file)).root;
+}
+
+/** Codes of Node's for imports that lead to nothing, to a folder, and to no entry of `imports` in package.json. */
+const leadingNowhere: ReadonlySet<string> = new Set([
+  "ERR_MODULE_NOT_FOUND",
+  "ERR_UNSUPPORTED_DIR_IMPORT",
+  "ERR_PACKAGE_IMPORT_NOT_DEFINED",
+]);
+
+const whatIsMissing =
+  /(?:Cannot find (?:package|module)|Directory import|Package import specifier) (?<quote>['"])(?<missing>.+?)\k<quote>/;
+
 interface Explained {
   readonly message: string;
   readonly hint: string;
@@ -47,14 +62,15 @@ function explain(error: unknown): Explained {
   }
   const site = siteOf(error);
   const code = "code" in error ? error.code : undefined;
-  if (code === "ERR_MODULE_NOT_FOUND") {
-    const missing = /Cannot find (?:package|module) '([^']+)'/.exec(error.message)?.[1] ?? "a module";
+  if (typeof code === "string" && leadingNowhere.has(code)) {
+    const missing = whatIsMissing.exec(error.message)?.groups?.["missing"] ?? "a module";
     const importer = importerOf(error, missing);
     return {
       message: `it imports ${importer?.specifier ?? missing}, which is not there`,
-      hint: missing.startsWith("/")
-        ? "Node resolves relative imports with their extension: ./steps.ts."
-        : `Is the package installed? npm install ${missing}`,
+      hint:
+        importer?.specifier === undefined
+          ? `Is the package installed? npm install ${missing}`
+          : missingImportHint(importer.specifier, importer.site.file, rootAround(importer.site.file)),
       site: importer?.site ?? site,
     };
   }
