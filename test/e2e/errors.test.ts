@@ -451,6 +451,29 @@ export const loaded = () => load({});`,
     `);
   });
 
+  it("a variable that a schema refuses while the module is loaded", async () => {
+    const { exit, text } = await said(
+      onePipeline(
+        `export const env = z.object({ NO_BUCKET: z.string(), NO_LIMIT: z.coerce.number() }).parse(process.env);\n${load}`,
+        "return steps.load({ count: 1 });",
+      ),
+    );
+    expect(exit).toBe(2);
+    expect(text).toMatchInlineSnapshot(`
+      "MLP6004  one.pipeline.ts could not be loaded: ZodError: NO_BUCKET: Invalid input: expected string, received undefined; NO_LIMIT: Invalid input: expected number, received NaN.
+
+        steps.ts:3:85
+          1 | import { cmd, csv, data, file, metrics, evaluate, source } from "mlpipe";
+          2 | import { z } from "zod";
+        > 3 | export const env = z.object({ NO_BUCKET: z.string(), NO_LIMIT: z.coerce.number() }).parse(process.env);
+            |                                                                                     ^
+          4 | export const load = data("load", { inputs: { count: z.int() }, outputs: { n: z.int() }, run: ({ count }) => ({ n: count }) });
+
+        → Modules of pipelines should define and export; what takes work belongs into a step.
+      "
+    `);
+  });
+
   it("no pipeline at all", async () => {
     const { exit, text } = await said({});
     expect(exit).toBe(2);

@@ -111,6 +111,7 @@ export {
   type ResourceRequest,
   type Retry,
 } from "./scheduling.ts";
+export { messageOf } from "./schema-error.ts";
 export { secret, secretsOf, type Secret } from "./secret.ts";
 export type { Site } from "./site.ts";
 export { parseSize, type Size } from "./size.ts";

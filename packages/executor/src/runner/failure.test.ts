@@ -52,9 +52,28 @@ describe("a step that throws", () => {
     ["{ code: 7 }", 'thrown without an error: {"code":7}'],
     ["undefined", "thrown without an error: undefined"],
     ["7n", "thrown without an error: 7"],
+    ["ring", "thrown without an error: <ref *1> { n: 1, self: [Circular *1] }"],
   ])("a thrown %s", async (value, message) => {
-    project.body(`throw ${value};`);
+    project.body(`throw ${value};`, "const ring = { n: 1 }; ring.self = ring;");
     expect(await project.failure()).toMatchObject({ code: "MLP3010", message });
+  });
+
+  test("what a schema refuses is told in one line, and an error's own words are left", async () => {
+    project.body(`z.object({ q: z.number(), rows: z.array(z.string()) }).parse({ q: "no", rows: [1] });`);
+    const refused = await project.failure();
+    const line =
+      "ZodError: q: Invalid input: expected number, received string; " +
+      "rows.0: Invalid input: expected string, received number";
+    expect(refused.message).toBe(line);
+    expect(refused.stack?.split("\n")[0]).toBe(line);
+
+    project.body(`z.array(z.string()).parse(Array.from({ length: 5_000 }, () => 1));`);
+    expect((await project.failure()).message).toMatch(/^ZodError: 0: .*; 9: [^;]*; and 4990 more$/);
+
+    project.body(`throw Object.assign(new Error("[1] is no row"), { issues: [{ message: "another" }] });`);
+    expect((await project.failure()).message).toBe("Error: [1] is no row");
+    project.body(`throw Object.assign(new Error("[{}]"), { issues: [{ path: 7 }] });`);
+    expect((await project.failure()).message).toBe("Error: [{}]");
   });
 
   test("of a message with megabytes the beginning is told", async () => {

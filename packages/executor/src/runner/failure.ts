@@ -1,5 +1,6 @@
 /** What went wrong in a step, as data. */
-import { MlpipeError } from "@mlpipe/dsl";
+import { inspect } from "node:util";
+import { messageOf, MlpipeError } from "@mlpipe/dsl";
 import type { StepError } from "../events.ts";
 import type { RunnerErrorCode } from "./errors.ts";
 import { shownPath, userFrames } from "./stack.ts";
@@ -69,7 +70,7 @@ function told(thrown: unknown, root: string, depth = 0): string {
 function headline(thrown: unknown): string {
   if (!(thrown instanceof Error)) return `thrown without an error: ${shown(thrown)}`;
   const name = thrown.name === "" ? "Error" : thrown.name;
-  const first = thrown.message === "" ? name : `${name}: ${readable(thrown.message)}`;
+  const first = thrown.message === "" ? name : `${name}: ${readable(messageOf(thrown))}`;
   const errors = errorsOf(thrown);
   return errors.length === 0 ? first : `${first} (${errors.slice(0, maxCauses).map(headline).join("; ")})`;
 }
@@ -98,7 +99,7 @@ function shown(value: unknown): string {
     return (JSON.stringify(value) ?? typeof value).slice(0, 200);
   } catch {
     // Circular, or with a toJSON of its own that throws.
-    return Object.prototype.toString.call(value);
+    return inspect(value, { depth: 1, breakLength: Infinity, customInspect: false }).slice(0, 200);
   }
 }
 

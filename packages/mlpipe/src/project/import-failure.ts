@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { MlpipeError, type Site } from "@mlpipe/dsl";
+import { messageOf, MlpipeError, type Site } from "@mlpipe/dsl";
 import { ownFolder } from "../package-files.ts";
 import { missingImportHint } from "./missing-import.ts";
 import { findProject, projectPath } from "./project.ts";
@@ -109,7 +109,7 @@ function explain(error: unknown): Explained {
     };
   }
   return {
-    message: `${error.name}: ${error.message}`,
+    message: `${error.name}: ${messageOf(error)}`,
     hint: "Modules of pipelines should define and export; what takes work belongs into a step.",
     site,
   };
