@@ -60,13 +60,18 @@ export default pipeline("all", () => {
   });
   const first = await project.mlpipe("run", "--ndjson", "--keep-going");
   const second = await project.mlpipe("run", "--ndjson", "--keep-going", "--check", "load");
-  const events = [...eventsOf(first.stdout), ...eventsOf(second.stdout)];
+  const refused = await project.mlpipe("run", "--ndjson", "--set", "nothing=1");
+  expect(refused.exit).toBe(2);
+  const frozen = await project.mlpipe("run", "--ndjson", "--frozen");
+  expect(frozen.exit).not.toBe(0);
+  const events = [first, second, refused, frozen].flatMap(({ stdout }) => eventsOf(stdout));
   const problems = events.flatMap((event) => {
     const parsed = Event.safeParse(event);
     return parsed.success ? [] : [{ event, issues: parsed.error.issues }];
   });
   expect(problems).toEqual([]);
   expect([...new Set(events.map(({ type }) => type))].toSorted()).toEqual([
+    "error",
     "run-finished",
     "run-started",
     "step-checked",
@@ -80,4 +85,14 @@ export default pipeline("all", () => {
   const [started] = events;
   expect(Event.safeParse({ ...started, extra: 1 }).success).toBe(false);
   expect(Event.safeParse({ ...started, type: "run-begun" }).success).toBe(false);
+});
+
+it("a run that is refused before it begins says so as an event, as the only line", async () => {
+  using project = new Project({});
+  const { exit, stdout, stderr } = await project.mlpipe("run", "--ndjson", "nowhere");
+  expect(exit).toBe(2);
+  expect(eventsOf(stdout)).toEqual([
+    { type: "error", at: expect.any(String), error: expect.objectContaining({ code: "MLP6003" }) },
+  ]);
+  expect(stderr).toContain("MLP6003");
 });

@@ -153,6 +153,11 @@ export const EventSchema = z
       at: Time,
       durationMs: z.number(),
     }),
+    z
+      .strictObject({ type: z.literal("error"), at: Time, error: StepErrorSchema })
+      .describe(
+        "what ended the command where that was no step's failure, as the last line: nothing may have begun",
+      ),
   ])
   .readonly()
   .meta({ id: "Event", title: "mlpipe event" });

@@ -4,10 +4,10 @@ import type { CommanderError } from "commander";
 import { MlpipeError } from "@mlpipe/dsl";
 import { version } from "../package-files.ts";
 import { findProject } from "../project/project.ts";
-import { print, printJson, quietWarnings, say, tolerateClosedOutput } from "./output.ts";
+import { print, quietWarnings, say, tolerateClosedOutput } from "./output.ts";
 import { createProgram } from "./program.ts";
-import { errorJson, isCoded, renderError } from "./render-error.ts";
-import { styleFor } from "./style.ts";
+import { isCoded } from "./render-error.ts";
+import { type ErrorFormat, tellError } from "./tell-error.ts";
 
 /** Node's exit code when nothing is left that could settle what is awaited at the top level. */
 const unsettled = 13;
@@ -20,7 +20,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   tolerateClosedOutput();
   quietWarnings();
   keepOwnFolders();
-  const watched = watchForEnd(argv.includes("--json"));
+  const watched = watchForEnd(formatOf(argv));
   const exit = await exitOf(argv);
   watched.end();
   await Promise.all([written(process.stdout), written(process.stderr)]);
@@ -35,7 +35,7 @@ function keepOwnFolders(): void {
 }
 
 /** Modules of the project are loaded into this process: what they do to it is told, and is not the end of a command without a word. */
-function watchForEnd(json: boolean): { end(): void } {
+function watchForEnd(format: ErrorFormat): { end(): void } {
   let hasThrown = false;
   const write = process.stdout.write.bind(process.stdout);
   const noteThrown = (): void => {
@@ -52,7 +52,7 @@ function watchForEnd(json: boolean): { end(): void } {
     process.stdout.write = write;
     process.exitCode = reported(
       new MlpipeError("MLP6004", "The process ended before mlpipe was done.", { hint }),
-      json,
+      format,
     );
   };
   process.once("uncaughtExceptionMonitor", noteThrown).once("exit", tell);
@@ -77,9 +77,9 @@ async function exitOf(argv: readonly string[]): Promise<number> {
   if (isCoded(first.error) && anew.has(first.error.code) && healing.has(first.command ?? "")) {
     const { beginAnew } = await import("./begin-anew.ts");
     const second = await beginAnew(() => attempt(argv), first.error.code);
-    return "error" in second ? reported(second.error, argv.includes("--json")) : second.exit;
+    return "error" in second ? reported(second.error, formatOf(argv)) : second.exit;
   }
-  return reported(first.error, argv.includes("--json"));
+  return reported(first.error, formatOf(argv));
 }
 
 /** Commands that rebuild a damaged database and begin anew; those that only look at records change nothing. */
@@ -188,13 +188,16 @@ function asRefused(error: unknown): unknown {
   });
 }
 
-function reported(error: unknown, json: boolean): number {
+function formatOf(argv: readonly string[]): ErrorFormat {
+  return argv.includes("--ndjson") ? "ndjson" : argv.includes("--json") ? "json" : "text";
+}
+
+function reported(error: unknown, format: ErrorFormat): number {
   if (error === undefined) return 0;
   // What cannot be found is not shortened.
   const root = isFolderGone() ? "/" : findProject(process.cwd()).root;
   if (isCoded(error)) {
-    if (json) printJson({ schemaVersion: 1, error: errorJson(error, root) });
-    for (const line of renderError(error, root, styleFor(process.stderr))) say(line);
+    tellError(error, root, format);
     return error.exit;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : inspect(error);

@@ -15,8 +15,9 @@ import type { LockOutcome, LockQuestion } from "../../lock/lock.ts";
 import { isKnownToLock } from "../../lock/lock-memory.ts";
 import { lockPath } from "../../lock/lock-path.ts";
 import { print, printJson, say } from "../output.ts";
-import { errorJson, renderError } from "../render-error.ts";
+import { errorJson } from "../render-error.ts";
 import { styleFor } from "../style.ts";
+import { tellError } from "../tell-error.ts";
 import { openSession, type PipelineOptions, type Session } from "./session.ts";
 import type { Selection } from "./step-words.ts";
 import { StopRequests } from "./stop-requests.ts";
@@ -120,10 +121,11 @@ export async function run(named: string | undefined, options: RunOptions): Promi
     if (lock !== undefined && options.frozen === true && lock.changes.length > 0) {
       const { messagesOf, wouldChange } = await import("../../lock/lock.ts");
       const error = wouldChange(lock.path, messagesOf(lock.changes));
-      for (const line of renderError(error, project.root, styleFor(process.stderr))) say(line);
+      // With --json the changes are in the document.
+      tellError(error, project.root, options.ndjson === true ? "ndjson" : "text");
       return error.exit;
     }
-    if (result.error !== undefined) return unfinished(result, result.error, project.root);
+    if (result.error !== undefined) return unfinished(result, result.error, project.root, options);
     return result.status === "cancelled" ? stop.exit : exits[result.status];
   } catch (error) {
     leaveAnyway(store);
@@ -144,8 +146,13 @@ function leaveAnyway(store: Store): void {
 }
 
 /** Says what ended a run before its steps were done. @returns the exit code: a step that failed for it comes first */
-function unfinished({ steps }: RunResult, error: NonNullable<RunResult["error"]>, root: string): number {
-  for (const line of renderError(error, root, styleFor(process.stderr))) say(line);
+function unfinished(
+  { steps }: RunResult,
+  error: NonNullable<RunResult["error"]>,
+  root: string,
+  { ndjson }: RunOptions,
+): number {
+  tellError(error, root, ndjson === true ? "ndjson" : "text");
   return steps.some(({ status }) => status === "failed") ? exits.failed : error.exit;
 }
 
