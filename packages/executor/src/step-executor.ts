@@ -361,6 +361,7 @@ export class StepExecutor {
     const hasMetrics = record.metrics.length > 0;
     const at = record.endedAt;
     let objects: readonly KeptObject[] = [];
+    let isGivenBack = false;
     try {
       objects = movedOut([...publishable(outcome.outputs), ...this.#keptSources(decision, attempt)], attempt);
       await this.#publisher.publish({
@@ -383,10 +384,13 @@ export class StepExecutor {
             });
           }
           recorder.add(record);
+          // A folder that lies in its place still would then lie where another run may be at work.
+          if (!attempt.folder.isDiscarded) return;
           this.#giveBack(decision, tried);
+          isGivenBack = true;
         },
       });
-      tried.isGivenBack = true;
+      tried.isGivenBack = isGivenBack;
     } catch (error) {
       removeMoved(objects);
       // A damaged database is no fault of the step: whoever runs all this rebuilds it and begins again.
