@@ -242,6 +242,28 @@ DatabaseSync.prototype.exec = function (sql) {
     expect(runs.runs.map(({ status }) => status)).toEqual(["succeeded", "succeeded", "succeeded"]);
   });
 
+  it("leaves all that is the run's, though the clock was set back while it went on", async () => {
+    using project = new Project(rounds);
+    await project.run("-s", "round=1");
+    await project.run("-s", "round=2");
+    project.write({ "hold.mark": "" });
+    const held = finished(project.start(["run", "--json", "-s", "round=1", "-s", "wait=1"]));
+    while (!existsSync(join(project.root, "waiting.mark"))) await pause(20);
+    // Its locks are from an hour that is yet to come.
+    const runs = join(project.root, ".mlpipe/runs");
+    const ahead = new Date(Date.now() + 3_600_000);
+    for (const path of readdirSync(runs, { recursive: true }).map(String))
+      if (path.endsWith(".db")) utimesSync(join(runs, path), ahead, ahead);
+    expect(await collected(project, "--keep-last", "1")).toMatchObject({
+      objects: { count: 0 },
+      deferred: { count: 2 },
+    });
+    rmSync(join(project.root, "hold.mark"));
+    const { exit, stdout, stderr } = await held;
+    expect(exit, `${stdout}\n${stderr}`).toBe(0);
+    expect(project.read("artifacts/rounds/text.txt")).toBe("made of 1\nalways the same\n");
+  });
+
   it("leaves the work folders of steps that made folders to the next steps", async () => {
     using project = new Project({
       "wait.sh": `: > $1.mark; while [ ! -e go.mark ]; do sleep 0.02; done; echo done > $2\n`,
