@@ -242,6 +242,69 @@ DatabaseSync.prototype.exec = function (sql) {
     expect(runs.runs.map(({ status }) => status)).toEqual(["succeeded", "succeeded", "succeeded"]);
   });
 
+  it("leaves all that is the run's, though the clock was set back while it went on", async () => {
+    using project = new Project(rounds);
+    await project.run("-s", "round=1");
+    await project.run("-s", "round=2");
+    project.write({ "hold.mark": "" });
+    const held = finished(project.start(["run", "--json", "-s", "round=1", "-s", "wait=1"]));
+    while (!existsSync(join(project.root, "waiting.mark"))) await pause(20);
+    // Its locks are from an hour that is yet to come.
+    const runs = join(project.root, ".mlpipe/runs");
+    const ahead = new Date(Date.now() + 3_600_000);
+    for (const path of readdirSync(runs, { recursive: true }).map(String))
+      if (path.endsWith(".db")) utimesSync(join(runs, path), ahead, ahead);
+    expect(await collected(project, "--keep-last", "1")).toMatchObject({
+      objects: { count: 0 },
+      deferred: { count: 2 },
+    });
+    rmSync(join(project.root, "hold.mark"));
+    const { exit, stdout, stderr } = await held;
+    expect(exit, `${stdout}\n${stderr}`).toBe(0);
+    expect(project.read("artifacts/rounds/text.txt")).toBe("made of 1\nalways the same\n");
+  });
+
+  it("leaves the work folders of steps that made folders to the next steps", async () => {
+    using project = new Project({
+      "wait.sh": `: > $1.mark; while [ ! -e go.mark ]; do sleep 0.02; done; echo done > $2\n`,
+      "steps.ts": `import { cmd, data, dir, file } from "mlpipe";
+import { z } from "zod";
+export const folder = data("folder", {
+  inputs: { n: z.int() },
+  outputs: { made: dir() },
+  command: (i, o) => cmd\`cp wait.sh \${o.made}/\${i.n}\`,
+});
+export const wait = data("wait", {
+  inputs: { one: dir(), other: dir(), third: dir() },
+  outputs: { done: file("txt") },
+  files: ["wait.sh"],
+  command: (_i, o) => cmd\`sh wait.sh waiting \${o.done}\`,
+});
+export const after = data("after", {
+  inputs: { done: file("txt"), n: z.int() },
+  outputs: { text: file("txt") },
+  command: (i, o) => cmd\`cp \${i.done} \${o.text}\`,
+});
+`,
+      "folders.pipeline.ts": `import { pipeline } from "mlpipe";
+import { after, folder, wait } from "./steps.ts";
+export default pipeline("folders", () => {
+  const made = (n) => folder.as("folder-" + n)({ n }).made;
+  const { done } = wait({ one: made(1), other: made(2), third: made(3) });
+  for (const n of [1, 2]) after.as("after-" + n)({ done, n });
+  return { done };
+});
+`,
+    });
+    const running = finished(project.start(["run", "--json", "--jobs", "3"]));
+    while (!existsSync(join(project.root, "waiting.mark"))) await pause(20);
+    await collected(project);
+    project.write({ "go.mark": "" });
+    const { exit, stdout, stderr } = await running;
+    expect(exit, `${stdout}\n${stderr}`).toBe(0);
+    expect(readdirSync(join(project.root, ".mlpipe/attempts"))).toEqual([]);
+  });
+
   it("collects again and again while runs go on: every run succeeds, and the store stays whole", async () => {
     using project = new Project(rounds);
     const times = Number(process.env["MLPIPE_FAULT_ROUNDS"] ?? 6);

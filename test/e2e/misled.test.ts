@@ -55,6 +55,36 @@ describe("a step", () => {
     expect(stdout).toContain("must be JSON: 0.5");
   });
 
+  it.each(["[1, 1e999]", '["\\ud800"]', `${"[".repeat(1_100)}${"]".repeat(1_100)}`])(
+    "whose value JSON reads and cannot hold fails, and no other step: %s",
+    async (content) => {
+      using project = new Project({
+        "value.json": content,
+        "steps.ts": `import { cmd, data } from "mlpipe";
+import { z } from "zod";
+export const list = data("list", {
+  outputs: { values: z.array(z.any()) },
+  files: ["value.json"],
+  command: (_i, o) => cmd\`cp value.json \${o.values}\`,
+});
+export const other = data("other", { outputs: { n: z.int() }, run: () => ({ n: 1 }) });
+`,
+        "a.pipeline.ts": `import { pipeline } from "mlpipe";
+import { list, other } from "./steps.ts";
+export default pipeline("a", () => ({ ...list({}), ...other({}) }));
+`,
+      });
+      const { exit, steps } = await project.run("--keep-going");
+      expect([exit, steps.map(({ status }) => status)]).toEqual([1, ["failed", "ran"]]);
+      expect(steps[0]?.error).toMatchObject({
+        code: "MLP3006",
+        message: expect.stringContaining(
+          "is not what was promised: expected a value that JSON can hold, got ",
+        ),
+      });
+    },
+  );
+
   it("whose Python environment was deleted", async () => {
     using project = new Project(started(".venv/bin/python"));
     const { exit, stdout } = await project.mlpipe("run");

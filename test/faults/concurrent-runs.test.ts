@@ -5,6 +5,8 @@
  */
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setTimeout as pause } from "node:timers/promises";
+import { CopyingLock } from "@mlpipe/store";
 import { expect, it } from "vitest";
 import { finished, Project, type RunJson } from "../e2e/project.ts";
 import { isFull } from "./extent.ts";
@@ -81,3 +83,18 @@ it(
   },
   60_000 + rounds * 60_000,
 );
+
+it("one run after the other puts what it returns into artifacts, and who has nothing to change waits for nobody", async () => {
+  using project = new Project(files);
+  const lies = (): string => project.read("artifacts/sweep/score.txt");
+  for (const lr of [2, 1]) await project.run("-s", `lr=${lr}`);
+  const first = lies();
+  const copying = await CopyingLock.take(join(project.root, ".mlpipe"), project.root);
+  expect((await project.run("-s", "lr=1")).exit).toBe(0);
+  const waiting = finished(project.start(["run", "-s", "lr=2"]));
+  expect(await Promise.race([waiting, pause(1_500)])).toBeUndefined();
+  expect(lies()).toBe(first);
+  copying[Symbol.dispose]();
+  expect((await waiting).exit).toBe(0);
+  expect(lies()).toContain("score 2");
+});

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { finished, mlpipe, Project } from "../e2e/project.ts";
-import { survivorsIn, until } from "./processes.ts";
+import { supervisorIn, survivorsIn, until } from "./processes.ts";
 import { scripts } from "./scripts.ts";
 
 /** A step with a child below a shell that does not wait for it, and a daemon; each says what it was told. */
@@ -98,5 +98,22 @@ time.sleep(600)`,
     expect(performance.now() - since).toBeGreaterThan(4_500);
     expect(performance.now() - since).toBeLessThan(15_000);
     expect(await survivorsIn(patient.root, 500)).toEqual([]);
+  });
+
+  it("now, with a supervisor that does not answer, ends that too: the run was cancelled", async () => {
+    using project = new Project(scripts({ slow: { py: `open("up.mark", "w").close()\ntime.sleep(600)` } }));
+    const child = project.start(["run", "--json"]);
+    const ended = finished(child);
+    await until(() => existsSync(join(project.root, "up.mark")));
+    const supervisor = supervisorIn(project.root) ?? 0;
+    expect(supervisor).toBeGreaterThan(0);
+    process.kill(supervisor, "SIGSTOP");
+    child.kill("SIGINT");
+    await pause(300);
+    child.kill("SIGINT");
+    const { exit, stdout } = await ended;
+    expect(exit).toBe(130);
+    expect(JSON.parse(stdout)).toMatchObject({ status: "cancelled", steps: [{ status: "cancelled" }] });
+    expect(await survivorsIn(project.root, 500)).toEqual([]);
   });
 });

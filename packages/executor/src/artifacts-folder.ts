@@ -25,13 +25,35 @@ export interface ReturnedOutput {
   readonly path: string | null;
 }
 
-/** Copies the outputs that are there; a file that is right already is left alone. */
-export function copyArtifacts(options: {
+export interface ArtifactsOptions {
   readonly manifest: Manifest;
   readonly store: Store;
   readonly root: string;
   readonly outputOf: (step: string, port: string) => Content | undefined;
-}): Readonly<Record<string, ReturnedOutput>> {
+}
+
+/** The outputs that are there, if all of them lie where they are to be and nothing else has to go. */
+export function artifactsInPlace(
+  options: ArtifactsOptions,
+): Readonly<Record<string, ReturnedOutput>> | undefined {
+  let isInPlace = true;
+  const outputs = goThrough(options, () => {
+    isInPlace = false;
+  });
+  return isInPlace ? outputs : undefined;
+}
+
+/** Copies the outputs that are there; a file that is right already is left alone. */
+export function copyArtifacts(options: ArtifactsOptions): Readonly<Record<string, ReturnedOutput>> {
+  return goThrough(options, (change) => {
+    change();
+  });
+}
+
+/** What is to be done with something that has to change. */
+type OnChange = (change: () => void) => void;
+
+function goThrough(options: ArtifactsOptions, onChange: OnChange): Readonly<Record<string, ReturnedOutput>> {
   const { manifest, store, root, outputOf } = options;
   const folder = join(root, "artifacts", manifest.pipeline);
   const steps = new Map(manifest.steps.map((step) => [step.id, step]));
@@ -44,7 +66,7 @@ export function copyArtifacts(options: {
   const copy = (binding: Binding, place: string): Pick<Content, "digest" | "size"> | undefined => {
     if (binding.type === "many") {
       const names = binding.items.map(({ key, from }) => nameOf(from, fileName(key)));
-      removeFormerItems(store, place, new Set(names));
+      removeFormerItems(store, place, new Set(names), onChange);
       const items = binding.items.flatMap(({ key, from }) => {
         const content = copy(from, join(place, fileName(key)));
         return content === undefined ? [] : [{ key, content }];
@@ -61,11 +83,13 @@ export function copyArtifacts(options: {
     const kind = steps.get(binding.step)?.outputs[binding.port];
     const target = kind === undefined ? place : portFileName(place, kind);
     if (isThere(store, target, content)) return content;
-    refuseDamaged(store, content);
-    mkdirSync(join(target, ".."), { recursive: true });
-    const isJson = kind?.kind === "metrics" || kind?.kind === "value";
-    if (isJson) replaceFile(target, readable(readFileSync(store.objects.pathOf(content), "utf8")));
-    else store.objects.copyOut(content, target);
+    onChange(() => {
+      refuseDamaged(store, content);
+      mkdirSync(join(target, ".."), { recursive: true });
+      const isJson = kind?.kind === "metrics" || kind?.kind === "value";
+      if (isJson) replaceFile(target, readable(readFileSync(store.objects.pathOf(content), "utf8")));
+      else store.objects.copyOut(content, target);
+    });
     return content;
   };
 
@@ -81,7 +105,7 @@ export function copyArtifacts(options: {
       copied[name] = { digest: content.digest, size: content.size, path };
     }
   }
-  removeFormerOutputs({ store, root, pipeline: manifest.pipeline, folder, places });
+  removeFormerOutputs({ store, root, pipeline: manifest.pipeline, folder, places, onChange });
   return copied;
 }
 
@@ -138,11 +162,16 @@ function readable(canonical: string): string {
  * mlpipe put there: their content is in the store. A file of somebody else, or one that was edited, stays.
  * @param names of the items' files in the folder
  */
-function removeFormerItems(store: Store, folder: string, names: ReadonlySet<string>): void {
+function removeFormerItems(
+  store: Store,
+  folder: string,
+  names: ReadonlySet<string>,
+  onChange: OnChange,
+): void {
   for (const { name } of foldersAndFiles(folder)) {
     if (names.has(name)) continue;
     const path = join(folder, name);
-    if (isKept(store, path)) rmSync(path, { recursive: true, force: true });
+    if (isKept(store, path)) onChange(() => rmSync(path, { recursive: true, force: true }));
   }
 }
 
@@ -157,8 +186,9 @@ function removeFormerOutputs(options: {
   readonly folder: string;
   /** Where the outputs of this run lie. */
   readonly places: ReadonlySet<string>;
+  readonly onChange: OnChange;
 }): void {
-  const { store, root, pipeline, folder, places } = options;
+  const { store, root, pipeline, folder, places, onChange } = options;
   const others = foldersAndFiles(folder).filter(({ name }) => !places.has(join(folder, name)));
   // Nearly always: then no record is read.
   if (others.length === 0) return;
@@ -166,10 +196,10 @@ function removeFormerOutputs(options: {
   for (const entry of others) {
     const path = join(folder, entry.name);
     if (!former.has(path)) continue;
-    if (isKept(store, path)) rmSync(path, { recursive: true, force: true });
+    if (isKept(store, path)) onChange(() => rmSync(path, { recursive: true, force: true }));
     else if (entry.isDirectory()) {
-      removeFormerItems(store, path, new Set());
-      removeIfEmpty(path);
+      removeFormerItems(store, path, new Set(), onChange);
+      onChange(() => removeIfEmpty(path));
     }
   }
 }

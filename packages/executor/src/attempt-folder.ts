@@ -75,6 +75,11 @@ export class AttemptFolder {
     return aside;
   }
 
+  /** Whether its place is empty, or holds what the next attempt of this run may have. */
+  get isDiscarded(): boolean {
+    return this.#isDiscarded;
+  }
+
   /** Doing so twice is fine. */
   discard(): void {
     if (this.#isDiscarded) return;

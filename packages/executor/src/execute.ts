@@ -2,8 +2,9 @@ import { type Manifest, type ManifestStep, MlpipeError } from "@mlpipe/dsl";
 import { type Expansion, isNamed, type OutputOf, type Planner, type Reason } from "@mlpipe/planner";
 import { type RunRecorder, timestamp } from "@mlpipe/provenance";
 import { type CacheEntry, type Content, isDigest, type Store, StoreError } from "@mlpipe/store";
-import { copyArtifacts, type ReturnedOutput } from "./artifacts-folder.ts";
+import type { ReturnedOutput } from "./artifacts-folder.ts";
 import type { RunDecision, Turn } from "./attempt.ts";
+import { type Copied, copyReturned } from "./copied-artifacts.ts";
 import type { Engine } from "./engine.ts";
 import type { ExecutorEvent, RunStatus, StepOutcome } from "./events.ts";
 import type { Fence } from "./fence/fence.ts";
@@ -14,7 +15,7 @@ import type { Place } from "./place.ts";
 import { Places } from "./places.ts";
 import type { Amounts } from "./pools.ts";
 import { Readiness } from "./readiness.ts";
-import { collectedMeanwhile, notCopied, notSelected, unrecorded } from "./run-errors.ts";
+import { collectedMeanwhile, notSelected, unrecorded } from "./run-errors.ts";
 import { type Halt, onRequest, type RunError, runError, runStatus } from "./run-status.ts";
 import type { Schedule } from "./schedule.ts";
 import { outcomeRecord } from "./outcome-record.ts";
@@ -196,7 +197,8 @@ class Execution {
     }
     const status = this.#status();
     // Of a run that did not succeed nothing is copied: what lies there belongs together.
-    const copied = status === "succeeded" ? this.#copyArtifacts() : { outputs: {} };
+    const copied: Copied = status === "succeeded" ? await this.#copyArtifacts() : { outputs: {} };
+    using _ = copied.lock;
     const result = await this.#finish(status, "outputs" in copied ? copied.outputs : {}, [...warnings]).catch(
       (error: unknown) => {
         throw status === "succeeded" && !("error" in copied) ? unrecorded(error) : error;
@@ -207,21 +209,9 @@ class Execution {
   }
 
   /** Copies what the pipeline returns; all that ran is kept whether this succeeds or not. */
-  #copyArtifacts(): { outputs: Readonly<Record<string, ReturnedOutput>> } | { error: MlpipeError } {
-    const { planner, store, root } = this.#options;
-    try {
-      return {
-        outputs: copyArtifacts({
-          manifest: planner.graph.manifest,
-          store,
-          root,
-          outputOf: this.#outputOf,
-        }),
-      };
-    } catch (error) {
-      if (!(error instanceof Error) || !("code" in error)) throw error;
-      return { error: notCopied(error) };
-    }
+  async #copyArtifacts(): Promise<Copied> {
+    const { planner, store, root, signal } = this.#options;
+    return copyReturned({ manifest: planner.graph.manifest, store, root, outputOf: this.#outputOf }, signal);
   }
 
   async #finish(

@@ -17,8 +17,12 @@ import { endMarked } from "./supervisor/strays.ts";
 /** Longer than it takes a process to become the program that it was started for. */
 const startingMs = 50;
 
+/** Who is told to end a process now and has not after so long does not answer any more, and is ended itself. */
+const silenceMs = 3_000;
+
 /** The processes of one run. */
 export class LocalEngine implements Engine {
+  readonly #supervisor: ChildProcess | undefined;
   /** None if the supervisor could not be started. */
   readonly #socket: Duplex | undefined;
   readonly #running = new Map<number, Running>();
@@ -43,7 +47,7 @@ export class LocalEngine implements Engine {
     // Whoever starts a process waits for it; if nobody does, nobody need know.
     promise.catch(() => {});
     this.#settleReady = { resolve, reject };
-    const supervisor = this.#startSupervisor(lock);
+    const supervisor = (this.#supervisor = this.#startSupervisor(lock));
     // The fourth descriptor was asked to be a pipe, which in Node is a socket. Without a process there is none at all.
     const socket = supervisor?.pid === undefined ? undefined : (supervisor.stdio[3] as Duplex);
     this.#socket = socket;
@@ -94,7 +98,7 @@ export class LocalEngine implements Engine {
     const id = ++this.#last;
     const { promise, resolve } = Promise.withResolvers<Ended>();
     const { argv, cwd, env, timeoutMs, handsOver = false, leaves = [], onBegin, onOutput } = order;
-    const running: Running = { onOutput, onBegin, mark: env[attemptVariable], resolve };
+    const running: Running = { onOutput, onBegin, mark: env[attemptVariable], isStopped: false, resolve };
     this.#running.set(id, running);
     const waits = onBegin !== undefined;
     this.#ask(id, { type: "start", argv, cwd, env, timeoutMs, handsOver, leaves, waits });
@@ -102,7 +106,9 @@ export class LocalEngine implements Engine {
     return {
       ended: promise,
       stop: (how) => {
+        running.isStopped = true;
         this.#ask(id, { type: "stop", how });
+        if (how === "now") this.#expectEnd(id);
       },
       begin: () => {
         if (running.onBegin === undefined) return;
@@ -119,6 +125,13 @@ export class LocalEngine implements Engine {
     this.#closed = true;
     this.#ask(0, { type: "close" });
     await this.#gone;
+  }
+
+  /** A supervisor that is stopped, or hangs, must not keep a run that is to end now. */
+  #expectEnd(id: number): void {
+    setTimeout(() => {
+      if (this.#running.has(id)) this.#supervisor?.kill("SIGKILL");
+    }, silenceMs).unref();
   }
 
   #ask(id: number, request: Request): void {
@@ -177,9 +190,10 @@ export class LocalEngine implements Engine {
     // One that was being started when the supervisor went shows whose it is only now.
     setTimeout(() => {
       endAll();
-      for (const { resolve, onBegin } of lost) {
+      for (const { resolve, onBegin, isStopped } of lost) {
+        const stopped = this.#closed || isStopped;
         const how = onBegin === undefined ? { failure } : { neverBegan: true };
-        resolve({ code: null, signal: null, timedOut: false, stopped: this.#closed, ...how, usage: null });
+        resolve({ code: null, signal: null, timedOut: false, stopped, ...how, usage: null });
       }
     }, startingMs);
   }
@@ -190,6 +204,8 @@ interface Running {
   /** Of one that is in line. */
   onBegin: ProcessOrder["onBegin"];
   readonly mark: string | undefined;
+  /** It was asked to end. */
+  isStopped: boolean;
   readonly resolve: (ended: Ended) => void;
 }
 

@@ -37,7 +37,14 @@ export function gatherOutputs(options: {
       if ("problem" in value) return { error: missing(step, port, kind, place, value.problem, value.hint) };
       const problem = kind.kind === "metrics" ? metricsProblem(kind, value.json) : undefined;
       if (problem !== undefined) return { error: wrong(step, port, problem) };
-      const file = folder.valueFile(port, value.json);
+      let file: string;
+      try {
+        file = folder.valueFile(port, value.json);
+      } catch (error) {
+        // A number beyond all numbers, half a character: a command can write what JSON reads and cannot hold.
+        if (!(error instanceof StoreError) || error.code !== "MLP4001") throw error;
+        return { error: wrong(step, port, error.message) };
+      }
       outputs[port] = { content: hashPath(file), path: file, value: value.json };
       continue;
     }

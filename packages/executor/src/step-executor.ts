@@ -3,6 +3,7 @@ import { unlinkSync } from "node:fs";
 import { relative, resolve, sep } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type ManifestStep, secretsOf } from "@mlpipe/dsl";
+import { whyExpired } from "@mlpipe/planner";
 import { secretValues, type StepRun, timestamp } from "@mlpipe/provenance";
 import { type CacheEntry, type Content, type Digest, type Publication, uuid7 } from "@mlpipe/store";
 import { Attempt, type AttemptResult, publishable, type RunDecision, type Turn } from "./attempt.ts";
@@ -209,7 +210,7 @@ export class StepExecutor {
     const entry = store.cache.get(decision.key);
     if (
       entry === undefined ||
-      isExpired(step, entry) ||
+      whyExpired(step, entry, Date.now()) !== undefined ||
       Object.values(entry.outputs).some((content) => !store.objects.has(content))
     )
       return undefined;
@@ -361,6 +362,7 @@ export class StepExecutor {
     const hasMetrics = record.metrics.length > 0;
     const at = record.endedAt;
     let objects: readonly KeptObject[] = [];
+    let isGivenBack = false;
     try {
       objects = movedOut([...publishable(outcome.outputs), ...this.#keptSources(decision, attempt)], attempt);
       await this.#publisher.publish({
@@ -383,10 +385,13 @@ export class StepExecutor {
             });
           }
           recorder.add(record);
+          // A folder that lies in its place still would then lie where another run may be at work.
+          if (!attempt.folder.isDiscarded) return;
           this.#giveBack(decision, tried);
+          isGivenBack = true;
         },
       });
-      tried.isGivenBack = true;
+      tried.isGivenBack = isGivenBack;
     } catch (error) {
       removeMoved(objects);
       // A damaged database is no fault of the step: whoever runs all this rebuilds it and begins again.
@@ -505,10 +510,6 @@ function removeMoved(objects: readonly KeptObject[]): void {
       // A folder, which goes with the one of the attempt; or an object already. What is left else, gc removes.
     }
   }
-}
-
-function isExpired({ cache }: ManifestStep, { createdAt }: CacheEntry): boolean {
-  return cache.mode === "aging" && Date.parse(createdAt) + cache.maxAgeMs < Date.now();
 }
 
 /** Waits, but not for what is not to happen any more. */

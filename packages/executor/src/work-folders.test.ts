@@ -84,3 +84,17 @@ it("the next attempt finds nothing of the one before, whatever that has left, an
   await folders.settle();
   expect(readdirSync(root)).toEqual([]);
 });
+
+it("one that somebody has written to since it was left clean is deleted all the same", async () => {
+  const root = mkdtempSync(join(tmpdir(), "mlpipe-work-"));
+  onTestFinished(() => {
+    rmSync(root, { recursive: true, force: true });
+  });
+  const folders = new WorkFolders();
+  for (const name of ["a", "b"]) folders.make(join(root, name));
+  for (const name of ["a", "b"]) folders.discard(join(root, name));
+  writeFileSync(join(root, "a", "out", "late"), "");
+  rmSync(join(root, "b"), { recursive: true });
+  await folders.settle();
+  expect(readdirSync(root)).toEqual([]);
+});

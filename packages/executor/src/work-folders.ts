@@ -101,8 +101,13 @@ export class WorkFolders {
     const spares = [...this.#spare];
     this.#spare.clear();
     for (const spare of spares) {
-      for (const name of inside) rmdirSync(join(spare, name));
-      rmdirSync(spare);
+      try {
+        for (const name of inside) rmdirSync(join(spare, name));
+        rmdirSync(spare);
+      } catch {
+        // Somebody whom nobody could find has written to it since.
+        this.#delete(spare);
+      }
     }
     await Promise.all(this.#deleting);
   }

@@ -2,6 +2,7 @@ export { givenConditions } from "./code/conditions.ts";
 export type { Finding } from "./command/findings.ts";
 export { plannerErrors, type PlannerErrorCode } from "./errors.ts";
 export type { StepLanguage } from "./environment/environment.ts";
+export { whyExpired } from "./expiry.ts";
 export type { StepIdentity } from "./identity.ts";
 export { absoluteSite, upstreamIn, upstreamOf } from "./inputs.ts";
 export type { Decision, Plan, Preimage, Reason, ResolvedInput } from "./plan.ts";

@@ -22,6 +22,7 @@ import { CodeMemory } from "./code-memory.ts";
 import { TypeScriptCode } from "./code/typescript.ts";
 import { plumbingOf } from "./environment/environment.ts";
 import { ExpectedKeys } from "./expected-keys.ts";
+import { expiryOf, whyExpired } from "./expiry.ts";
 import { FileClock } from "./file-clock.ts";
 import { History } from "./history.ts";
 import { Identities, type StepIdentity } from "./identity.ts";
@@ -557,18 +558,16 @@ export class Planner {
     this.#expected.note(key);
     const entry = store.cache.get(key);
     if (entry === undefined) return run(this.#history.whatChanged({ step, parts, inputs }, key));
-    const expires =
-      step.cache.mode === "aging" ? Date.parse(entry.createdAt) + step.cache.maxAgeMs : Infinity;
-    if (expires < this.#now) {
-      const message = `older than its maxAge (made ${entry.createdAt})`;
-      return run([{ part: "expired", name: step.id, before: entry.createdAt, message }]);
-    }
+    const expired = whyExpired(step, entry, this.#now);
+    if (expired !== undefined)
+      return run([{ part: "expired", name: step.id, before: entry.createdAt, message: expired }]);
     const gone = Object.entries(entry.outputs).find(([, content]) => !store.objects.has(content));
     if (gone !== undefined) {
       return run([
         { part: "missing", name: gone[0], message: `its output ${gone[0]} is no longer in the store` },
       ]);
     }
+    const expires = expiryOf(step, entry);
     if (expires === Infinity) return unchanged(step, key, entry);
     const expiresAt = new Date(expires).toISOString();
     const detail = `holds until ${spoken(expiresAt)}, made ${spoken(entry.createdAt)}`;

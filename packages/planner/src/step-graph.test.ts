@@ -100,6 +100,8 @@ describe("a fan-out in the graph", () => {
       [trial("a", 1), trial("a", 2)],
       [trial("a", 1), { name: "b" }],
       [trial("a b", 1)],
+      [trial("a", 1), trial("b", Infinity)],
+      [trial("a", 1), { name: "b", n: "\ud800" }],
       [{ n: 1 }],
       [1, null],
     ]) {

@@ -15,6 +15,7 @@ import {
   MlpipeError,
   type OutputName,
 } from "@mlpipe/dsl";
+import { canonicalJson, StoreError } from "@mlpipe/store";
 
 /** The id of a step, or a fan-out with what stands in its place: its body, and later its children. */
 type Node = string | Group;
@@ -322,7 +323,20 @@ class Child {
       }
       value = inner;
     }
+    this.#checkJson(value, path);
     return value;
+  }
+
+  /** JSON can be read of what it cannot hold: `1e999` is infinite. */
+  #checkJson(value: unknown, path: readonly string[]): void {
+    try {
+      canonicalJson(value);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      const what =
+        path.length === 0 ? `The item ${this.#key}` : `The ${path.join(".")} of the item ${this.#key}`;
+      throw new MlpipeError("MLP1013", `${what} can be no input: ${error.message}.`, { cause: error });
+    }
   }
 }
 

@@ -2,6 +2,7 @@ export type { CacheEntries, CacheEntry } from "./cache-entries.ts";
 export { canonicalJson } from "./canonical.ts";
 export type { Checkpoint, Checkpoints } from "./checkpoints.ts";
 export type { Claim, Claims } from "./claims.ts";
+export { CopyingLock } from "./copying-lock.ts";
 export { asDigest, digestOf, digestOfJson, isDigest, type Content, type Digest } from "./digest.ts";
 export { StoreError, storeErrors, type StoreErrorCode } from "./errors.ts";
 export type { Facts } from "./facts.ts";

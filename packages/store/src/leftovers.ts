@@ -5,12 +5,15 @@ import { Database, text } from "./database.ts";
 import { discard, recordsPath, runFolder, runsOnDisk, type Layout } from "./layout.ts";
 import { runsAlive } from "./tending.ts";
 
+/** The file system's clock is not the process's own. */
+const clockToleranceMs = 2_000;
+
 /**
  * What killed processes left: work folders and temporary files, and the lock files of runs.
  *
  * What lies in `attempts/` belongs to nobody if nothing runs. Beside a run it belongs to nobody if it is older than
- * every run that is alive (the lock file of a run is made before anything else of it, and by the same clock), or is
- * the work folder of a key that no living run claims. A link is the name that a store elsewhere gives to a work folder
+ * every run that is alive (the lock file of a run is made before anything else of it, and by the same clock); a work
+ * folder, if no living run claims its key. A link is the name that a store elsewhere gives to a work folder
  * in this project (`attempts-as-shown.ts`): it is nobody's when it leads nowhere, whoever is alive here.
  */
 export function leftovers(layout: Layout): readonly string[] {
@@ -28,10 +31,13 @@ export function leftovers(layout: Layout): readonly string[] {
       if (!existsSync(path)) found.push(path);
       continue;
     }
-    const changed = stats?.ctimeMs ?? Infinity;
     const key = /-([0-9a-f]{16})$/.exec(name)?.[1];
-    const isUnclaimed = key !== undefined && claimed?.some((other) => other.startsWith(key)) === false;
-    if (alive.length === 0 || changed < oldest || isUnclaimed) found.push(path);
+    // An old one whose key is claimed is made anew by whoever claims it, perhaps at this very moment.
+    const isNobodys =
+      key === undefined
+        ? (stats?.ctimeMs ?? Infinity) < oldest
+        : claimed?.some((other) => other.startsWith(key)) === false;
+    if (alive.length === 0 || isNobodys) found.push(path);
   }
   for (const run of runs) {
     if (alive.includes(run)) continue;
@@ -58,11 +64,15 @@ export function removeLeftovers(layout: Layout): readonly string[] {
   }
 }
 
-/** When a run began, by the clock of the file system, in milliseconds. */
+/**
+ * When a run began, by the clock of the file system, in milliseconds; before everything, if the clock was set back since:
+ * what is older than the run cannot be told then.
+ */
 export function beginOf(layout: Layout, run: string): number {
   // Nothing is ever written to them, so this is when they were made; a run that has left has none.
   const made = lockFiles(layout, run).map((path) => lstatSync(path, { throwIfNoEntry: false })?.mtimeMs);
-  return Math.min(...made.map((ms) => ms ?? Infinity));
+  const begin = Math.min(...made.map((ms) => ms ?? Infinity));
+  return begin !== Infinity && begin > Date.now() + clockToleranceMs ? -Infinity : begin;
 }
 
 function lockFiles(layout: Layout, run: string): readonly string[] {
