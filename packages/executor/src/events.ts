@@ -166,8 +166,8 @@ export type StepStatus = z.infer<typeof StepStatusSchema>;
 export type RunStatus = z.infer<typeof RunStatusSchema>;
 export type StepError = z.infer<typeof StepErrorSchema>;
 export type StepOutcome = z.infer<typeof StepOutcomeSchema>;
-/** One thing that happened in a run. */
-export type ExecutorEvent = z.infer<typeof EventSchema>;
+/** One thing that happened in a run. What ends a command is told by the command line, whether anything has begun or not. */
+export type ExecutorEvent = Exclude<z.infer<typeof EventSchema>, { readonly type: "error" }>;
 
 /** The JSON Schema of an event (draft 2020-12), as published. */
 export function eventJsonSchema(): Record<string, unknown> {
