@@ -1,9 +1,10 @@
 /** Ways in which a cache could lie, each once found, none allowed to come back. */
-import { chmodSync, existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { finished, Project } from "./project.ts";
+import { finished, mlpipe, Project, type RunJson } from "./project.ts";
 import { smallPipeline } from "./small-pipeline.ts";
 
 /** The path of an object, by what a run says of an output. */
@@ -99,6 +100,39 @@ export default pipeline("made", z.object({}), () => made({}));
       expect(project.read("artifacts/made/text.txt")).toBe("1.0.1");
     },
   );
+
+  it("about a package that leads elsewhere under a condition that only mlpipe was started with", async () => {
+    const exports = { development: "./src/index.ts", default: "./dist/index.js" };
+    using project = new Project({
+      "one.pipeline.ts": `import { pipeline } from "mlpipe";
+import { measure } from "./steps.ts";
+export default pipeline("one", () => measure({}));
+`,
+      "steps.ts": `import { size } from "@acme/sizes";
+import { data } from "mlpipe";
+import { z } from "zod";
+export const measure = data("measure", { outputs: { size: z.int() }, run: () => ({ size }) });
+`,
+      "packages/sizes/package.json": JSON.stringify({ name: "@acme/sizes", type: "module", exports }),
+      "packages/sizes/src/index.ts": "export const size: number = 1;\n",
+      "packages/sizes/dist/index.js": "export const size = 1;\n",
+    });
+    mkdirSync(join(project.root, "node_modules/@acme"), { recursive: true });
+    symlinkSync("../../packages/sizes", join(project.root, "node_modules/@acme/sizes"));
+    const run = async (): Promise<string> => {
+      const argv = ["--conditions=development", mlpipe, "run", "--json"];
+      const { exit, stdout, stderr } = await finished(spawn(process.execPath, argv, { cwd: project.root }));
+      expect(exit, stderr).toBe(0);
+      return (JSON.parse(stdout) as RunJson).steps.map(({ status }) => status).join();
+    };
+    expect(await run()).toBe("ran");
+    // The process of a step has no conditions of mlpipe's: it loads what was built, and that is what counts.
+    project.edit("packages/sizes/dist/index.js", "1", "2");
+    expect(await run()).toBe("ran");
+    expect(project.read("artifacts/one/size.json")).toContain("2");
+    project.edit("packages/sizes/src/index.ts", "1", "3");
+    expect(await run()).toBe("cached");
+  });
 
   it("about code that was edited while the run was going on", async () => {
     const files = {

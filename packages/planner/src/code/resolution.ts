@@ -22,16 +22,13 @@ export type Target =
 /** Node's own conditions, apart from the one that says how a module is loaded. */
 const nodeConditions = ["node", "module-sync", "node-addons", "default"];
 
-/** Conditions that a process was started with, which Node adds to its own. */
-function addedConditions(execArgv: readonly string[]): readonly string[] {
-  const given = execArgv.flatMap((arg, index) => {
-    const match = /^(?:--conditions|-C)(?:=(.+))?$/.exec(arg);
-    return match === null ? [] : [match[1] ?? execArgv[index + 1] ?? ""];
-  });
+/**
+ * Conditions that the process of a step adds to Node's own. Those that mlpipe itself was started with are not among them:
+ * a step has none of its flags, and what a key means must not depend on them.
+ */
+function addedConditions(): readonly string[] {
   // Run from source, mlpipe starts its steps under this condition: nothing may have been built.
-  if (import.meta.url.endsWith(".ts")) given.push("@mlpipe/source");
-  // A test runner adds `import`, which no step's process would take for a `require`.
-  return given.filter((each) => each !== "import" && each !== "require" && !nodeConditions.includes(each));
+  return import.meta.url.endsWith(".ts") ? ["@mlpipe/source"] : [];
 }
 
 /** mlpipe and what it consists of: packages even where they are linked, since their versions say what they do. */
@@ -175,7 +172,7 @@ export class Resolution {
     if (this.#resolvers !== undefined) return this.#resolvers;
     // What createRequire gives has no types; these are those of the package that was asked for.
     const { ResolverFactory } = createRequire(import.meta.url)("oxc-resolver") as typeof Resolver;
-    const added = addedConditions(process.execArgv);
+    const added = addedConditions();
     const make = (how: "import" | "require", extensions: string[]): Resolver.ResolverFactory =>
       new ResolverFactory({
         conditionNames: [how, ...nodeConditions, ...added],
