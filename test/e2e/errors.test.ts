@@ -430,6 +430,27 @@ export const loaded = () => load({});`,
     `);
   });
 
+  it("a package of the workspace that was not built", async () => {
+    const { exit, text } = await said({
+      ...onePipeline(`import { ratio } from "@acme/features";\n${load}`, "return steps.load({ count: 1 });"),
+      "node_modules/@acme/features/package.json": `{"name":"@acme/features","type":"module","exports":"./dist/index.js"}`,
+    });
+    expect(exit).toBe(2);
+    expect(text).toMatchInlineSnapshot(`
+      "MLP6004  one.pipeline.ts could not be loaded: it imports @acme/features, and dist/index.js of @acme/features is not there.
+
+        steps.ts:3:24
+          1 | import { cmd, csv, data, file, metrics, evaluate, source } from "mlpipe";
+          2 | import { z } from "zod";
+        > 3 | import { ratio } from "@acme/features";
+            |                        ^
+          4 | export const load = data("load", { inputs: { count: z.int() }, outputs: { n: z.int() }, run: ({ count }) => ({ n: count }) });
+
+        → Its package.json names that file: build the package first.
+      "
+    `);
+  });
+
   it("a syntax that type stripping refuses", async () => {
     const { exit, text } = await said(
       onePipeline(`enum Color { Red }\nvoid Color;\n${load}`, "return steps.load({ count: 1 });"),

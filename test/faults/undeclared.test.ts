@@ -615,6 +615,37 @@ describe("where there is no fence", () => {
   });
 });
 
+describe("a module loads the data that it imports, also for a step that uses none of it", () => {
+  const files = {
+    "limits.json": `{"low":1}`,
+    "steps.ts": `import { data } from "mlpipe";
+import { z } from "zod";
+import limits from "./limits.json" with { type: "json" };
+export const bounded = data("bounded", { outputs: { low: z.int() }, run: () => ({ low: limits.low }) });
+export const free = data("free", { outputs: { n: z.int() }, run: () => ({ n: 1 }) });
+`,
+    "one.pipeline.ts": `import { pipeline } from "mlpipe";
+import { bounded, free } from "./steps.ts";
+export default pipeline("one", () => ({ ...bounded({}), ...free({}) }));
+`,
+  };
+
+  it.each([...fences, "none"])("with --hermetic, kept to it by %s", async (which) => {
+    using project = new Project(files);
+    const run = await hermetic(project, which);
+    expect(statusesOf(run), run.stderr).toEqual(["bounded ran", "free ran"]);
+  });
+
+  it("without --hermetic there is nothing to warn of, and an edit of the data runs the other step alone", async () => {
+    using project = new Project(files);
+    const { exit, stderr } = await project.mlpipe("run");
+    expect([exit, stderr.includes("warning")], stderr).toEqual([0, false]);
+    project.edit("limits.json", "1", "2");
+    const again = JSON.parse((await project.mlpipe("run", "--json")).stdout) as RunJson;
+    expect(statusesOf(again)).toEqual(["bounded ran", "free cached"]);
+  });
+});
+
 describe("without --hermetic", () => {
   it.each(["typescript", "python"] as const)(
     "a %s step that reads what it does not declare is told of, once",

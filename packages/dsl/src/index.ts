@@ -86,6 +86,7 @@ export {
   pipeline,
   type BuiltPipeline,
   type ManifestPlaces,
+  type NoParams,
   type Pipeline,
   type PipelineOutputs,
 } from "./pipeline.ts";

@@ -25,6 +25,12 @@ const pipelineMark = Symbol.for("mlpipe.pipeline");
 /** What users see of a pipeline: refs by name. */
 export type PipelineOutputs = Readonly<Record<string, Ref<unknown>>>;
 
+/**
+ * What a pipeline without params has in the place of their schema. A name of this module's own: declarations that users
+ * emit can refer to it, where a package that only mlpipe depends on may be out of their reach.
+ */
+export interface NoParams extends StandardSchemaV1 {}
+
 /** A pipeline: a name, its params, and the function that wires its steps. */
 export interface Pipeline<Params extends StandardSchemaV1 = StandardSchemaV1> {
   readonly [pipelineMark]: true;
@@ -77,7 +83,7 @@ export function pipeline<Params extends StandardSchemaV1>(
   build: (params: StandardSchemaV1.InferOutput<Params>) => PipelineOutputs,
 ): Pipeline<Params>;
 /** A pipeline without params. */
-export function pipeline(name: string, build: () => PipelineOutputs): Pipeline;
+export function pipeline(name: string, build: () => PipelineOutputs): Pipeline<NoParams>;
 export function pipeline(
   name: string,
   ...rest: [StandardSchemaV1, (params: never) => PipelineOutputs] | [() => PipelineOutputs]

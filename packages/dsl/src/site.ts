@@ -29,7 +29,7 @@ export function userFrames(depth = 12): readonly Site[] {
 
 /** A call of the language by a user. Where that is, is found out when somebody asks: of thousands, few are asked. */
 export class Call implements Trace {
-  declare readonly stack: readonly NodeJS.CallSite[];
+  declare readonly stack: readonly Frame[];
   #site: Site | undefined | null = null;
 
   /** @param called the function of the language that the user called; frames below it are the language's own */
@@ -47,9 +47,16 @@ export class Call implements Trace {
 
 type AnyFunction = (...args: never[]) => unknown;
 
+/** What is asked of a frame of V8. Not Node's own type: whoever compiles against mlpipe may have none of Node's types. */
+interface Frame {
+  getFileName(): string | null | undefined;
+  getLineNumber(): number | null;
+  getColumnNumber(): number | null;
+}
+
 /** A stack that V8 has walked and not put into words yet. */
 interface Trace {
-  readonly stack?: readonly NodeJS.CallSite[];
+  readonly stack?: readonly Frame[];
 }
 
 function traceAbove(called: AnyFunction, depth: number, trace: Trace = {}): Trace {
@@ -64,7 +71,7 @@ function traceAbove(called: AnyFunction, depth: number, trace: Trace = {}): Trac
  * The structured frames of a trace. V8 gives them to whoever prepares a stack when it is first asked for, and finds out
  * lines and columns only of those that are looked at; `util.getCallSites` asks for all of all frames.
  */
-function framesOf(trace: Trace): readonly NodeJS.CallSite[] {
+function framesOf(trace: Trace): readonly Frame[] {
   // oxlint-disable-next-line typescript/unbound-method -- kept only to be put back
   const { prepareStackTrace } = Error;
   Error.prepareStackTrace = (_error, sites) => sites;
@@ -76,7 +83,7 @@ function framesOf(trace: Trace): readonly NodeJS.CallSite[] {
   }
 }
 
-function siteOf(site: NodeJS.CallSite): Site | undefined {
+function siteOf(site: Frame): Site | undefined {
   const file = userFile(site.getFileName() ?? "");
   if (file === undefined) return undefined;
   return { file, line: site.getLineNumber() ?? 0, column: site.getColumnNumber() ?? 0 };
@@ -107,7 +114,7 @@ export function callSite(): Site | undefined {
   return nearest(framesOf(traceAbove(callSite, 12)));
 }
 
-function nearest(sites: readonly NodeJS.CallSite[]): Site | undefined {
+function nearest(sites: readonly Frame[]): Site | undefined {
   for (const each of sites) {
     const site = siteOf(each);
     if (site !== undefined) return site;

@@ -65,12 +65,19 @@ function explain(error: unknown): Explained {
   if (typeof code === "string" && leadingNowhere.has(code)) {
     const missing = whatIsMissing.exec(error.message)?.groups?.["missing"] ?? "a module";
     const importer = importerOf(error, missing);
+    const specifier = importer?.specifier ?? missing;
+    const found = specifier.startsWith(".") ? undefined : packageAt(missing);
     return {
-      message: `it imports ${importer?.specifier ?? missing}, which is not there`,
+      message:
+        found === undefined
+          ? `it imports ${specifier}, which is not there`
+          : `it imports ${specifier}, and ${found.file} of ${found.name} is not there`,
       hint:
-        importer?.specifier === undefined
-          ? `Is the package installed? npm install ${missing}`
-          : missingImportHint(importer.specifier, importer.site.file, rootAround(importer.site.file)),
+        found !== undefined
+          ? "Its package.json names that file: build the package first."
+          : importer?.specifier === undefined
+            ? `Is the package installed? npm install ${missing}`
+            : missingImportHint(importer.specifier, importer.site.file, rootAround(importer.site.file)),
       site: importer?.site ?? site,
     };
   }
@@ -115,6 +122,12 @@ function explain(error: unknown): Explained {
   };
 }
 
+/** The package through which a path was found by its name, as one of a workspace is before it was built. */
+function packageAt(path: string): { readonly name: string; readonly file: string } | undefined {
+  const [, name, file] = /^.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\/(.+)$/.exec(path) ?? [];
+  return name === undefined || file === undefined ? undefined : { name, file };
+}
+
 function importerOf(
   error: Error,
   missing: string,
@@ -123,13 +136,14 @@ function importerOf(
   if (importer === undefined) return undefined;
   const file = importer.startsWith("file:") ? fileURLToPath(importer) : importer;
   if (!existsSync(file)) return undefined;
+  const asked = packageAt(missing)?.name ?? missing;
   // Node names the module that was looked for, and not the line that asks for it.
   for (const [index, text] of readFileSync(file, "utf8").split("\n").entries()) {
     const found = /(?:\bfrom|\bimport)[\s(]*(["'])(?<specifier>[^"']+)\1/.exec(text);
     const specifier = found?.groups?.["specifier"];
     if (found === null || specifier === undefined) continue;
     const wanted = specifier.startsWith(".") ? resolve(dirname(file), specifier) : specifier;
-    if (wanted === missing || specifier.startsWith(`${missing}/`)) {
+    if (wanted === missing || wanted === asked || specifier.startsWith(`${asked}/`)) {
       const column = found.index + found[0].lastIndexOf(specifier) + 1;
       return { site: { file, line: index + 1, column }, specifier };
     }

@@ -27,6 +27,8 @@ export interface CodeNode {
   readonly edges: CodeNode[];
   /** Folders of packages. */
   readonly packages: string[];
+  /** Data that is opened when a module is loaded, whoever uses it: it may be opened, and says nothing by itself. */
+  readonly opened: string[];
   readonly findings: Finding[];
   /** Findings that no list of files can make up for. */
   readonly fatal: Finding[];
@@ -56,6 +58,7 @@ export function newNode({
     part: null,
     edges: [],
     packages: [],
+    opened: [],
     findings: [],
     fatal: [],
     whole: null,

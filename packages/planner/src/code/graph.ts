@@ -134,8 +134,8 @@ export class CodeGraph {
       const target = this.#from.resolution.resolve(module.path, specifier, "import");
       // Data does nothing when it is loaded, and counts where its name is used.
       const isData = attribute !== null || (target.type === "file" && target.path.endsWith(".json"));
-      if (target.type === "file" && isData) continue;
-      if (target.type === "module") node.edges.push(this.load(target.path));
+      if (target.type === "file" && isData) node.opened.push(target.path);
+      else if (target.type === "module") node.edges.push(this.load(target.path));
       else if (target.type !== "builtin") this.#add(node, target, specifier, () => module.siteAt(start));
     }
     const effectful = this.#effectfulOf(module);

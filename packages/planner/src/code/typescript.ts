@@ -114,7 +114,9 @@ export class TypeScriptCode {
     for (const { name, digest } of this.#graph.loadOrders(reached)) parts[name] = digest;
     const { packages, findings } = this.#packages.withDependencies(folders);
     uncacheable.push(...findings);
-    const loaded = new Set(reached.flatMap(({ module }) => module?.path ?? []));
+    const loaded = new Set(
+      reached.flatMap(({ module, opened }) => [...(module === null ? [] : [module.path]), ...opened]),
+    );
     return { parts, packages, files: [...loaded], packageFolders: [...folders], uncacheable, warnings: [] };
   }
 

@@ -16,7 +16,7 @@ export interface CodeIdentity {
   readonly parts: Readonly<Record<string, Digest>>;
   /** Version by name of each installed package reached: `2.1.1+<16 digits of the digest of what is installed>`. */
   readonly packages: Readonly<Record<string, string>>;
-  /** Absolute paths of modules that are loaded and have no part of their own; parts are named by their files. */
+  /** Absolute paths of modules and data that are loaded and have no part of their own; parts are named by their files. */
   readonly files?: readonly string[];
   /** Real folders of the packages that are reached directly; what these depend on is found from there. */
   readonly packageFolders?: readonly string[];
