@@ -15,6 +15,11 @@ function youngBytes(something: string): number {
   );
 }
 
+/** Of three, because one in 25 processes is looked at in the middle of a collection, when it has more pages for a moment. */
+function least(measure: () => number): number {
+  return Math.min(measure(), measure(), measure());
+}
+
 /** The largest heap of a process that started so many steps, with garbage after it, when it was last collected before. */
 function heapBytes(started: number): number {
   const script = `
@@ -145,7 +150,7 @@ function takesCaches(load: string): readonly boolean[] {
 
 describe("the heap while a large pipeline is worked on", () => {
   test("the young generation keeps its size for a thousand steps, and grows for a hundred", () => {
-    expect(youngBytes("holdYoungGeneration(1_000);")).toBeLessThan(
+    expect(least(() => youngBytes("holdYoungGeneration(1_000);"))).toBeLessThan(
       youngBytes("holdYoungGeneration(100);") / 4,
     );
   });
@@ -153,11 +158,11 @@ describe("the heap while a large pipeline is worked on", () => {
   test("it keeps its size while a pipeline is built, from the 500th step on", () => {
     const built = (steps: number): number =>
       youngBytes(`for (let step = 1; step <= ${steps}; step++) holdWhileBuilt(step);`);
-    expect(built(500)).toBeLessThan(built(499) / 4);
+    expect(least(() => built(500))).toBeLessThan(built(499) / 4);
   });
 
   test("it keeps its size although something is loaded when it is full, where there are thousands of steps", () => {
-    expect(youngBytesAfterLoading(2_000)).toBeLessThan(youngBytesAfterLoading(1_999) / 1.5);
+    expect(least(() => youngBytesAfterLoading(2_000))).toBeLessThan(youngBytesAfterLoading(1_999) / 1.5);
   });
 
   test.each([1_000, 10_000])(
