@@ -1,7 +1,7 @@
 /** `mlpipe report`: what stands on the page, that nothing of a user's text becomes more than text, and how it looks. */
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -150,7 +150,9 @@ export default pipeline("slow", z.object({}), () => slow({}));
     const runs = join(killed.root, ".mlpipe/runs");
     const hasSpoken = (): boolean =>
       existsSync(runs) &&
-      readdirSync(runs, { recursive: true }).some((name) => String(name).endsWith("stdout.log"));
+      readdirSync(runs, { recursive: true }).some(
+        (name) => String(name).endsWith("stdout.log") && statSync(join(runs, String(name))).size > 0,
+      );
     while (!hasSpoken() && child.exitCode === null) await pause(20);
     child.kill("SIGKILL");
     await ended;
