@@ -166,7 +166,7 @@ export default defineConfig({
         },
         {
           name: "face",
-          test: /packages\/mlpipe\/src\/(?:package-files|project\/project|cli\/(?:output|style|render-error|text-width|code-frame))\.ts$/,
+          test: /packages\/mlpipe\/src\/(?:package-files|project\/project|cli\/(?:output|style|render-error|tell-error|text-width|code-frame))\.ts$/,
           priority: 2,
         },
         {
