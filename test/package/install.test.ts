@@ -20,6 +20,7 @@ import { smallPipeline, smallSteps } from "../e2e/small-pipeline.ts";
 
 const exec = promisify(execFile);
 const repository = join(import.meta.dirname, "../..");
+const countCalls = join(repository, "test/bench/count-calls.mjs");
 const packages = ["dsl", "store", "planner", "provenance", "executor", "mlpipe"];
 
 // The Node that runs the tests comes first, as it would on a user's machine.
@@ -99,6 +100,19 @@ describe("installed from tarballs", () => {
       expect(help.stdout).toContain(`\n  ${command}`);
     }
     expect((await mlpipe("--version")).stdout.trim()).toMatch(/^\d+\.\d+\.\d+$/);
+  });
+
+  it("what plans and runs is loaded by those who plan and run, and for no help", async () => {
+    const loaded = async (...args: readonly string[]): Promise<readonly string[]> => {
+      const counts = join(base, "counts.json");
+      const more = { COUNTS_FILE: counts, NODE_OPTIONS: `--import=${countCalls}` };
+      const { exit, stderr } = await run(join(project, "node_modules/.bin/mlpipe"), args, project, more);
+      expect(exit, stderr).toBe(0);
+      const { modules } = JSON.parse(readFileSync(counts, "utf8")) as { modules: readonly string[] };
+      return modules.flatMap((url) => /\/mlpipe\/dist\/(.+)$/.exec(url)?.[1] ?? []).toSorted();
+    };
+    expect(await loaded("--help")).toEqual(["cli/main.js", "face.js", "language.js"]);
+    expect(await loaded("runs")).toContain("engine.js");
   });
 
   it("every error has its page", async () => {
