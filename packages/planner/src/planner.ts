@@ -1,5 +1,3 @@
-import { existsSync, statSync } from "node:fs";
-import { isAbsolute, join } from "node:path";
 import {
   type KeyFunction,
   type Manifest,
@@ -8,39 +6,31 @@ import {
   MlpipeError,
   secretsOf,
 } from "@mlpipe/dsl";
-import {
-  type CacheEntry,
-  type Content,
-  type Digest,
-  digestOfJson,
-  type StepRunRow,
-  type Store,
-} from "@mlpipe/store";
+import { type Content, type Digest, digestOfJson, type StepRunRow, type Store } from "@mlpipe/store";
 import { CommandCode } from "./command/command.ts";
 import { PythonMemory } from "./command/python-memory.ts";
 import { CodeMemory } from "./code-memory.ts";
 import { TypeScriptCode } from "./code/typescript.ts";
 import { plumbingOf } from "./environment/environment.ts";
 import { ExpectedKeys } from "./expected-keys.ts";
-import { expiryOf, whyExpired } from "./expiry.ts";
 import { FileClock } from "./file-clock.ts";
 import { History } from "./history.ts";
 import { Identities, type StepIdentity } from "./identity.ts";
 import { detailOf } from "./input-detail.ts";
 import {
   absoluteSite,
-  checkSources,
   innermost,
   inputDigest,
   type InputResolver,
   listOf,
   resolveInput,
-  sourcePaths,
   upstreamIn,
   upstreamOf,
 } from "./inputs.ts";
+import { KeptResults } from "./kept-results.ts";
 import type { Decision, Plan, Preimage, Reason, ResolvedInput } from "./plan.ts";
 import { keyFormat, keyOf } from "./preimage.ts";
+import { Sources } from "./sources.ts";
 import { type Expansion, isNamed, StepGraph } from "./step-graph.ts";
 
 /** What a planner needs to know. */
@@ -86,24 +76,21 @@ export class Planner {
   readonly #options: PlannerOptions;
   readonly #graph: StepGraph;
   readonly #identities: Identities;
-  readonly #contents = new Map<string, Content>();
+  readonly #sources: Sources;
   /** Documents of this session, which the store does not hold before a step that has them is kept. */
   readonly #documents = new Map<Digest, unknown>();
   /** Whose documents are among them. */
   readonly #remembered = new Set<StepIdentity>();
   /** What tells of sources, the same for all steps. */
-  readonly #sources: Omit<InputResolver, "outputOf">;
+  readonly #sourcesOnly: Omit<InputResolver, "outputOf">;
   #lastResolver: InputResolver | undefined;
   #secrets: readonly string[] | undefined;
-  readonly #now: number;
   readonly #history: History;
   readonly #expected: ExpectedKeys;
+  readonly #kept: KeptResults;
   /** Before any code was looked at. */
   readonly #began: FileClock;
   readonly #hashedBefore: number;
-  #hashedSources = false;
-  /** Whether a source that is a file is not as it was when it was last read. */
-  #sourceChanged = false;
 
   constructor(options: PlannerOptions) {
     this.#options = options;
@@ -112,12 +99,15 @@ export class Planner {
     this.#graph = new StepGraph(options.manifest, options.keyFunctions ?? new Map());
     this.#history = new History(options.store, options.manifest, this.#graph, this.#documents);
     this.#expected = new ExpectedKeys(options.store, options.manifest.file);
-    this.#now = options.now ?? Date.now();
+    const now = options.now ?? Date.now();
+    this.#kept = new KeptResults(options.store, options.root, now, this.#history, this.#expected);
     this.#identities = this.#newIdentities(options.manifest.steps);
-    this.#sources = {
+    const sources = new Sources(options.manifest, options.root, options.store);
+    this.#sources = sources;
+    this.#sourcesOnly = {
       root: options.root,
-      contentOf: (path) => this.#contentOf(path),
-      knownContent: (path) => this.#contents.get(path),
+      contentOf: (path) => sources.contentOf(path),
+      knownContent: (path) => sources.known(path),
     };
   }
 
@@ -197,13 +187,12 @@ export class Planner {
 
   /** Whether anything was seen that is not as it was when it was last read: then something has probably to run. */
   get sawChange(): boolean {
-    return this.#sourceChanged || this.#options.store.index.counts.hashedFiles > this.#hashedBefore;
+    return this.#sources.changed || this.#options.store.index.counts.hashedFiles > this.#hashedBefore;
   }
 
   /** The content of a source as this session has seen it; nothing where there is none. @param path absolute */
   sourceContent(path: string): Content | undefined {
-    if (!this.#contents.has(path) && !existsSync(path)) return undefined;
-    return this.#contentOf(path);
+    return this.#sources.find(path);
   }
 
   /**
@@ -225,19 +214,7 @@ export class Planner {
    * @throws MlpipeError MLP2001, MLP2002 for sources that are missing or of the wrong sort
    */
   checkSources(): void {
-    const { manifest, root, store } = this.#options;
-    const paths = sourcePaths(root, manifest.steps);
-    // What is as it was when it was last read is there: one look tells that and its content.
-    for (const [path, content] of store.index.unchanged(paths)) this.#contents.set(path, content);
-    this.#sourceChanged = paths.some((path) => !this.#contents.has(path) && isFile(path));
-    const typeOf = (path: string): Content["type"] | undefined => this.#contents.get(path)?.type;
-    checkSources(manifest.steps, root, typeOf);
-    const lists = (manifest.fanOuts ?? []).map(({ id, called, list, kind }) => ({
-      id,
-      called,
-      inputs: { list: { kind: { kind }, from: list } },
-    }));
-    checkSources(lists, root, typeOf);
+    this.#sources.check();
   }
 
   /**
@@ -267,9 +244,17 @@ export class Planner {
       return run([{ part: "forced", name: id, message: "forced (--force)" }]);
     }
     if (obstacles.length > 0) return run(obstacles);
-    return step.kind === "deploy"
-      ? this.#decideDeploy(step, key, parts, inputs, run)
-      : this.#decideByCache(step, key, parts, inputs, run);
+    const verdict = this.#kept.judge({ step, key, parts, inputs });
+    if (!verdict.holds) return run(verdict.reasons);
+    const { entry, reason, expiresAt } = verdict;
+    return {
+      decision: "cached",
+      key,
+      preimage: key,
+      entry,
+      reasons: [reason],
+      ...(expiresAt !== undefined && { expiresAt }),
+    };
   }
 
   /**
@@ -442,37 +427,6 @@ export class Planner {
     );
   }
 
-  #contentOf(path: string): Content {
-    // The first source asked for brings all others along: hashed together, both cores work.
-    if (!this.#hashedSources) {
-      this.#hashedSources = true;
-      const { root, manifest } = this.#options;
-      const paths = sourcePaths(root, manifest.steps).filter((source) => !this.#contents.has(source));
-      try {
-        this.#readTogether(paths);
-      } catch (error) {
-        const there = paths.filter((source) => statSync(source, { throwIfNoEntry: false }) !== undefined);
-        if (there.length === paths.length) throw error;
-        // Optional ones may be absent.
-        this.#readTogether(there);
-      }
-    }
-    let content = this.#contents.get(path);
-    if (content === undefined) {
-      content = this.#options.store.index.contentOf(path);
-      this.#contents.set(path, content);
-    }
-    return content;
-  }
-
-  #readTogether(paths: readonly string[]): void {
-    const contents = this.#options.store.index.contentsOf(paths);
-    paths.forEach((source, index) => {
-      const content = contents[index];
-      if (content !== undefined) this.#contents.set(source, content);
-    });
-  }
-
   /** Everything of a step that can be known now: the inputs that are there, and the parts of its key. */
   #see(step: ManifestStep, outputOf: OutputOf): Seen {
     const inputs: Record<string, ResolvedInput> = {};
@@ -504,7 +458,7 @@ export class Planner {
 
   /** What tells of inputs. All steps of a run ask for the same. */
   #resolver(outputOf: OutputOf): InputResolver {
-    if (this.#lastResolver?.outputOf !== outputOf) this.#lastResolver = { ...this.#sources, outputOf };
+    if (this.#lastResolver?.outputOf !== outputOf) this.#lastResolver = { ...this.#sourcesOnly, outputOf };
     return this.#lastResolver;
   }
 
@@ -546,84 +500,6 @@ export class Planner {
     }
     return reasons;
   }
-
-  #decideByCache(
-    step: ManifestStep,
-    key: Digest,
-    parts: Preimage,
-    inputs: Readonly<Record<string, ResolvedInput>>,
-    run: (reasons: readonly Reason[]) => Decision,
-  ): Decision {
-    const { store } = this.#options;
-    this.#expected.note(key);
-    const entry = store.cache.get(key);
-    if (entry === undefined) return run(this.#history.whatChanged({ step, parts, inputs }, key));
-    const expired = whyExpired(step, entry, this.#now);
-    if (expired !== undefined)
-      return run([{ part: "expired", name: step.id, before: entry.createdAt, message: expired }]);
-    const gone = Object.entries(entry.outputs).find(([, content]) => !store.objects.has(content));
-    if (gone !== undefined) {
-      return run([
-        { part: "missing", name: gone[0], message: `its output ${gone[0]} is no longer in the store` },
-      ]);
-    }
-    const expires = expiryOf(step, entry);
-    if (expires === Infinity) return unchanged(step, key, entry);
-    const expiresAt = new Date(expires).toISOString();
-    const detail = `holds until ${spoken(expiresAt)}, made ${spoken(entry.createdAt)}`;
-    return { ...unchanged(step, key, entry, detail), expiresAt };
-  }
-
-  /** A deploy is an effect: what counts is whether its target is as this very deploy left it. */
-  #decideDeploy(
-    step: ManifestStep,
-    key: Digest,
-    parts: Preimage,
-    inputs: Readonly<Record<string, ResolvedInput>>,
-    run: (reasons: readonly Reason[]) => Decision,
-  ): Decision {
-    const { store, root } = this.#options;
-    const target = step.target ?? step.id;
-    const path = isAbsolute(target) ? target : join(root, target);
-    const receipt = store.receipts.get(path);
-    if (receipt === undefined) {
-      const reasons = this.#history.whatChanged({ step, parts, inputs }, key);
-      // Deployed by another clone, that is, to another place: nothing is missing.
-      const others = reasons.filter(({ part }) => part !== "missing");
-      const message = `nothing was deployed to ${target} here yet`;
-      return run(others.length > 0 ? others : [{ part: "target", name: target, message }]);
-    }
-    if (receipt.key !== key) {
-      const reasons = this.#history.whatChanged({ step, parts, inputs }, key);
-      // The same deploy happened before, and another one since: nothing differs but the target.
-      const others = reasons.filter(({ part }) => part !== "none-before" && part !== "missing");
-      return run(
-        others.length > 0
-          ? others
-          : [
-              {
-                part: "target",
-                name: target,
-                message: `${target} holds another deployment, of ${receipt.at}`,
-              },
-            ],
-      );
-    }
-    const there =
-      statSync(path, { throwIfNoEntry: false }) === undefined ? null : store.index.contentOf(path);
-    if (there?.digest !== receipt.content?.digest) {
-      const message = there === null ? `${target} is gone` : `${target} was changed since the last deploy`;
-      return run([{ part: "target", name: target, message }]);
-    }
-    const entry = store.cache.get(key) ?? {
-      stepRun: receipt.stepRun,
-      run: receipt.run,
-      outputs: receipt.outputs,
-      createdAt: receipt.at,
-      durationMs: 0,
-    };
-    return unchanged(step, key, entry, `${target} is as deployed`);
-  }
 }
 
 /** What can be known of a step before it is decided. */
@@ -633,31 +509,6 @@ interface Seen {
   /** Upstream steps whose outputs are not known, if there are any. */
   readonly waiting: ReadonlySet<string> | undefined;
   readonly identity: StepIdentity;
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
-}
-
-/** A time of a record as people read it. */
-function spoken(time: string): string {
-  return `${time.slice(0, 10)} ${time.slice(11, 19)} UTC`;
-}
-
-function unchanged(
-  step: ManifestStep,
-  key: Digest,
-  entry: CacheEntry,
-  detail?: string,
-): Decision & { decision: "cached" } {
-  const message = detail ?? `nothing changed since ${spoken(entry.createdAt)}`;
-  return {
-    decision: "cached",
-    key,
-    preimage: key,
-    entry,
-    reasons: [{ message, name: step.id, part: "unchanged" }],
-  };
 }
 
 function waitsFor(step: string): Reason {
