@@ -274,10 +274,10 @@ describe("a pipeline's module", () => {
   });
 
   it.each([
-    ["./steps.js", 'Write "./steps.ts": Node looks for nothing but what the import says.'],
-    ["./steps", 'Write "./steps.ts"'],
-    ["./lib", 'Write "./lib/index.ts"'],
-    ["./nowhere.ts", "with their extension"],
+    ["./list.ts", 'Write "./list.js".'],
+    ["./list.cjs", 'Write "./list.cts".'],
+    ["./table", 'Write "./table.json".'],
+    ["./nowhere.ts", "Was it moved or renamed?"],
     ["@/steps.ts", "Node knows no paths of tsconfig.json."],
     ["~/steps.ts", "Node knows no paths of tsconfig.json."],
     ["#steps", "Node knows no paths of tsconfig.json."],
@@ -288,8 +288,9 @@ describe("a pipeline's module", () => {
   ])("that imports %s, which is not there", async (specifier, hint) => {
     using project = new Project({
       ...smallPipeline,
-      "steps.ts": "",
-      "lib/index.ts": "",
+      "list.js": "",
+      "list.cts": "",
+      "table.json": "{}",
       "tsconfig.json":
         '{ "compilerOptions": { /* ours */ "paths": { "app/*": ["./*"], "*": ["./types/*"] } } }',
     });

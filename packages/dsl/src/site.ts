@@ -1,3 +1,4 @@
+import { findSourceMap, type SourceOrigin } from "node:module";
 import { fileURLToPath } from "node:url";
 
 /** A place in a user's source: where a step was defined or called. */
@@ -19,7 +20,7 @@ const userFiles = new Map<string, string | undefined>();
 
 /**
  * The user frames above the caller, nearest first. Under type stripping the positions are exact,
- * since stripping keeps every line and column.
+ * since stripping keeps every line and column; what was compiled has a map.
  *
  * @param depth how many frames to look at, at most
  */
@@ -84,9 +85,14 @@ function framesOf(trace: Trace): readonly Frame[] {
 }
 
 function siteOf(site: Frame): Site | undefined {
-  const file = userFile(site.getFileName() ?? "");
+  const script = site.getFileName() ?? "";
+  const file = userFile(script);
   if (file === undefined) return undefined;
-  return { file, line: site.getLineNumber() ?? 0, column: site.getColumnNumber() ?? 0 };
+  const [line, column] = [site.getLineNumber() ?? 0, site.getColumnNumber() ?? 0];
+  if (!process.sourceMapsEnabled) return { file, line, column };
+  // Something was compiled that is more than types.
+  const origin: Partial<SourceOrigin> = findSourceMap(script)?.findOrigin(line, column) ?? {};
+  return { file, line: origin.lineNumber ?? line, column: origin.columnNumber ?? column };
 }
 
 function userFile(script: string): string | undefined {

@@ -7,3 +7,4 @@ export { logSlot, type LogSlot, slotOfFile, stepSlot } from "./log-slot.ts";
 export { SafeLines } from "./safe-lines.ts";
 export { endOrphans } from "./supervisor/orphans.ts";
 export { withLeanZod } from "./lean-zod.ts";
+export { importUserModule } from "./user-module.ts";

@@ -50,6 +50,7 @@ function asked(loaded: LoadFnOutput): LoadFnOutput {
   return { ...loaded, source: `const messages = ${messages};\n${list}` };
 }
 
-function sourceText(source: NonNullable<LoadFnOutput["source"]>): string {
+/** The source of a module as text, whichever way it came. */
+export function sourceText(source: NonNullable<LoadFnOutput["source"]>): string {
   return typeof source === "string" ? source : new TextDecoder().decode(source);
 }

@@ -6,6 +6,7 @@
 import { writeSync } from "node:fs";
 import { enableCompileCache, flushCompileCache, registerHooks } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { sourceFile } from "@mlpipe/planner/source-file";
 
 /** The pipe to whoever started it. */
 const answer = 3;
@@ -23,7 +24,9 @@ enableCompileCache();
 registerHooks({
   resolve(specifier, context, next) {
     if (specifier === beginning) return next(specifier, context);
-    const found = attempt(() => next(specifier, context));
+    const found =
+      attempt(() => next(specifier, context)) ??
+      attempt(() => next(meant(specifier, context.parentURL), context));
     if (found?.url.startsWith("file:") === true && /\.[cm]?ts$/.test(found.url)) {
       seen.add(fileURLToPath(found.url));
       return found;
@@ -39,6 +42,12 @@ registerHooks({
 await import(beginning).catch(() => {});
 flushCompileCache();
 writeSync(answer, JSON.stringify([...seen]));
+
+/** What a relative import that leads nowhere means. */
+function meant(specifier: string, importer = ""): string {
+  const file = importer.startsWith("file:") ? sourceFile(specifier, fileURLToPath(importer)) : undefined;
+  return file === undefined ? specifier : pathToFileURL(file).href;
+}
 
 function attempt<T>(resolve: () => T): T | undefined {
   try {

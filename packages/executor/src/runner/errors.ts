@@ -18,8 +18,10 @@ export const runnerErrors = {
   MLP3013: {
     title: "TypeScript that is more than types",
     explain:
-      "Steps run as they are written: Node strips the types and runs the rest. `enum`, `namespace` with content, " +
-      "parameter properties and `import x = …` would need a compiler. The option `erasableSyntaxOnly` of `tsc` finds them.",
+      "Node strips the types and runs the rest. `enum`, `namespace` with content and parameter properties are compiled, " +
+      "in ES modules: not in CommonJS (`.cts`, or `require`), and not under `--hermetic` where only Node's permission model " +
+      "keeps a step. `import x = …` and decorators have to be written otherwise. The option `erasableSyntaxOnly` of `tsc` " +
+      "finds all but decorators.",
   },
   MLP3014: {
     title: "A module that failed while it was imported",

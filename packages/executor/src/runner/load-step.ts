@@ -1,11 +1,10 @@
 /** Imports the module of a step and finds the step in it. */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { definitionOf, MlpipeError, type StepDefinition } from "@mlpipe/dsl";
 import type { StepError } from "../events.ts";
 import type { Task } from "../task.ts";
-import { withLeanZod } from "../lean-zod.ts";
+import { importUserModule } from "../user-module.ts";
 import { failureOf } from "./failure.ts";
 import { shownPath, syntaxSite } from "./stack.ts";
 
@@ -16,8 +15,7 @@ export async function loadStep(
 ): Promise<{ readonly definition: StepDefinition } | { readonly error: StepError }> {
   let exports: Readonly<Record<string, unknown>>;
   try {
-    // A module namespace is an object of its exports.
-    exports = (await withLeanZod(() => import(pathToFileURL(resolve(root, module)).href))) as typeof exports;
+    exports = await importUserModule(resolve(root, module));
   } catch (error) {
     return { error: importFailure(error, module, root) };
   }
@@ -49,9 +47,9 @@ function importFailure(error: unknown, module: string, root: string): StepError 
     return {
       code: "MLP3013",
       message: `${where} has TypeScript that is more than types: ${message}.`,
-      hint:
-        "enum and other syntax that is more than types does not run under Node's type stripping: " +
-        "use a union or an object as const.",
+      hint: process.execArgv.includes("--permission")
+        ? "Node's permission model alone lets no compiler in: use a union or an object as const."
+        : "Enums, namespaces and parameter properties are compiled in ES modules alone (.ts or .mts, without require); write the rest as JavaScript has it.",
       ...at,
     };
   }
@@ -92,9 +90,7 @@ function notFound(message: string, module: string, root: string): StepError {
   return {
     code: "MLP3011",
     message: `${file} imports ${found?.specifier ?? shownPath(wanted, root)}, and there is no such file.`,
-    hint: /\.[cm]?[jt]s$/.test(wanted)
-      ? "Was it moved or renamed?"
-      : "A path in an import needs the file's ending: ./rows.ts.",
+    hint: "Was it moved or renamed?",
     ...at,
   };
 }

@@ -2,6 +2,7 @@
 import { dirname } from "node:path";
 import { isBuiltin } from "node:module";
 import { ResolverFactory } from "oxc-resolver";
+import { sourceFile } from "@mlpipe/planner/source-file";
 import { Node, Project, type SourceFile, type Symbol, ts } from "ts-morph";
 
 /** Modules of the project, read when they are asked for. Nothing of `node_modules` is read. */
@@ -31,7 +32,7 @@ export class Sources {
       },
       resolutionHost: () => ({
         resolveModuleNames: (specifiers: string[], from: string) =>
-          specifiers.map((specifier) => resolved(resolver, dirname(from), specifier)),
+          specifiers.map((specifier) => resolved(resolver, from, specifier)),
       }),
     });
   }
@@ -54,11 +55,11 @@ export class Sources {
 
 function resolved(
   resolver: ResolverFactory,
-  folder: string,
+  from: string,
   specifier: string,
 ): ts.ResolvedModuleFull | undefined {
   if (isBuiltin(specifier) || /^@?mlpipe(?:\/|$)/.test(specifier)) return undefined;
-  const { path } = resolver.sync(folder, specifier);
+  const path = resolver.sync(dirname(from), specifier).path ?? sourceFile(specifier, from);
   // A linked package has a real path outside of node_modules, and is the project's own.
   if (path === undefined || path.includes("/node_modules/")) return undefined;
   const extension = /\.[cm]?[jt]sx?$/.exec(path)?.[0];

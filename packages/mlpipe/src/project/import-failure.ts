@@ -91,7 +91,7 @@ function explain(error: unknown): Explained {
   if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
     return {
       message: error.message,
-      hint: "Node strips types and cannot transform: write enums as const objects, and no namespaces or parameter properties (erasableSyntaxOnly in tsconfig.json finds them).",
+      hint: "Enums, namespaces and parameter properties are compiled in ES modules alone (.ts or .mts, without require); write the rest as JavaScript has it.",
       site,
     };
   }

@@ -1,15 +1,13 @@
-import { pathToFileURL } from "node:url";
 import { MlpipeError } from "@mlpipe/dsl";
-import { withLeanZod } from "@mlpipe/executor";
+import { importUserModule } from "@mlpipe/executor";
 
 /** Imports a module of the user's. @throws MlpipeError with the given code, pointing at the user's line */
 export async function importModule(
   file: string,
   code: "MLP6004" | "MLP6008",
-): Promise<Record<string, unknown>> {
+): Promise<Readonly<Record<string, unknown>>> {
   try {
-    // A module namespace is an object of whatever the module exports.
-    return (await withLeanZod(() => import(pathToFileURL(file).href))) as Record<string, unknown>;
+    return await importUserModule(file);
   } catch (error) {
     if (error instanceof MlpipeError) throw error;
     const { importFailure } = await import("./import-failure.ts");

@@ -2,11 +2,10 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
-/** Endings that compilers let one leave out or write otherwise, and Node does not. */
+/** Endings that one may leave out or take for another, beyond what a relative import may mean: see `sourceFile`. */
 const endings: Readonly<Record<string, readonly string[]>> = {
-  "": [".ts", ".mts", ".cts", ".js", ".mjs", ".cjs", ".json", "/index.ts", "/index.js"],
-  ".js": [".ts", ".tsx"],
-  ".mjs": [".mts"],
+  "": [".mts", ".cts", ".mjs", ".cjs", ".json", "/index.mts", "/index.mjs"],
+  ".js": [".tsx"],
   ".cjs": [".cts"],
   ".ts": [".js"],
 };
@@ -20,8 +19,8 @@ export function missingImportHint(specifier: string, importer: string, root: str
   if (/^\.{0,2}\//.test(specifier)) {
     const meant = meantFile(specifier, dirname(importer));
     return meant === undefined
-      ? "Node resolves relative imports with their extension: ./steps.ts."
-      : `Write "${meant}": Node looks for nothing but what the import says.`;
+      ? "Was it moved or renamed? A relative import starts at the module that has it."
+      : `Write "${meant}".`;
   }
   const [name = ""] = /^(?:@[^/]+\/)?[^/]+/.exec(specifier) ?? [];
   if (isAlias(specifier, name, root)) {

@@ -5,6 +5,7 @@ import { dirname, extname, join, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type * as Resolver from "oxc-resolver";
 import { nodeConditions, sourceCondition } from "./conditions.ts";
+import { sourceFile } from "./source-file.ts";
 import { scriptExtensions } from "./source-module.ts";
 
 /** What a specifier leads to. */
@@ -46,7 +47,7 @@ export class Resolution {
     const key = `${how}\0${folder}\0${specifier}`;
     let target = this.#known.get(key);
     if (target === undefined) {
-      target = this.#find(folder, specifier, how);
+      target = this.#find(from, specifier, how);
       this.#known.set(key, target);
     }
     return target;
@@ -104,22 +105,23 @@ export class Resolution {
     return found;
   }
 
-  #find(folder: string, given: string, how: "import" | "require"): Target {
+  #find(from: string, given: string, how: "import" | "require"): Target {
+    const folder = dirname(from);
     if (isBuiltin(given)) return { type: "builtin", name: given };
     if (given.startsWith("data:")) return { type: "inline" };
     if (given.startsWith("file:")) return this.resolveUrl(join(folder, "module"), given);
     const isRelative = /^\.{0,2}\//.test(given);
     const plain = isRelative ? this.#plainFile(folder, given, how) : this.#plainPackage(folder, given);
     if (plain !== undefined) return plain;
-    // Relative specifiers of `import` are URLs.
-    const specifier = isRelative && how === "import" ? asPath(given) : given;
-    for (const resolver of isRelative && how === "import"
-      ? this.#whole().import.slice(0, 1)
-      : this.#whole()[how]) {
-      const { path } = resolver.sync(folder, specifier);
+    if (isRelative && how === "import") {
+      const meant = sourceFile(given, from);
+      return meant === undefined ? nowhere : fileTarget(meant);
+    }
+    for (const resolver of this.#whole()[how]) {
+      const { path } = resolver.sync(folder, given);
       if (path !== undefined) return this.#classify(path, !isRelative && !given.startsWith("#"));
     }
-    return { type: "nowhere", why: "leads nowhere" };
+    return nowhere;
   }
 
   /**
@@ -189,6 +191,8 @@ export class Resolution {
     return fileTarget(path);
   }
 }
+
+const nowhere: Target = { type: "nowhere", why: "leads nowhere" };
 
 function fileTarget(path: string): Target {
   return { type: scriptExtensions.has(extname(path)) ? "module" : "file", path };
