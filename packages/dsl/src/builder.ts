@@ -348,7 +348,7 @@ function checkValue(
   if ("problem" in converted) {
     throw new MlpipeError("MLP1008", `The input ${port} of "${step}" is not JSON: ${converted.problem}.`, {
       at: called,
-      hint: "Convert it to strings, finite numbers, booleans, null, arrays and plain objects first.",
+      hint: converted.hint,
     });
   }
   const result = schema["~standard"].validate(converted.json);

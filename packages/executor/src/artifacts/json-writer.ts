@@ -33,7 +33,7 @@ export class OutputJson extends OutputFile implements JsonWriter<unknown> {
     if ("json" in converted) return `${JSON.stringify(converted.json, null, 2)}\n`;
     throw new MlpipeError("MLP3026", `What was written to ${this.port} is not JSON: ${converted.problem}.`, {
       exit: 1,
-      hint: "Convert it first: a date to its ISO string, a map to an object.",
+      hint: converted.hint,
     });
   }
 }

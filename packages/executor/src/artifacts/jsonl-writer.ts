@@ -16,7 +16,7 @@ export class JsonlWriter extends OutputRows {
             `Row ${number} written to ${port} is not JSON: ${converted.problem}.`,
             {
               exit: 1,
-              hint: "Convert it first: a date to its ISO string, a map to an object.",
+              hint: converted.hint,
             },
           );
         }

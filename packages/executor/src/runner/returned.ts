@@ -54,7 +54,7 @@ async function returnedJson(port: string, declared: Port, value: unknown): Promi
   if ("json" in converted) return converted.json;
   throw new MlpipeError("MLP3026", `The returned ${port} is not JSON: ${converted.problem}.`, {
     exit: 1,
-    hint: "Convert it first: a date to its ISO string, a map to an object.",
+    hint: converted.hint,
   });
 }
 
