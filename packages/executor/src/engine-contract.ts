@@ -359,6 +359,23 @@ time.sleep(600)`,
         expect(existsSync(join(folder, "saved"))).toBe(true);
       });
 
+      it("gently: also a process that was suspended, which cannot hear before it goes on", async () => {
+        const started = start({
+          argv: python(`def end(*_):
+    open("saved", "w").write("yes")
+    sys.exit(3)
+signal.signal(signal.SIGTERM, end)
+open("ready", "w").write("\\n")
+os.kill(os.getpid(), signal.SIGSTOP)
+time.sleep(600)`),
+        });
+        await there("ready");
+        await pause(100);
+        started.stop("gently");
+        expect(await started.ended).toMatchObject({ code: 3, stopped: true });
+        expect(existsSync(join(folder, "saved"))).toBe(true);
+      });
+
       it("now: nobody is asked", async () => {
         const started = start({
           argv: python(`signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -143,6 +143,8 @@ export class ProcessTree {
 
   #terminate(): void {
     this.#signal("SIGTERM");
+    // What was suspended hears nothing before it goes on.
+    this.#signal("SIGCONT");
     this.#kill ??= setTimeout(() => {
       this.#signal("SIGKILL");
     }, graceMs);
