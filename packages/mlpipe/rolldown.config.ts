@@ -76,7 +76,7 @@ const onTheWay = new RegExp(
 /** What the first step that has to run brings along, all at once. What its process loads is not among it. */
 const onceSomethingRuns = new RegExp(
   [
-    "executor/src/(?:attempt|command-line|devices|failure-kind|machine-limits|order|outputs|pools|priority-queue)",
+    "executor/src/(?:altered-input|attempt|attempt-failure|command-line|devices|failure-kind|given-inputs|machine-limits|order|outputs|pools|priority-queue)",
     "executor/src/(?:publisher|retry|schedule|step-executor|step-record|task|text-log|work-folders)",
     "executor/src/fence/(?:enclosure|fence|watched-paths)",
     "provenance/src/(?:container|gpus|host|libc)",

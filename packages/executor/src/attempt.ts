@@ -1,36 +1,25 @@
 /** One attempt at a step: prepare its folder, run its process, gather what it made. */
-import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { FailureKind, ManifestStep } from "@mlpipe/dsl";
 import { type Decision, givenConditions } from "@mlpipe/planner";
 import { redactDocument, type StepRun, type Usage } from "@mlpipe/provenance";
-import { type ChangeMark, type Content, hashPath, type Store } from "@mlpipe/store";
-import { alteredInput } from "./altered-input.ts";
+import { type Content, hashPath, type Store } from "@mlpipe/store";
+import { failureOfProcess, stepError } from "./attempt-failure.ts";
 import { AttemptFolder, type PreparedInput } from "./attempt-folder.ts";
 import { commandLine } from "./command-line.ts";
 import { attemptVariable, type Ended, type Engine, type StartedProcess } from "./engine.ts";
 import type { StepError } from "./events.ts";
-import { type FailureKindFound, failureKindOf, memoryFailure, type MemoryWatch } from "./failure-kind.ts";
+import { failureKindOf, type MemoryWatch } from "./failure-kind.ts";
 import type { Enclosure } from "./fence/enclosure.ts";
 import type { Sandbox } from "./fence/fence.ts";
+import { GivenInputs } from "./given-inputs.ts";
 import { logSlot } from "./log-slot.ts";
 import { gatherOutputs, type MadeOutput, placesLeft } from "./outputs.ts";
 import { type Task, type TaskInput, type TaskResult, taskVersion } from "./task.ts";
 import { TextLog } from "./text-log.ts";
 import type { WorkFolders } from "./work-folders.ts";
-
-/** What to do about an error that is the step's own. */
-const keptNothing =
-  "Nothing of the step was kept. Fix it and run again: what succeeded before it is not run again.";
-
-/** What to do about a program that the system did not start, by what it said. */
-const startHints: Readonly<Record<string, string>> = {
-  E2BIG: "An argument is too long for the system: pass such a value as a file.",
-  EACCES:
-    "It may not be executed (chmod +x), or is not found where a folder of PATH may not be looked into, or lies where nothing may be executed.",
-  ENOEXEC: "It is no program of this system: a script begins with #! and what runs it.",
-};
 
 /** A decision to run. */
 export type RunDecision = Decision & { readonly decision: "run" };
@@ -114,10 +103,7 @@ export class Attempt {
   readonly #turn: Turn | undefined;
   readonly #onLine: (stream: "stdout" | "stderr", line: string) => void;
   #process: StartedProcess | undefined;
-  #before: InputsBefore | undefined;
-  #hasBegun: boolean;
-  /** By path of an input that somebody has found altered: the steps that had it then. */
-  readonly #holders = new Map<string, readonly string[]>();
+  readonly #inputs: GivenInputs;
   #stop: "gently" | "now" | undefined;
 
   constructor(options: {
@@ -139,16 +125,21 @@ export class Attempt {
     this.#number = options.number;
     this.#share = options.share;
     this.#turn = options.turn;
-    this.#hasBegun = options.turn === undefined;
     this.#onLine = options.onLine;
     const { root, store, folders } = options.place;
-    const { key } = options.decision;
+    const { key, inputs } = options.decision;
     this.#folder = new AttemptFolder({ root, store, step: options.step, key, folders });
     this.#enclosure = options.enclosed(this.#folder.path);
+    this.#inputs = new GivenInputs(options.step, inputs, store);
+    this.#inputs.isTaken = options.turn === undefined;
   }
 
   get folder(): AttemptFolder {
     return this.#folder;
+  }
+
+  get inputs(): GivenInputs {
+    return this.#inputs;
   }
 
   /** Stops the attempt's process, now or as soon as it is there. */
@@ -164,7 +155,8 @@ export class Attempt {
     } catch (error) {
       if (!(error instanceof Error && "syscall" in error)) throw error;
       // A full disk, say, while its folder was made: no fault of the step's, and none of mlpipe's.
-      const refused = this.#error(
+      const refused = stepError(
+        this.#step,
         "MLP4005",
         `The system refused what "${this.#step.id}" needs to run: ${error.message}.`,
         "Nothing of the step was kept. Run again when the cause is gone.",
@@ -175,7 +167,7 @@ export class Attempt {
 
   async #run(preparedAt: Date): Promise<AttemptResult> {
     let startedAt = preparedAt;
-    const obstacle = this.#enclosure.obstacle() ?? this.#damagedInput();
+    const obstacle = this.#enclosure.obstacle() ?? this.#inputs.damaged();
     if (obstacle !== undefined)
       return notStarted(startedAt, obstacle, this.#log("stdout"), this.#log("stderr"));
     const { root } = this.#place;
@@ -193,7 +185,7 @@ export class Attempt {
 
     // A deploy writes its target and need not make the folders above it.
     if (step.target !== undefined) mkdirSync(dirname(join(root, step.target)), { recursive: true });
-    const before = (this.#before = this.#inputsBefore());
+    this.#inputs.remember();
     const stdout = this.#log("stdout");
     const stderr = this.#log("stderr");
     const argv =
@@ -217,7 +209,7 @@ export class Attempt {
       ...(turn !== undefined && {
         onBegin: (at) => {
           startedAt = at;
-          this.#hasBegun = true;
+          this.#inputs.isTaken = true;
           turn.began(at);
         },
       }),
@@ -234,7 +226,7 @@ export class Attempt {
     const ended = failure === undefined ? processEnded : { ...processEnded, failure };
     this.#enclosure.clear();
     const result = step.body.type === "command" ? undefined : this.#taskResult();
-    const judged = this.#judge(ended, result, places, before, [stdout, stderr]);
+    const judged = this.#judge(ended, result, places, [stdout, stderr]);
     const outcome = this.#explained(judged, result);
     return {
       startedAt,
@@ -264,7 +256,6 @@ export class Attempt {
     ended: Ended,
     result: TaskResult | undefined,
     places: Readonly<Record<string, string>>,
-    before: InputsBefore,
     logs: readonly TextLog[],
   ): AttemptResult["outcome"] {
     if (ended.stopped || ended.neverBegan === true) return { type: "cancelled" };
@@ -272,7 +263,8 @@ export class Attempt {
       const { reason } = result;
       return {
         type: "rejected",
-        error: this.#error(
+        error: stepError(
+          this.#step,
           "MLP3008",
           reason,
           `The gate let nothing pass. What stands behind it was not touched.`,
@@ -282,7 +274,8 @@ export class Attempt {
     const unkept = logs.find((log) => log.failure !== undefined)?.failure;
     if (unkept !== undefined) {
       const message = `What "${this.#step.id}" said could not be kept: ${unkept.message}.`;
-      const error = this.#error(
+      const error = stepError(
+        this.#step,
         "MLP3032",
         message,
         "Nothing of the step was kept. Run again when the cause is gone.",
@@ -290,10 +283,12 @@ export class Attempt {
       return { type: "failed", error, again: false };
     }
     const found = failureKindOf(ended, logs[1]?.path ?? "", this.#share.watch);
-    const failure = this.#failure(ended, result, logs, found);
+    const tail = logs.flatMap((log) => log.tail).slice(-10);
+    const failure = failureOfProcess(this.#step, { ended, result, found, tail }, this.#place.root);
     if (failure !== undefined)
       return { type: "failed", error: failure, again: ended.failure === undefined, kind: found.kind };
-    const changed = this.#changedInput(before);
+    const underWay = [...(this.#place.underWay ?? [this])].map(({ inputs }) => inputs);
+    const changed = this.#inputs.changed(underWay);
     if (changed !== undefined) return { type: "failed", error: changed, again: false };
 
     const { root } = this.#place;
@@ -305,7 +300,11 @@ export class Attempt {
     if (step.target === undefined) return { type: "made", outputs: gathered.outputs };
     const target = join(root, step.target);
     if (lstatSync(target, { throwIfNoEntry: false }) === undefined) {
-      const error = this.#error("MLP3030", `"${step.id}" left nothing at its target ${step.target}.`);
+      const error = stepError(
+        this.#step,
+        "MLP3030",
+        `"${step.id}" left nothing at its target ${step.target}.`,
+      );
       return { type: "failed", error, again: false };
     }
     return { type: "made", outputs: gathered.outputs, target: hashPath(target) };
@@ -317,100 +316,12 @@ export class Attempt {
     if (input?.type !== "object" && input?.type !== "source") {
       return {
         type: "failed",
-        error: this.#error("MLP3005", `The gate was given no ${port}.`),
+        error: stepError(this.#step, "MLP3005", `The gate was given no ${port}.`),
         again: false,
       };
     }
     const path = input.type === "source" ? this.#folder.copyOf(port, input.absolute) : "";
     return { type: "made", outputs: { [port]: { content: input.content, path } } };
-  }
-
-  #failure(
-    ended: Ended,
-    result: TaskResult | undefined,
-    logs: readonly TextLog[],
-    found: FailureKindFound,
-  ): StepError | undefined {
-    const { id, body, scheduling } = this.#step;
-    const tail = logs.flatMap((log) => log.tail).slice(-10);
-    const withTail = (error: StepError): StepError => (tail.length > 0 ? { ...error, logTail: tail } : error);
-    if (ended.failure?.code === "MLP3036") {
-      return withTail(
-        this.#error("MLP3036", ended.failure.message, "Nothing of the step was kept. Run again."),
-      );
-    }
-    if (ended.failure !== undefined) {
-      const program = this.#decisionProgram();
-      if (ended.failure.code === "ENOENT") {
-        return this.#noProgram(program);
-      }
-      const hint = startHints[ended.failure.code ?? ""];
-      return this.#error("MLP3002", `"${id}" could not start ${program}: ${ended.failure.message}.`, hint);
-    }
-    if (ended.timedOut) {
-      return withTail(
-        this.#error("MLP3004", `"${id}" was stopped after ${(scheduling.timeoutMs ?? 0) / 1000} s.`),
-      );
-    }
-    if (result?.status === "error") {
-      const { defined } = this.#step;
-      const { at = [], hint = keptNothing } = result.error;
-      return withTail({ ...result.error, hint, at: at.length > 0 || defined === undefined ? at : [defined] });
-    }
-    if (found.memory !== undefined) {
-      const { message, hint } = memoryFailure(this.#step, found.memory);
-      return withTail(this.#error("MLP3038", message, hint));
-    }
-    if (ended.signal !== null) {
-      const hint =
-        ended.signal === "SIGKILL"
-          ? "Nobody here sent it: the system may have run out of memory."
-          : undefined;
-      return withTail(this.#error("MLP3003", `"${id}" was killed by ${ended.signal}.`, hint));
-    }
-    if (body.type !== "command" && result === undefined) {
-      return withTail(
-        this.#error("MLP3031", `The process of "${id}" ended with ${ended.code} and left no result.`),
-      );
-    }
-    if (ended.code !== 0) {
-      return withTail(this.#error("MLP3001", `"${id}" failed with exit code ${ended.code}.`));
-    }
-    return undefined;
-  }
-
-  /** The system says the same of a program that is not there and of a script whose interpreter is not. */
-  #noProgram(program: string): StepError {
-    const { id } = this.#step;
-    const path = JSON.parse(program) as string;
-    if (path.includes("/") && existsSync(resolve(this.#place.root, path))) {
-      return this.#error(
-        "MLP3002",
-        `"${id}" starts ${program}, and the interpreter that its first line names is not there.`,
-        "Look at the line that begins with #!, and whether it ends as lines do on Windows. Scripts of a Python environment that was moved need it made again.",
-      );
-    }
-    const hint = path.includes("/")
-      ? "Nothing is at this path; it is relative to the project's root. A Python environment is made by python3 -m venv or uv sync."
-      : "Is it installed, and on PATH? A program of the project needs its path: ./tool.";
-    return this.#error("MLP3002", `"${id}" starts ${program}, and there is no such program.`, hint);
-  }
-
-  #decisionProgram(): string {
-    const { body } = this.#step;
-    const first =
-      body.type === "command" ? body.argv[0]?.map((part) => (typeof part === "string" ? part : "…")) : [];
-    return JSON.stringify(first?.join("") ?? "");
-  }
-
-  #error(code: string, message: string, hint?: string): StepError {
-    const { defined } = this.#step;
-    return {
-      code,
-      message,
-      ...(hint !== undefined && { hint }),
-      ...(defined !== undefined && { at: [defined] }),
-    };
   }
 
   #log(stream: "stdout" | "stderr"): TextLog {
@@ -483,92 +394,6 @@ export class Attempt {
       return undefined;
     }
   }
-
-  /** An input that is not, byte for byte, what its step made: a file that was not touched since is not read again. */
-  #damagedInput(): StepError | undefined {
-    const { store } = this.#place;
-    for (const [port, given] of Object.entries(this.#decision.inputs)) {
-      const inputs = [given];
-      for (const input of inputs) {
-        if (input.type === "many") inputs.push(...input.items.map((item) => item.input));
-        if (input.type !== "object" || isWhole(store, input.content)) continue;
-        store.objects.remove(input.content);
-        return this.#error(
-          "MLP3034",
-          `The input ${port} of "${this.#step.id}", made by ${input.from.step}, was damaged in the store.`,
-          "Run again: what is damaged was dropped, and is made anew.",
-        );
-      }
-    }
-    return undefined;
-  }
-
-  /** How the inputs look before the step: enough to see that one was written to. */
-  #inputsBefore(): InputsBefore {
-    const stamps = new Map<string, string>();
-    for (const path of this.#inputFiles()) stamps.set(path, stampOf(path));
-    const marks = new Map<string, ChangeMark | undefined>();
-    for (const path of this.#sources()) marks.set(path, this.#place.store.index.mark(path));
-    return { stamps, marks };
-  }
-
-  *#sources(): Generator<string> {
-    const waiting = Object.values(this.#decision.inputs);
-    for (const input of waiting) {
-      if (input.type === "source") yield input.absolute;
-      else if (input.type === "many") waiting.push(...input.items.map((item) => item.input));
-    }
-  }
-
-  *#inputFiles(): Generator<string> {
-    const waiting = Object.values(this.#decision.inputs);
-    for (const input of waiting) {
-      if (input.type === "object") yield this.#place.store.objects.pathOf(input.content);
-      else if (input.type === "many") waiting.push(...input.items.map((item) => item.input));
-    }
-  }
-
-  /** The steps that were at work on an object when it was first found altered. Those that end later are told the same. */
-  #holdersOf(path: string): readonly string[] {
-    const found = this.#holders.get(path);
-    if (found !== undefined) return found;
-    const having = [...(this.#place.underWay ?? [])].filter((each) => each.#before?.stamps.has(path));
-    const names = having.flatMap((each) => (each.#hasBegun ? each.#step.id : []));
-    for (const each of having) each.#holders.set(path, names);
-    return names;
-  }
-
-  #changedInput(before: InputsBefore): StepError | undefined {
-    const { store } = this.#place;
-    for (const [port, given] of Object.entries(this.#decision.inputs)) {
-      const inputs = [given];
-      for (const input of inputs) {
-        if (input.type === "many") inputs.push(...input.items.map((item) => item.input));
-        else if (input.type === "source") {
-          // The time too: a change that was taken back may still be what the step has read.
-          const mark = before.marks.get(input.absolute);
-          if (mark !== undefined && store.index.isUnchanged(input.absolute, input.content, mark)) continue;
-          return this.#error(
-            "MLP3007",
-            `The input ${port} (${input.path}) of "${this.#step.id}" changed while the step ran.`,
-            "Its result belongs to neither content and was not kept. Run again.",
-          );
-        } else if (input.type === "object") {
-          const path = store.objects.pathOf(input.content);
-          if (before.stamps.get(path) === stampOf(path) || store.objects.verify(input.content) === "ok")
-            continue;
-          store.objects.remove(input.content);
-          const { message, hint } = alteredInput(
-            this.#step.id,
-            { port, made: input.from.step },
-            this.#holdersOf(path),
-          );
-          return this.#error("MLP3007", message, hint);
-        }
-      }
-    }
-    return undefined;
-  }
 }
 
 /**
@@ -593,16 +418,6 @@ function wholeUsage(exact: Usage | undefined, sampled: Usage | null): Usage | nu
 function heapArguments(memory: number | undefined): readonly string[] {
   // With less than this Node itself does not come up.
   return memory === undefined ? [] : [`--max-old-space-size=${Math.max(64, Math.floor(memory / 2 ** 20))}`];
-}
-
-/** Whether an object is what its digest says; what the index has seen unchanged is not read again. */
-function isWhole(store: Store, content: Content): boolean {
-  if (!store.objects.has(content)) return false;
-  try {
-    return store.index.contentOf(store.objects.pathOf(content)).digest === content.digest;
-  } catch {
-    return false;
-  }
 }
 
 /** An attempt that could not even begin. */
@@ -630,17 +445,6 @@ function taskInput(input: PreparedInput): TaskInput {
     type: "many",
     items: input.items.map(({ key, input: item }) => ({ key, input: taskInput(item) })),
   };
-}
-
-/** Inputs before a step, by path: what other steps made by its stamp, sources by their marks. */
-interface InputsBefore {
-  readonly stamps: ReadonlyMap<string, string>;
-  readonly marks: ReadonlyMap<string, ChangeMark | undefined>;
-}
-
-function stampOf(path: string): string {
-  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return stat === undefined ? "" : `${stat.ino}:${stat.size}:${stat.mtimeNs}:${stat.ctimeNs}`;
 }
 
 /** The file outputs that the store has to take; what a gate passes is there already. */

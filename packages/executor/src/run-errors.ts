@@ -28,7 +28,9 @@ export function collectedMeanwhile(step: string): StoreError {
 export function notCopied(cause: Error): MlpipeError {
   return new MlpipeError("MLP3035", `What the pipeline returns could not be copied: ${cause.message}`, {
     exit: 4,
-    hint: "The run itself succeeded and is kept. Correct the cause and run again: only the copying is left.",
+    hint:
+      "The run itself succeeded and is kept: mlpipe get STEP.PORT -o PATH writes an output elsewhere. " +
+      "Correct the cause and run again: only the copying is left.",
     cause,
   });
 }
