@@ -14,6 +14,17 @@ for those.
 import sys
 
 
+def environment_around(root):
+    """Real folders of the environment that this Python runs in: what is installed there is nobody's data, whatever it is called."""
+    import os
+
+    installed = [entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages")]
+    folders = {os.path.realpath(folder) for folder in [os.path.dirname(os.__file__)] + installed}
+    prefix = os.path.realpath(sys.prefix)
+    # One made in the project's root, or around it, holds the project.
+    return folders if (root + os.sep).startswith(prefix.rstrip(os.sep) + os.sep) else folders | {prefix}
+
+
 def watch():
     import os
 
@@ -30,7 +41,7 @@ def watch():
     step, root, report, imported = told["step"][0], told["root"][0], told["report"][0], told["imported"][0]
     home = os.path.dirname(os.path.realpath(__file__))
     read, write, listed = set(told["read"]), set(told["write"]), set(told["list"])
-    aside = set(told["aside"])
+    aside = set(told["aside"]) | environment_around(root)
     if not refuse:
         # What is only noted is noted of this process: the step sees its environment as it would without.
         rest = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if os.path.realpath(p or ".") != home]
