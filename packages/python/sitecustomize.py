@@ -14,6 +14,56 @@ for those.
 import sys
 
 
+def environment_around(root):
+    """Real folders of this Python's environment: what is installed there is nobody's data, whatever it is called."""
+    import os
+
+    installed = [entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages")]
+    folders = {os.path.realpath(folder) for folder in [os.path.dirname(os.__file__)] + installed}
+    prefix = os.path.realpath(sys.prefix)
+    # One made in the project's root, or around it, holds the project.
+    return folders if (root + os.sep).startswith(prefix.rstrip(os.sep) + os.sep) else folders | {prefix}
+
+
+def hand_on(text, home, quietly):
+    """
+    Has the Pythons that this one starts watched too, for what trains is often a worker of what was started. They alone are
+    given the variables: nothing else is to see them.
+    """
+    import _posixsubprocess
+    import os
+
+    start = _posixsubprocess.fork_exec
+
+    def is_python(program):
+        name = os.path.basename(program)
+        if name.startswith((b"python", b"pypy")):
+            return True
+        with open(program, "rb") as handle:
+            line = handle.readline(256)
+        return line.startswith(b"#!") and b"python" in line
+
+    def watched(env):
+        pairs = [name + b"=" + value for name, value in os.environb.items()] if env is None else list(env)
+        before = [pair[len(b"PYTHONPATH="):] for pair in pairs if pair.startswith(b"PYTHONPATH=")]
+        rest = [pair for pair in pairs if not pair.startswith((b"PYTHONPATH=", b"MLPIPE_WATCH="))]
+        path = os.pathsep.encode().join([os.fsencode(home)] + [entry for entry in before if entry])
+        return rest + [b"PYTHONPATH=" + path, b"MLPIPE_WATCH=" + os.fsencode(text)]
+
+    def fork_exec(args, programs, close_fds, pass_fds, cwd, env, *rest):
+        # Whatever cannot be told here is started as it would have been.
+        try:
+            # Of a program that is looked for on PATH the first that is there.
+            program = next(filter(os.path.exists, map(os.fsencode, programs)), None)
+            if program is not None and quietly(lambda: is_python(program)):
+                env = watched(env)
+        except Exception:
+            pass
+        return start(args, programs, close_fds, pass_fds, cwd, env, *rest)
+
+    _posixsubprocess.fork_exec = fork_exec
+
+
 def watch():
     import os
 
@@ -30,7 +80,7 @@ def watch():
     step, root, report, imported = told["step"][0], told["root"][0], told["report"][0], told["imported"][0]
     home = os.path.dirname(os.path.realpath(__file__))
     read, write, listed = set(told["read"]), set(told["write"]), set(told["list"])
-    aside = set(told["aside"])
+    aside = set(told["aside"]) | environment_around(root)
     if not refuse:
         # What is only noted is noted of this process: the step sees its environment as it would without.
         rest = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if os.path.realpath(p or ".") != home]
@@ -219,6 +269,19 @@ def watch():
             with open(join(home, "imported.py"), encoding="utf-8") as handle:
                 exec(compile(handle.read(), "imported.py", "exec"), {"report": imported})
         except Exception:
+            pass
+
+    def quietly(ask):
+        busy.append("quietly")
+        try:
+            return ask()
+        finally:
+            busy.pop()
+
+    if not refuse:
+        try:
+            hand_on(text, home, quietly)
+        except (ImportError, AttributeError):
             pass
 
     import atexit

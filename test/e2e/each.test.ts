@@ -30,6 +30,43 @@ function table(project: Project): string {
   return project.read("artifacts/sweep/table.txt");
 }
 
+describe("a large sweep is told in few lines", () => {
+  it("of trials that fail for one reason: the reason once, with the names of some and the number of the others", async () => {
+    using project = sweep(trials(...Array.from({ length: 20 }, (_, index) => index)));
+    project.edit("fit.sh", "echo", 'test "$1" -lt 7 || { echo "loss is nan"; exit 1; }\necho');
+    project.edit("fit.sh", "exit 1", 'test "$1" = 19 && exit 9; exit 1');
+    const { exit, stdout } = await project.mlpipe("run", "--keep-going");
+    expect(exit).toBe(1);
+    expect(stdout.match(/^MLP3001 .*/gm)).toEqual([
+      'MLP3001  "fit[lr=7]" failed with exit code 1.',
+      'MLP3001  "fit[lr=19]" failed with exit code 9.',
+    ]);
+    expect(stdout.match(/loss is nan/g)).toHaveLength(2);
+    expect(stdout).toContain("  Failed likewise: fit[lr=8], fit[lr=9], fit[lr=10] and 8 more.\n");
+  });
+
+  it("of reasons that are all different: some in full, and how many others there are", async () => {
+    using project = sweep(trials(...Array.from({ length: 20 }, (_, index) => index)));
+    project.edit("fit.sh", "echo", 'echo "no $1"; exit 1\necho');
+    const { stdout } = await project.mlpipe("run", "--keep-going");
+    expect(stdout.match(/^MLP3001 .*/gm)).toHaveLength(8);
+    expect(stdout).toMatch(/… and 12 more that failed otherwise: mlpipe show \S+ lists them\n/);
+  });
+
+  it("of metrics: those of what joins the trials, and where the others are", async () => {
+    using project = sweep(trials(...Array.from({ length: 50 }, (_, index) => index)));
+    project.edit("steps.ts", "table: file", 'metrics: metrics({ least: "min" }), table: file');
+    project.edit("steps.ts", "return { best:", "return { metrics: { least: 0.5 }, best:");
+    const run = await project.mlpipe("run");
+    expect(run.stdout).toMatch(
+      /metrics\n {2}pick\.least {2}0\.5 {2}lower is better\n {2}… and 50 more: mlpipe runs --csv has them all\n/,
+    );
+    const runs = await project.mlpipe("runs");
+    expect(runs.stdout).toMatch(/ {2}102 ran, 0 cached {2}pick\.least 0\.5 {2}… and 50 more\n$/);
+    expect((await project.mlpipe("runs", "--csv")).stdout).toContain("metrics.score[lr=49].loss");
+  });
+});
+
 describe("a sweep over a list that a step makes", () => {
   it("of 200: inserting, removing and changing an item runs exactly that item and what joins them", async () => {
     const all = Array.from({ length: 200 }, (_, index): Trial => ({ lr: index / 1000, depth: 3 }));

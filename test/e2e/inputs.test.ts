@@ -1,6 +1,7 @@
 /** Inputs that change when they should not: nothing is kept under a content that nobody can vouch for. */
 import { chmodSync, mkdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { Project } from "./project.ts";
 
@@ -103,6 +104,49 @@ describe("an input", () => {
     rmSync(link);
     symlinkSync("elsewhere/b.txt", link);
     expect(await project.statuses()).toEqual({ ran: ["load", "copy"] });
+  });
+
+  it("that is a database which somebody has open: what lies in its log is seen by the step, so nothing is kept", async () => {
+    using project = new Project({
+      "count.py": `import sqlite3, sys
+rows = sqlite3.connect("file:%s?mode=ro" % sys.argv[1], uri=True).execute("select count(*) from t").fetchone()
+open(sys.argv[2], "w").write(str(rows[0]))
+`,
+      "steps.ts": `import { cmd, data, file } from "mlpipe";
+export const count = data("count", {
+  inputs: { app: file("db") },
+  outputs: { rows: file("txt") },
+  command: (i, o) => cmd\`python3 count.py \${i.app} \${o.rows}\`,
+});
+`,
+      "count.pipeline.ts": `import { file, pipeline, source } from "mlpipe";
+import { count } from "./steps.ts";
+export default pipeline("count", () => count({ app: source("link.db", file("db")) }));
+`,
+    });
+    mkdirSync(join(project.root, "disk"));
+    symlinkSync("disk/app.db", join(project.root, "link.db"));
+    const app = new DatabaseSync(join(project.root, "disk/app.db"));
+    app.exec(
+      "pragma journal_mode = wal; create table t (a); insert into t values (1); pragma wal_checkpoint(truncate)",
+    );
+    expect(await project.statuses()).toEqual({ ran: ["count"] });
+    expect(await project.statuses()).toEqual({ cached: ["count"] });
+
+    app.exec("insert into t values (2)");
+    const open = await project.run();
+    expect(open.steps[0]).toMatchObject({
+      status: "ran",
+      reasons: [{ part: "uncacheable", name: "link.db" }],
+    });
+    expect(open.steps[0]?.reasons[0]?.message).toContain(
+      "app.db-wal holds changes that link.db does not have yet",
+    );
+    expect(project.read("artifacts/count/rows.txt")).toBe("2");
+
+    app.close();
+    expect(await project.statuses()).toEqual({ ran: ["count"] });
+    expect(await project.statuses()).toEqual({ cached: ["count"] });
   });
 
   it("that cannot be read is an error that names it", async () => {

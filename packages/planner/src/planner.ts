@@ -28,6 +28,7 @@ import {
   upstreamOf,
 } from "./inputs.ts";
 import { KeptResults } from "./kept-results.ts";
+import { obstaclesTo } from "./obstacles.ts";
 import type { Decision, Plan, Preimage, Reason, ResolvedInput } from "./plan.ts";
 import { keyFormat, keyOf } from "./preimage.ts";
 import { Sources } from "./sources.ts";
@@ -228,7 +229,7 @@ export class Planner {
     const key = keyOf(parts);
     this.#documents.set(key, parts);
 
-    const obstacles = this.#obstacles(step, identity, inputs);
+    const obstacles = obstaclesTo(step, identity, inputs);
     const run = (reasons: readonly Reason[]): Decision => ({
       decision: "run",
       key,
@@ -474,31 +475,6 @@ export class Planner {
     for (const input of Object.values(inputs)) {
       if (input.type === "value") documents.set(input.digest, input.value);
     }
-  }
-
-  /** Why the result of a step must not be kept at all. */
-  #obstacles(
-    step: ManifestStep,
-    identity: StepIdentity,
-    inputs: Readonly<Record<string, ResolvedInput>>,
-  ): readonly Reason[] {
-    const reasons = identity.uncacheable.map((finding): Reason => ({
-      part: "uncacheable",
-      name: finding.site === undefined ? step.id : `${finding.site.file}:${finding.site.line}`,
-      message: `not cached: ${finding.message}`,
-    }));
-    const given = Object.values(inputs);
-    for (const input of given) {
-      if (input.type === "many") given.push(...input.items.map((item) => item.input));
-      if (input.type !== "source" || input.content.leaves === undefined) continue;
-      const { path, content } = input;
-      const message = `not cached: in ${path} the link ${content.leaves} leads out of the folder, and what is there is not looked at`;
-      reasons.push({ part: "uncacheable", name: path, message });
-    }
-    if (step.cache.mode === "off") {
-      reasons.push({ part: "uncacheable", name: step.id, message: "never cached (cache: false)" });
-    }
-    return reasons;
   }
 }
 

@@ -191,7 +191,17 @@ export class Enclosure {
   }
 
   #reports(): readonly Undeclared[] {
-    return this.#identity.language === "python" ? reported(join(this.#folder, "undeclared.jsonl")) : [];
+    return this.#isWatched() ? reported(join(this.#folder, "undeclared.jsonl")) : [];
+  }
+
+  /**
+   * Whether the Pythons of a step are watched. What a shell script or make starts nobody can tell beforehand: with `files`
+   * the step says what it is, and the watch whether that is all. The fence needs no such help.
+   */
+  #isWatched(): boolean {
+    const { language } = this.#identity;
+    if (language === "python") return true;
+    return language === "command" && this.#step.files !== undefined && this.#around.fence === undefined;
   }
 
   #declared(): BoundsBuilder {
@@ -253,7 +263,7 @@ export class Enclosure {
 
   #pythonWatch(env: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
     const { fence, root, store } = this.#around;
-    if (this.#identity.language !== "python") return {};
+    if (!this.#isWatched()) return {};
     const watch = pythonFile("sitecustomize.py");
     if (watch === undefined) return {};
     const bounds = fence === undefined ? this.#watchedBounds() : this.#declared();

@@ -14,6 +14,7 @@ import {
   type ListedRun,
   sinceOf,
 } from "../run-fields.ts";
+import { mostTelling } from "../shown-metrics.ts";
 import { styleFor, type Look } from "../style.ts";
 import { newestRuns } from "./recorded.ts";
 import { openRecords } from "./session.ts";
@@ -204,10 +205,16 @@ function workOf(run: Run): string {
   return `${ran} ran, ${cached} cached`;
 }
 
+/** So many metrics of a run stand in its line. */
+const mostMetrics = 6;
+
 function metricsOf(run: Run): readonly string[] {
-  return run.steps.flatMap(({ id, metrics = {} }) =>
-    Object.entries(metrics).map(([name, value]) => `${id}.${name} ${metric(value)}`),
+  const all = run.steps.flatMap(({ id: step, metrics = {} }) =>
+    Object.entries(metrics).map(([name, value]) => ({ step, text: `${step}.${name} ${metric(value)}` })),
   );
+  const shown = mostTelling(all, mostMetrics);
+  const texts = shown.map(({ text }) => text);
+  return shown.length < all.length ? [...texts, `… and ${all.length - shown.length} more`] : texts;
 }
 
 function inShort({ run, tags, notes }: ListedRun): Record<string, unknown> {

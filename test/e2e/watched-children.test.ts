@@ -1,0 +1,100 @@
+/** What Pythons open that a step's program starts: behind shell scripts, launchers, pools of processes and make. */
+import { describe, expect, it } from "vitest";
+import { Project } from "./project.ts";
+
+const learn = `import json, sys
+from lib.model import weight
+rate = json.load(open("conf/rate.json"))
+open(sys.argv[1], "w").write(str(weight * rate))
+`;
+
+/** A step whose command is `command` and which names `files`; what it starts imports a module and reads a file. */
+function project(
+  command: string,
+  files: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): Project {
+  return new Project({
+    "learn.py": learn,
+    "lib/__init__.py": "",
+    "lib/model.py": "weight = 2\n",
+    "conf/rate.json": "3",
+    "steps.ts": `import { cmd, data, file } from "mlpipe";
+export const fit = data("fit", {
+  files: ${JSON.stringify(files)},
+  outputs: { made: file("txt") },
+  command: (_i, o) => cmd\`${command} \${o.made}\`,
+});
+`,
+    "line.pipeline.ts": `import { pipeline } from "mlpipe";
+import { fit } from "./steps.ts";
+export default pipeline("line", () => fit({}));
+`,
+    ...more,
+  });
+}
+
+/** The files that a run warns of: those that were loaded as code, and those that were read. */
+async function warnings(ran: Project): Promise<{ loaded: readonly string[]; read: readonly string[] }> {
+  const { stderr } = await ran.mlpipe("run");
+  const named = (verb: string): readonly string[] =>
+    [...stderr.matchAll(new RegExp(`^warning {2}fit: fit ${verb} (\\S+), which`, "gm"))]
+      .map((match) => match[1] ?? "")
+      .toSorted();
+  return { loaded: named("loaded"), read: named("read") };
+}
+
+const launcher = `import subprocess, sys
+sys.exit(subprocess.run([sys.executable, *sys.argv[1:]]).returncode)
+`;
+const spawning = `import multiprocessing, sys
+def work(place):
+    from lib.model import weight
+    open(place, "w").write(str(weight * int(open("conf/rate.json").read())))
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        pool.map(work, sys.argv[1:])
+`;
+
+describe("a Python that is started by", () => {
+  it.each([
+    ["a shell script", "bash train.sh", "train.sh", 'set -e\npython3 learn.py "$1"\n'],
+    ["make", "make -f rules train", "rules", "train:\n\tpython3 learn.py $(OUT)\n"],
+  ])("%s: modules are named until files has them, and data is warned of", async (_, start, file, text) => {
+    using ran = project(start, [file], { [file]: text });
+    if (file === "rules") ran.edit("steps.ts", "${o.made}", "OUT=${o.made}");
+    expect(await warnings(ran)).toEqual({
+      loaded: ["learn.py", "lib/__init__.py", "lib/model.py"],
+      read: ["conf/rate.json"],
+    });
+    ran.edit("lib/model.py", "2", "5");
+    expect(await ran.statuses()).toEqual({ ran: ["fit"] });
+    expect(ran.read("artifacts/line/made.txt")).toBe("15");
+
+    ran.edit("steps.ts", JSON.stringify([file]), JSON.stringify([file, "learn.py", "lib/**", "conf/**"]));
+    expect(await warnings(ran)).toEqual({ loaded: [], read: [] });
+    expect(await ran.statuses()).toEqual({ cached: ["fit"] });
+    ran.edit("lib/model.py", "5", "7");
+    expect(await ran.statuses()).toEqual({ ran: ["fit"] });
+  });
+
+  it("a launcher written in Python: its modules are known, and data is warned of", async () => {
+    using ran = project("python3 launch.py learn.py", [], { "launch.py": launcher });
+    expect(await warnings(ran)).toEqual({ loaded: [], read: ["conf/rate.json"] });
+  });
+
+  it("a launcher that is given the module's name in pieces: the module is named", async () => {
+    using ran = project("python3 launch.py --module", ["launch.py"], {
+      "launch.py": launcher.replace("*sys.argv[1:]", '"lea" + "rn.py", sys.argv[2]'),
+    });
+    expect(await warnings(ran)).toEqual({
+      loaded: ["learn.py", "lib/__init__.py", "lib/model.py"],
+      read: ["conf/rate.json"],
+    });
+  });
+
+  it("a pool of processes", async () => {
+    using ran = project("python3 pool.py", [], { "pool.py": spawning });
+    expect(await warnings(ran)).toEqual({ loaded: [], read: ["conf/rate.json"] });
+  });
+});
