@@ -161,7 +161,7 @@ export default defineConfig({
         },
         {
           name: "language",
-          test: /packages\/(?:dsl\/src\/|executor\/src\/(?:lean-zod|user-module)|planner\/src\/code\/source-file)/,
+          test: /packages\/(?:dsl\/src\/|executor\/src\/(?:lean-zod|user-module)|planner\/src\/code\/(?:native-package|source-file))/,
           priority: 3,
         },
         {

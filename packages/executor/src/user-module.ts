@@ -7,9 +7,10 @@
  *
  * Where Node needs no help, nothing is done: positions stay exact, and no compiler is loaded.
  */
-import { createRequire, type LoadHookSync, registerHooks } from "node:module";
+import { type LoadHookSync, registerHooks } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type * as Compiler from "oxc-transform";
+import { nativePackage } from "@mlpipe/planner/native-package";
 import { sourceFile } from "@mlpipe/planner/source-file";
 import { sourceText, withLeanZod } from "./lean-zod.ts";
 
@@ -72,21 +73,20 @@ function meantSource(specifier: string, importer: string | undefined): string | 
   return meant === undefined ? undefined : pathToFileURL(meant).href;
 }
 
-/** @returns nothing if it cannot be compiled: Node then says what is wrong with it */
+/**
+ * @returns nothing if it cannot be compiled: Node then says what is wrong with it
+ * @throws MlpipeError MLP6013 where there is no compiler for this machine
+ */
 function compile(file: string, text: string): string | undefined {
-  let compiled: Compiler.TransformResult;
-  try {
-    const { transformSync } = createRequire(import.meta.url)("oxc-transform") as typeof Compiler;
-    compiled = transformSync(file, text, {
-      lang: "ts",
-      sourcemap: true,
-      // As Node strips types: an import stays unless it says that it wants one.
-      typescript: { onlyRemoveTypeImports: true },
-    });
-  } catch {
-    // It is native code, which the permission model alone does not let in.
-    return undefined;
-  }
+  // It is native code, which the permission model alone does not let in.
+  if (process.execArgv.includes("--permission") && !process.permission.has("addon")) return undefined;
+  const { transformSync } = nativePackage("oxc-transform") as typeof Compiler;
+  const compiled = transformSync(file, text, {
+    lang: "ts",
+    sourcemap: true,
+    // As Node strips types: an import stays unless it says that it wants one.
+    typescript: { onlyRemoveTypeImports: true },
+  });
   if (compiled.errors.length > 0) return undefined;
   // Stacks and places of calls are those of the source.
   process.setSourceMapsEnabled(true);

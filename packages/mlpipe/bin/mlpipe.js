@@ -19,6 +19,12 @@ if (process.versions.pnp !== undefined) {
   process.exit(4);
 }
 
+if (process.permission !== undefined && !process.permission.has("fs.read")) {
+  console.error("MLP6013  mlpipe cannot work under Node's permission model, which refuses it every file.");
+  console.error("  Leave --permission out of NODE_OPTIONS; run --hermetic keeps steps to what they declare.");
+  process.exit(4);
+}
+
 const { existsSync, readFileSync, writeSync } = process.getBuiltinModule("node:fs");
 if (process.argv.length === 3 && (process.argv[2] === "--version" || process.argv[2] === "-V")) {
   const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));

@@ -25,7 +25,12 @@ export class FileClock {
    */
   hasPassed(path: string): boolean {
     if (this.#ctimeNs === undefined) return false;
-    const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-    return stat !== undefined && stat.ctimeNs >= this.#ctimeNs;
+    try {
+      const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+      return stat !== undefined && stat.ctimeNs >= this.#ctimeNs;
+    } catch {
+      // Behind a folder that is closed to us: nobody whom we asked has read it.
+      return false;
+    }
   }
 }

@@ -112,7 +112,7 @@ const tries = 100;
 function moveOver(from: string, to: string): void {
   for (let left = tries; !isMoved(from, to, left === 0); left--) {
     const aside = join(dirname(to), `.mlpipe-${randomUUID()}`);
-    if (!isMoved(to, aside)) continue;
+    if (!isSetAside(to, aside)) continue;
     try {
       if (isMoved(from, to)) return;
     } catch (error) {
@@ -121,6 +121,18 @@ function moveOver(from: string, to: string): void {
     } finally {
       removeAll(aside);
     }
+  }
+}
+
+/** Takes what is at a place out of it. False if nothing is aside that could be put back. */
+function isSetAside(place: string, aside: string): boolean {
+  try {
+    return isMoved(place, aside);
+  } catch (error) {
+    if (errnoOf(error) !== "EXDEV") throw error;
+    // A folder of a container's image, which overlayfs cannot move. What takes its place is whole already.
+    removeAll(place);
+    return false;
   }
 }
 

@@ -381,11 +381,13 @@ export class Database {
       case 26: // SQLITE_NOTADB
         return this.#damaged(error.message, error);
       case 10: // SQLITE_IOERR
-      case 14: // SQLITE_CANTOPEN
-        if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
-          return this.#damaged("it is a folder", error);
+      case 14: {
+        // SQLITE_CANTOPEN
+        const folder = folderInPlaceOf(path);
+        if (folder !== undefined) return this.#damaged(folder, error);
         if (leadsNowhere(path)) return this.#damaged("it is a link that leads nowhere", error);
         return refusedBySystem(path, error) ?? error;
+      }
       default:
         // The version says that the table is there, so somebody took it away.
         // Or that it is not there yet. And documents are written as JSON.
@@ -439,6 +441,15 @@ export function connectForReading(path: string): DatabaseSync {
 
 /** SQLite's codes for a log that it cannot make: which of them depends on what it comes to first. */
 const [readOnly, cannotOpen] = [8, 14];
+
+/** Whether somebody has put a folder where SQLite has a file of a database; in words. */
+export function folderInPlaceOf(path: string): string | undefined {
+  const files = { "": "it is", "-wal": "its log is", "-shm": "the index of its log is" };
+  const [, found] =
+    Object.entries(files).find(([end]) => statSync(path + end, { throwIfNoEntry: false })?.isDirectory()) ??
+    [];
+  return found === undefined ? undefined : `${found} a folder`;
+}
 
 const rebuildHint =
   "mlpipe verify --repair rebuilds it from the records of the runs; so does the next mlpipe run.";
@@ -511,10 +522,14 @@ export function refusedBySystem(path: string, error: unknown): StoreError | unde
   });
 }
 
+/** SQLite opens no path of more than 512 bytes, those of the files beside a database included. */
+const longestPath = 512 - "-journal".length;
+
 /** What the system has said to SQLite, which tells only the sort of it. */
 function errnoBehind(code: 8 | 10 | 13 | 14, path: string): string {
   if (code === 8) return "EROFS";
   if (code === 13) return "ENOSPC";
+  if (code === 14 && Buffer.byteLength(path) > longestPath) return "ENAMETOOLONG";
   const opened: number[] = [];
   try {
     // As many as SQLite needs. Of a database that could not be opened nobody here holds a lock, which closing would drop.

@@ -158,6 +158,8 @@ const hints: Readonly<Record<string, string>> = {
   EMFILE: "This process has too many files open: raise the limit (ulimit -n).",
   ENFILE: "The system has too many files open.",
   EXDEV: "Both paths have to lie on one file system.",
+  ENAMETOOLONG:
+    "SQLite opens no path of more than 512 bytes: move the project, or have its store elsewhere (MLPIPE_STORE=/short/path).",
 };
 
 /** What to do about an error of the operating system. */

@@ -1,6 +1,13 @@
-import { existsSync, lstatSync, renameSync, statSync } from "node:fs";
+import { existsSync, lstatSync, renameSync } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
-import { connectForReading, leadsNowhere, primaryCode, refusedBySystem, schemaVersion } from "./database.ts";
+import {
+  connectForReading,
+  folderInPlaceOf,
+  leadsNowhere,
+  primaryCode,
+  refusedBySystem,
+  schemaVersion,
+} from "./database.ts";
 import { withPath } from "./errors.ts";
 import { hasRecords, layoutOf, makeLayout, type Layout } from "./layout.ts";
 import { rebuildDatabase, type Rebuilt } from "./rebuild.ts";
@@ -94,7 +101,8 @@ const gone = "it is gone";
 export function databaseDamage(layout: Layout): string | undefined {
   if (leadsNowhere(layout.database)) return "it is a link that leads nowhere";
   if (!existsSync(layout.database)) return hasRecords(layout) ? gone : undefined;
-  if (statSync(layout.database).isDirectory()) return "it is a folder";
+  const folder = folderInPlaceOf(layout.database);
+  if (folder !== undefined) return folder;
   let database: DatabaseSync | undefined;
   try {
     database = connectForReading(layout.database);

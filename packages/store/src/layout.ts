@@ -130,7 +130,13 @@ export function discard(layout: Layout, path: string): void {
   withPath("remove", path, () => {
     // Moving a folder elsewhere changes its `..`, for which it has to be writable.
     if (stats.isDirectory()) chmodSync(path, 0o700);
-    renameSync(path, aside);
+    try {
+      renameSync(path, aside);
+    } catch (error) {
+      if (errnoOf(error) !== "EXDEV") throw error;
+      // A folder of a container's image, which its file system (overlayfs) can delete and never move.
+      removeAll(path);
+    }
     removeAll(aside);
   });
 }

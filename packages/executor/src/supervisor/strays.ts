@@ -22,7 +22,7 @@ export class Strays {
   readonly #own = new Map<number, number>();
   readonly #lastGiven = new ProcFile("/proc/loadavg");
   /** Processes that are known to be none of ours: at first all that are there before a step is started. */
-  #others: ReadonlySet<string> = new Set(process.platform === "linux" ? processes() : []);
+  #others: ReadonlySet<string> = new Set(processes());
 
   /** A step's own process was started. */
   began(pid: number): void {
@@ -48,14 +48,23 @@ export class Strays {
   wasAlone(pid: number): boolean {
     const since = this.#own.get(pid);
     if (since === undefined || performance.now() - since > shortMs) return false;
-    const said = this.#lastGiven.read();
-    const last = Number(said.slice(said.lastIndexOf(" ")));
+    const last = this.#last();
     if (!(last >= pid)) return false;
     for (let number = pid + 1; number <= last; number++) {
       const given = this.#own.get(number);
       if (given === undefined || given < since) return false;
     }
     return true;
+  }
+
+  /** The last number given; not a number where the system does not tell. */
+  #last(): number {
+    try {
+      const said = this.#lastGiven.read();
+      return Number(said.slice(said.lastIndexOf(" ")));
+    } catch {
+      return Number.NaN;
+    }
   }
 
   #endMarked(mark: string, others?: ReadonlySet<string>): void {
@@ -101,8 +110,14 @@ function variablesOf(pid: string): readonly string[] | undefined {
   }
 }
 
+/** The numbers of all processes; none where nobody can be asked: on macOS, and in a container or chroot without `/proc`. */
 function processes(): readonly string[] {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  if (process.platform !== "linux") return [];
+  try {
+    return readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  } catch {
+    return [];
+  }
 }
 
 /** Which attempt a process belongs to; unknown if it is gone, or becoming another program at this very moment. */

@@ -132,7 +132,9 @@ let turn: UsageWatch[] = [];
 function reapedInThisTurn(watch: UsageWatch, used: ProcessorTime | undefined): void {
   const now = usedByChildren();
   if (used !== undefined) watch.account(used);
-  else {
+  // In a container or chroot without `/proc` nobody tells.
+  if (now === undefined) return;
+  if (used === undefined) {
     turn.push(watch);
     if (turn.length === 1) {
       watch.account({ userMs: now.userMs - before.userMs, systemMs: now.systemMs - before.systemMs });
@@ -149,9 +151,13 @@ function reapedInThisTurn(watch: UsageWatch, used: ProcessorTime | undefined): v
 
 const own = new ProcFile("/proc/self/stat");
 
-function usedByChildren(): ProcessorTime {
-  const fields = statFields(own.read());
-  return { userMs: Number(fields[13]) * tickMs, systemMs: Number(fields[14]) * tickMs };
+function usedByChildren(): ProcessorTime | undefined {
+  try {
+    const fields = statFields(own.read());
+    return { userMs: Number(fields[13]) * tickMs, systemMs: Number(fields[14]) * tickMs };
+  } catch {
+    return undefined;
+  }
 }
 
 /** The fields of a process's stat from the third one on: the name before them may hold anything. */

@@ -14,7 +14,8 @@ export const commandLineErrors = {
     title: "A system that is not supported",
     explain:
       "mlpipe runs on Linux and macOS. On Windows it runs inside WSL. Steps are processes of their own that find packages in " +
-      "`node_modules`, so with Yarn's Plug'n'Play set `nodeLinker: node-modules` in `.yarnrc.yml`.",
+      "`node_modules`, so with Yarn's Plug'n'Play set `nodeLinker: node-modules` in `.yarnrc.yml`. mlpipe's parser is native " +
+      "code: packages are to be installed on the machine that they are used on, optional dependencies included.",
   },
   MLP6014: {
     title: "No such output",

@@ -1,4 +1,5 @@
 /** The entry of the command line: reads it, does it, and ends with the right exit code. */
+import { existsSync } from "node:fs";
 import { inspect } from "node:util";
 import type { CommanderError } from "commander";
 import { MlpipeError } from "@mlpipe/dsl";
@@ -106,6 +107,7 @@ async function attempt(argv: readonly string[]): Promise<Attempted> {
   });
   program.hook("preAction", (_, action) => {
     command = action.name();
+    refuseBytes();
   });
   try {
     if (argv.length === 0) {
@@ -130,6 +132,16 @@ function isFolderGone(): boolean {
   } catch {
     return true;
   }
+}
+
+/** Node takes paths for text: of one that is none it would make another one, and look there. @throws MlpipeError MLP6010 */
+function refuseBytes(): void {
+  if (isFolderGone()) return;
+  const folder = process.cwd();
+  if (!folder.includes("\ufffd") || existsSync(folder)) return;
+  throw new MlpipeError("MLP6010", `The path of this folder is not valid UTF-8: ${folder}`, {
+    hint: "Rename the folder whose name is not, or have the project elsewhere.",
+  });
 }
 
 function folderGone(cause: unknown): MlpipeError {

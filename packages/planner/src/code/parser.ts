@@ -1,5 +1,5 @@
-import { createRequire } from "node:module";
 import type * as Parser from "oxc-parser";
+import { nativePackage } from "./native-package.ts";
 
 /** A variable of the allocator that the parser brings along, which it reads once, while it is loaded. */
 const commit = "MIMALLOC_EAGER_COMMIT";
@@ -17,7 +17,7 @@ export function loadedParser(): typeof Parser {
     commit,
     "0",
     // What the module exports, by its own types.
-    () => createRequire(import.meta.url)("oxc-parser") as typeof Parser,
+    () => nativePackage("oxc-parser") as typeof Parser,
   ));
 }
 

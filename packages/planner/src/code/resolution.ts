@@ -1,10 +1,11 @@
 /** Where a specifier leads, as Node would resolve it in the process of a step. */
 import { readFileSync, realpathSync, statSync } from "node:fs";
-import { createRequire, isBuiltin } from "node:module";
+import { isBuiltin } from "node:module";
 import { dirname, extname, join, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type * as Resolver from "oxc-resolver";
 import { nodeConditions, sourceCondition } from "./conditions.ts";
+import { nativePackage } from "./native-package.ts";
 import { sourceFile } from "./source-file.ts";
 import { scriptExtensions } from "./source-module.ts";
 
@@ -165,7 +166,7 @@ export class Resolution {
   #whole(): Readonly<Record<"import" | "require", readonly Resolver.ResolverFactory[]>> {
     if (this.#resolvers !== undefined) return this.#resolvers;
     // What createRequire gives has no types; these are those of the package that was asked for.
-    const { ResolverFactory } = createRequire(import.meta.url)("oxc-resolver") as typeof Resolver;
+    const { ResolverFactory } = nativePackage("oxc-resolver") as typeof Resolver;
     const make = (how: "import" | "require", extensions: string[]): Resolver.ResolverFactory =>
       new ResolverFactory({
         conditionNames: [how, ...nodeConditions, ...this.#conditions],

@@ -79,11 +79,16 @@ function whatChooses(path: string, projectRoot: string, executable: string): rea
   }
 }
 
-/** How files and folders look: each by inode, length and times, or that it is not there. */
+/** How files and folders look: each by inode, length and times, that it is not there, or why it cannot be looked at. */
 function lookOf(paths: readonly string[]): string {
   const lines = paths.map((path) => {
-    const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-    return stat === undefined ? "-" : `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`;
+    try {
+      const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+      return stat === undefined ? "-" : `${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`;
+    } catch (error) {
+      // Closed to us, and so to the Python that looked there: another user's home, say.
+      return error instanceof Error && "code" in error ? String(error.code) : String(error);
+    }
   });
   return digestOf(lines.join("\n"));
 }
