@@ -80,7 +80,7 @@ function meantSource(specifier: string, importer: string | undefined): string | 
 function compile(file: string, text: string): string | undefined {
   // It is native code, which the permission model alone does not let in.
   if (process.execArgv.includes("--permission") && !process.permission.has("addon")) return undefined;
-  const { transformSync } = nativePackage("oxc-transform") as typeof Compiler;
+  const { transformSync } = nativePackage("oxc-transform", import.meta.url) as typeof Compiler;
   const compiled = transformSync(file, text, {
     lang: "ts",
     sourcemap: true,

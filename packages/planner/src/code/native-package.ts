@@ -3,14 +3,16 @@ import { createRequire } from "node:module";
 import { MlpipeError } from "@mlpipe/dsl";
 
 /**
- * Loads one that mlpipe depends on.
+ * Loads one.
+ *
+ * @param from URL of the module that depends on it
  *
  * @throws MlpipeError `MLP6013` where it has no build for this machine: `node_modules` may have been copied from another
  *   one, or installed without optional dependencies
  */
-export function nativePackage(name: string): unknown {
+export function nativePackage(name: string, from: string): unknown {
   try {
-    return createRequire(import.meta.url)(name);
+    return createRequire(from)(name);
   } catch (error) {
     const [reason = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
     const machine = `${process.platform}-${process.arch}`;

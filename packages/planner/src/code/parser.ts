@@ -17,7 +17,7 @@ export function loadedParser(): typeof Parser {
     commit,
     "0",
     // What the module exports, by its own types.
-    () => nativePackage("oxc-parser") as typeof Parser,
+    () => nativePackage("oxc-parser", import.meta.url) as typeof Parser,
   ));
 }
 

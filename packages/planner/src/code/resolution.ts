@@ -166,7 +166,7 @@ export class Resolution {
   #whole(): Readonly<Record<"import" | "require", readonly Resolver.ResolverFactory[]>> {
     if (this.#resolvers !== undefined) return this.#resolvers;
     // What createRequire gives has no types; these are those of the package that was asked for.
-    const { ResolverFactory } = nativePackage("oxc-resolver") as typeof Resolver;
+    const { ResolverFactory } = nativePackage("oxc-resolver", import.meta.url) as typeof Resolver;
     const make = (how: "import" | "require", extensions: string[]): Resolver.ResolverFactory =>
       new ResolverFactory({
         conditionNames: [how, ...nodeConditions, ...this.#conditions],
