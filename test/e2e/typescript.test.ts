@@ -105,6 +105,20 @@ describe("TypeScript that Node does not run by itself", () => {
     expect(await project.statuses()).toEqual({ ran: ["make"] });
   });
 
+  it("is none of CommonJS, which looks where it always does", async () => {
+    using project = new Project({
+      ...files,
+      "steps/old.cts": `let box;
+try { box = require("./box"); } catch {}
+module.exports = { isThere: box !== undefined };
+`,
+    });
+    project.edit("steps/index.ts", "export const make", `import old from "./old.cts";\n\nexport const make`);
+    project.edit("steps/index.ts", "+ end()", "+ String(old.isThere)");
+    expect(await project.statuses()).toEqual({ ran: ["make"] });
+    expect(text(project)).toBe("TEST2false");
+  });
+
   it("is pointed at where it was written", async () => {
     using project = new Project(files);
     project.edit("words.pipeline.ts", "amount: Amount.few", "amount: Amount.few, more: 1");

@@ -39,7 +39,9 @@ function understandTypeScript(): void {
       try {
         return next(specifier, context);
       } catch (error) {
-        const meant = meantSource(specifier, context.parentURL);
+        // CommonJS looks for endings by itself.
+        const isImport = context.conditions.includes("import");
+        const meant = isImport ? meantSource(specifier, context.parentURL) : undefined;
         if (meant === undefined) throw error;
         return next(meant, context);
       }

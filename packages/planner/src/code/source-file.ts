@@ -20,7 +20,8 @@ const endings: readonly (readonly [written: string, meant: readonly string[]])[]
  */
 export function sourceFile(specifier: string, importer: string): string | undefined {
   if (!/^\.{1,2}\//.test(specifier) || importer.includes("/node_modules/")) return undefined;
-  const path = fileURLToPath(new URL(specifier, pathToFileURL(importer)));
+  const path = pathOf(specifier, importer);
+  if (path === undefined) return undefined;
   for (const [written, meant] of endings) {
     if (!path.endsWith(written)) continue;
     const bare = path.slice(0, path.length - written.length);
@@ -28,6 +29,16 @@ export function sourceFile(specifier: string, importer: string): string | undefi
     if (found !== undefined) return realpathSync(found);
   }
   return undefined;
+}
+
+/** Relative specifiers of imports are URLs. */
+function pathOf(specifier: string, importer: string): string | undefined {
+  try {
+    return fileURLToPath(new URL(specifier, pathToFileURL(importer)));
+  } catch {
+    // `./a%2Fb` and `./%` are no paths.
+    return undefined;
+  }
 }
 
 function isFile(path: string): boolean {
