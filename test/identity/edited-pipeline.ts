@@ -57,7 +57,7 @@ export const isEven = (x: number): boolean => x % 2 === 0;
 import { z } from "zod";
 import type { Options } from "../types.ts";
 import { Day, Limits } from "../rows.ts";
-import { lag, rolling } from "../features/index.ts";
+import { lag, rolling } from "../features";
 import mean from "../mean.ts";
 import settings from "../settings.json" with { type: "json" };
 
@@ -88,8 +88,8 @@ export function unused(): number {
 }
 `,
   "types.ts": "export interface Options { window: number }\n",
-  "features/index.ts": `export { lagBy as lag } from "./lag.ts";
-export * from "./roll.ts";
+  "features/index.ts": `export { lagBy as lag } from "./lag";
+export * from "./roll.js";
 `,
   "features/lag.ts": `import { shift } from "./shift.ts";
 export function lagBy(x: number, window = 1): number {
@@ -133,7 +133,11 @@ export const look = data("look", {
   }
 }
 `,
-  "splits.ts": "export const Split = { train: 0, test: 1 } as const;\n",
+  "splits.ts": `export enum Split {
+  train,
+  test,
+}
+`,
   "state.ts": `let current = 0;
 export function next(): number {
   return ++current;

@@ -103,9 +103,34 @@ testEdits({
       { clean: "code: SCALE in constants.ts changed", ...afterClean },
     ],
     [
-      "a const object in place of an enum",
-      (p) => p.edit("splits.ts", "test: 1", "test: 2"),
+      "an enum",
+      (p) => p.edit("splits.ts", "train,", "train = 4,"),
       { look: "code: Split in splits.ts changed", ...afterLook },
+    ],
+    ["a comment in an enum", (p) => p.edit("splits.ts", "train,", "// To learn from.\n  train,"), {}],
+    [
+      "imports with their endings written out",
+      (p) => {
+        p.edit("features/index.ts", "./roll.js", "./roll.ts");
+        p.edit("steps/prepare.ts", `"../features"`, `"../features/index.ts"`);
+      },
+      {},
+    ],
+    [
+      "a file put where an import without an ending leads first",
+      (p) =>
+        p.write({
+          "features.ts": `export * from "./features/index.ts";\nexport const lag = (x: number): number => x - 2;\n`,
+        }),
+      {
+        load: [
+          "code: lag in features.ts was added",
+          "code: lagBy in features/lag.ts was removed",
+          "code: shift in features/shift.ts was removed",
+          "code: load in steps/prepare.ts changed",
+        ],
+        ...afterLoad,
+      },
     ],
     [
       "a JSON import",
