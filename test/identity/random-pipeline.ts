@@ -299,7 +299,7 @@ function importsOf({ helpers }: Shape, module: string, names: readonly number[])
     .flatMap((from) => {
       const wanted = names.filter((name) => helpers[name]?.module === from).toSorted((a, b) => a - b);
       if (wanted.length === 0 || module === `helpers${from}.ts`) return [];
-      return `import { ${wanted.map((name) => `h${name}`).join(", ")} } from "./helpers${from}.ts";\n`;
+      return `import { ${wanted.map((name) => `h${name}`).join(", ")} } from "./helpers${from}${endingOf(from)}";\n`;
     })
     .join("");
 }
@@ -374,7 +374,9 @@ function noisy({ imports, declarations }: ModuleText, noise: number): string {
 function pipelineText(shape: Shape, state: State): string {
   const modules = [0, 1, 2].flatMap((module) => {
     const names = shape.definitions.flatMap((each, index) => (each.module === module ? [`d${index}`] : []));
-    return names.length === 0 ? [] : [`import { ${names.join(", ")} } from "./steps${module}.ts";\n`];
+    return names.length === 0
+      ? []
+      : [`import { ${names.join(", ")} } from "./steps${module}${endingOf(module)}";\n`];
   });
   const calls = shape.steps.map(({ definition: at, upstream, param, source }, step) => {
     const definition = shape.definitions[at];
@@ -470,4 +472,9 @@ function sum(numbers: readonly number[]): number {
 
 function distinct<Item>(items: readonly Item[]): readonly Item[] {
   return [...new Set(items)];
+}
+
+/** Imports name a module in one of the ways in which TypeScript finds it. */
+function endingOf(module: number): string {
+  return ["", ".js", ".ts"][module % 3] ?? "";
 }
