@@ -92,6 +92,8 @@ class Closure:
         self.base, self.extra = [], list(extra)
         self.parts, self.binaries, self.files = {}, set(), set()
         self.distributions, self.loose = {}, {}
+        # The folders that they are installed in.
+        self.sites = set()
         self.findings, self.warnings, self.new_folders = [], [], []
         self.seen, self.queue, self.asked = set(), [], set()
         # By file: the modules that it cannot be run without, and remarks on those of them that were not found.
@@ -257,6 +259,7 @@ class Closure:
             return False
         if owner is None and hit.entry is not None and is_site(hit.entry):
             # Copied there by hand: nobody but the files can say what it is.
+            self.sites.add(hit.entry)
             if top not in self.loose:
                 self.loose[top] = "unversioned+" + tree_digest(places(hit.entry, top))[:16]
             return False
@@ -340,6 +343,7 @@ def close(root, request):
     finding = lambda f: {"message": f[0], "file": f[1], "line": f[2], "column": f[3]}
     packages = {d.name: identity_of(d) for d in closure.distributions.values() if not d.editable}
     packages.update(closure.loose)
+    closure.sites.update(d.entry for d in closure.distributions.values())
     return {
         "parts": closure.parts,
         "binaries": sorted([closure.name_of(b), b] for b in closure.binaries),
@@ -347,6 +351,7 @@ def close(root, request):
         "uncacheable": [finding(f) for f in closure.findings],
         "warnings": [finding(f) for f in closure.warnings],
         "files": sorted(closure.files | closure.binaries),
+        "sites": sorted(closure.sites),
     }
 
 
