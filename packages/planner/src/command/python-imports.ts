@@ -153,7 +153,7 @@ class Closure:
     def run_module(self, name):
         found = self.load(name)
         if not found:
-            self.findings.append(("python -m %s: there is no such module" % name, None, 1, 1))
+            self.findings.append(("python -m %s: there is no such module%s" % (name, self.in_src(name)), None, 1, 1))
         if any(hit.folders for hit in found or ()):
             self.load(name + ".__main__")
 
@@ -316,6 +316,16 @@ class Closure:
         if folder not in self.extra and folder not in self.base and folder not in self.new_folders:
             self.new_folders.append(folder)
 
+    def in_src(self, name):
+        """Where a module lies that an install of the project would make known: most layouts have it below src."""
+        folder, *parts = ["src"] + name.split(".")
+        for part in parts:
+            names = listing(os.path.join(self.root, folder)) or ()
+            if part not in names and part + ".py" not in names:
+                return ""
+            folder += "/" + (part if part in names else part + ".py")
+        return " (%s is there: install the project, pip install -e . or uv sync, or start env PYTHONPATH=src)" % folder
+
     def missing(self, name, file, line, column, sure):
         top = name.split(".")[0]
         for entry in self.base:
@@ -323,7 +333,7 @@ class Closure:
                 if distribution.editable and (distribution.key == normal(top) or top in distribution.tops()):
                     self.findings.append(("%s is an editable install whose finder mlpipe cannot read" % top, file, line, column))
                     return
-        remark = ("the module %s is not found by this Python" % name, file, line, column)
+        remark = ("the module %s is not found by this Python%s" % (name, self.in_src(top)), file, line, column)
         self.warnings.append(remark)
         # Of these the running Python makes what no search path has.
         made = top in ("__main__", "distutils")
