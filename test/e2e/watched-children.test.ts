@@ -98,3 +98,39 @@ describe("a Python that is started by", () => {
     expect(await warnings(ran)).toEqual({ loaded: [], read: ["conf/rate.json"] });
   });
 });
+
+describe("what a step opens undeclared is told in few lines", () => {
+  it("of a folder with many files, as one of the folder; of a few, by name", async () => {
+    const pictures = Array.from({ length: 30 }, (_, index) => `data/pictures/${index % 3}/${index}.png`);
+    using ran = project("python3 walk.py", [], {
+      "walk.py": `import glob, sys
+for path in glob.glob("data/pictures/*/*.png") + ["conf/rate.json"]:
+    open(path).read()
+open(sys.argv[1], "w").close()
+`,
+      ...Object.fromEntries(pictures.map((path) => [path, ""])),
+    });
+    const { stderr } = await ran.mlpipe("run");
+    expect(stderr.split("\n").filter((line) => line.startsWith("warning"))).toEqual([
+      "warning  fit: fit read 30 files below data/pictures, which no port declares: an edit of one of them re-runs nothing.",
+      "warning  fit: fit read conf/rate.json, which no port declares: an edit of it re-runs nothing.",
+    ]);
+  });
+
+  it("of many modules, as one line with what to name", async () => {
+    using ran = project("bash train.sh", ["train.sh"], {
+      "train.sh": 'python3 all.py "$1"\n',
+      "all.py": `import sys, ${Array.from({ length: 9 }, (_, index) => `parts.m${index}`).join(", ")}
+open(sys.argv[1], "w").close()
+`,
+      ...Object.fromEntries(Array.from({ length: 9 }, (_, index) => [`parts/m${index}.py`, ""])),
+    });
+    const { stderr } = await ran.mlpipe("run");
+    expect(stderr.split("\n").filter((line) => line.startsWith("warning"))).toEqual([
+      'warning  fit: fit loaded all.py, parts/m0.py, parts/m1.py and 7 more modules, which its key does not hold: the result is not cached. Name them: files: ["all.py","parts/*.py"].',
+    ]);
+    ran.edit("steps.ts", '["train.sh"]', '["train.sh", "all.py", "parts/*.py"]');
+    expect(await ran.statuses()).toEqual({ ran: ["fit"] });
+    expect(await ran.statuses()).toEqual({ cached: ["fit"] });
+  });
+});
