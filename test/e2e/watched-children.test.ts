@@ -1,4 +1,6 @@
 /** What Pythons open that a step's program starts: behind shell scripts, launchers, pools of processes and make. */
+import { symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Project } from "./project.ts";
 
@@ -96,6 +98,45 @@ describe("a Python that is started by", () => {
   it("a pool of processes", async () => {
     using ran = project("python3 pool.py", [], { "pool.py": spawning });
     expect(await warnings(ran)).toEqual({ loaded: [], read: ["conf/rate.json"] });
+  });
+});
+
+/** A file that is no part of the system, nor hidden, nor among what programs leave for a while. */
+const elsewhere = import.meta.filename;
+const isSomewhere = !/^\/(?:tmp|usr|var|private)\/|\/\./.test(elsewhere);
+
+describe.runIf(isSomewhere)("data outside the project that a step opens undeclared", () => {
+  it("is warned of, by its own path and by a link; what Python itself opens there is not", async () => {
+    using ran = project("python3 read.py", [], {
+      "read.py": `import sys, csv, json, ssl, encodings.idna, zoneinfo
+open(${JSON.stringify(elsewhere)}).read()
+open("data/link.ts").read()
+open("/etc/passwd").read()
+zoneinfo.ZoneInfo("UTC")
+open(sys.argv[1], "w").close()
+`,
+      "data/kept.csv": "",
+    });
+    symlinkSync(elsewhere, join(ran.root, "data/link.ts"));
+    expect(await warnings(ran)).toEqual({
+      loaded: [],
+      read: [expect.stringMatching(/watched-children\.test\.ts$/), "data/link.ts"],
+    });
+  });
+
+  it("is not warned of once it is a source", async () => {
+    using ran = project("python3 read.py ${i.text}", [], {
+      "read.py": "import sys\nopen(sys.argv[2], 'w').write(open(sys.argv[1]).read())\n",
+    });
+    ran.edit("steps.ts", "outputs:", 'inputs: { text: file("ts") },\n  outputs:');
+    ran.edit("steps.ts", "(_i, o)", "(i, o)");
+    ran.edit(
+      "line.pipeline.ts",
+      "fit({})",
+      `fit({ text: source(${JSON.stringify(elsewhere)}, file("ts")) })`,
+    );
+    ran.edit("line.pipeline.ts", "{ pipeline }", "{ file, pipeline, source }");
+    expect(await warnings(ran)).toEqual({ loaded: [], read: [] });
   });
 });
 
