@@ -14,15 +14,21 @@ for those.
 import sys
 
 
+# Below these lies the system, and what programs leave for a while.
+SYSTEM = tuple("/%s/" % name for name in (
+    "usr", "bin", "sbin", "lib", "lib32", "lib64", "etc", "proc", "sys", "dev", "run", "var", "tmp", "nix", "snap",
+    "System", "Library", "Applications", "private", "opt/homebrew"))
+
+
 def environment_around(root):
     """Real folders of this Python's environment: what is installed there is nobody's data, whatever it is called."""
     import os
 
     installed = [entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages")]
     folders = {os.path.realpath(folder) for folder in [os.path.dirname(os.__file__)] + installed}
-    prefix = os.path.realpath(sys.prefix)
     # One made in the project's root, or around it, holds the project.
-    return folders if (root + os.sep).startswith(prefix.rstrip(os.sep) + os.sep) else folders | {prefix}
+    prefixes = {os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix)}
+    return folders | {p for p in prefixes if not (root + os.sep).startswith(p.rstrip(os.sep) + os.sep)}
 
 
 def hand_on(text, home, quietly):
@@ -97,6 +103,7 @@ def watch():
     open_file, write_file, close_file = os.open, os.write, os.close
     for_writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
     to_report = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    passed = tuple(folder + os.sep for folder in aside) + (() if root.startswith(SYSTEM) else SYSTEM)
     noted, busy = set(), []
 
     def within(path, granted):
@@ -155,13 +162,15 @@ def watch():
         if refuse:
             if lexists(path):
                 raise refused(path, "read", place)
-        # Without the fence only files of the project are worth a word: the rest of the machine is not of it.
-        elif place.startswith(root + os.sep):
+        else:
             if "__pycache__" in place:
                 # Loaded in its stead: what is declared is the source.
                 path = place = join(dirname(dirname(place)), basename(place).split(".")[0] + ".py")
                 if within(place, read):
                     return
+            # Without the fence only what may be somebody's data is worth a word: the machine and its caches are not.
+            if not place.startswith(root + os.sep) and (place.startswith(SYSTEM) or "/." in place or place.endswith(".so")):
+                return
             if not within(place, aside) and isfile(place):
                 note(path, "read", place)
 
@@ -220,7 +229,8 @@ def watch():
             return
         path = fsdecode(fspath(name))
         writes = flags & for_writing if flags else isinstance(mode, str) and not {"w", "a", "x", "+"}.isdisjoint(mode)
-        if not refuse and (writes or path.startswith(os.sep) and not path.startswith(root)):
+        # Modules are opened by the thousand: those of the environment are passed by with one look.
+        if not refuse and (writes or path.startswith(passed)):
             return
         path = absolute(path)
         if writes:

@@ -138,6 +138,46 @@ export default pipeline("edited", z.object({}), () => two({ n: long({}).n }));
     expect(JSON.parse(project.read("artifacts/edited/text.json"))).toBe("v11");
   });
 
+  it("about a package that was installed while the run was going on", async () => {
+    const words = (version: string): Readonly<Record<string, string>> => ({
+      "node_modules/words/package.json": JSON.stringify({ name: "words", version, main: "index.cjs" }),
+      "node_modules/words/index.cjs": `exports.word = "${version}";\n`,
+    });
+    using project = new Project({
+      ...words("1.0.0"),
+      "steps.ts": `import { data } from "mlpipe";
+import { existsSync, writeFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { z } from "zod";
+import { word } from "words";
+export const long = data("long", {
+  outputs: { n: z.int() },
+  async run() {
+    writeFileSync("started.mark", "");
+    while (!existsSync("go.mark")) await pause(20);
+    return { n: 1 };
+  },
+});
+export const two = data("two", { inputs: { n: z.int() }, outputs: { text: z.string() }, run: ({ n }) => ({ text: word + n }) });
+`,
+      "installed.pipeline.ts": `import { pipeline } from "mlpipe";
+import { long, two } from "./steps.ts";
+export default pipeline("installed", () => two({ n: long({}).n }));
+`,
+    });
+    const ended = finished(project.start(["run"]));
+    while (!existsSync(join(project.root, "started.mark"))) await pause(20);
+    project.write({ ...words("2.0.0"), "go.mark": "" });
+    const { stderr, exit } = await ended;
+    expect(exit, stderr).toBe(0);
+    expect(stderr).toContain(
+      "packages were installed (words 1.0.0 → 2.0.0) while the run was going on: the result of two",
+    );
+    project.write(words("1.0.0"));
+    expect((await project.run()).steps.at(-1)?.status).toBe("ran");
+    expect(JSON.parse(project.read("artifacts/installed/text.json"))).toBe("1.0.01");
+  });
+
   it("about an object that was damaged: it is dropped and made anew", async () => {
     using project = new Project(smallPipeline);
     const first = await project.run();

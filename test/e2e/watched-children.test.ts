@@ -1,4 +1,6 @@
 /** What Pythons open that a step's program starts: behind shell scripts, launchers, pools of processes and make. */
+import { symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Project } from "./project.ts";
 
@@ -96,5 +98,80 @@ describe("a Python that is started by", () => {
   it("a pool of processes", async () => {
     using ran = project("python3 pool.py", [], { "pool.py": spawning });
     expect(await warnings(ran)).toEqual({ loaded: [], read: ["conf/rate.json"] });
+  });
+});
+
+/** A file that is no part of the system, nor hidden, nor among what programs leave for a while. */
+const elsewhere = import.meta.filename;
+const isSomewhere = !/^\/(?:tmp|usr|var|private)\/|\/\./.test(elsewhere);
+
+describe.runIf(isSomewhere)("data outside the project that a step opens undeclared", () => {
+  it("is warned of, by its own path and by a link; what Python itself opens there is not", async () => {
+    using ran = project("python3 read.py", [], {
+      "read.py": `import sys, csv, json, ssl, encodings.idna, zoneinfo
+open(${JSON.stringify(elsewhere)}).read()
+open("data/link.ts").read()
+open("/etc/passwd").read()
+zoneinfo.ZoneInfo("UTC")
+open(sys.argv[1], "w").close()
+`,
+      "data/kept.csv": "",
+    });
+    symlinkSync(elsewhere, join(ran.root, "data/link.ts"));
+    expect(await warnings(ran)).toEqual({
+      loaded: [],
+      read: [expect.stringMatching(/watched-children\.test\.ts$/), "data/link.ts"],
+    });
+  });
+
+  it("is not warned of once it is a source", async () => {
+    using ran = project("python3 read.py ${i.text}", [], {
+      "read.py": "import sys\nopen(sys.argv[2], 'w').write(open(sys.argv[1]).read())\n",
+    });
+    ran.edit("steps.ts", "outputs:", 'inputs: { text: file("ts") },\n  outputs:');
+    ran.edit("steps.ts", "(_i, o)", "(i, o)");
+    ran.edit(
+      "line.pipeline.ts",
+      "fit({})",
+      `fit({ text: source(${JSON.stringify(elsewhere)}, file("ts")) })`,
+    );
+    ran.edit("line.pipeline.ts", "{ pipeline }", "{ file, pipeline, source }");
+    expect(await warnings(ran)).toEqual({ loaded: [], read: [] });
+  });
+});
+
+describe("what a step opens undeclared is told in few lines", () => {
+  it("of a folder with many files, as one of the folder; of a few, by name", async () => {
+    const pictures = Array.from({ length: 30 }, (_, index) => `data/pictures/${index % 3}/${index}.png`);
+    using ran = project("python3 walk.py", [], {
+      "walk.py": `import glob, sys
+for path in glob.glob("data/pictures/*/*.png") + ["conf/rate.json"]:
+    open(path).read()
+open(sys.argv[1], "w").close()
+`,
+      ...Object.fromEntries(pictures.map((path) => [path, ""])),
+    });
+    const { stderr } = await ran.mlpipe("run");
+    expect(stderr.split("\n").filter((line) => line.startsWith("warning"))).toEqual([
+      "warning  fit: fit read 30 files below data/pictures, which no port declares: an edit of one of them re-runs nothing.",
+      "warning  fit: fit read conf/rate.json, which no port declares: an edit of it re-runs nothing.",
+    ]);
+  });
+
+  it("of many modules, as one line with what to name", async () => {
+    using ran = project("bash train.sh", ["train.sh"], {
+      "train.sh": 'python3 all.py "$1"\n',
+      "all.py": `import sys, ${Array.from({ length: 9 }, (_, index) => `parts.m${index}`).join(", ")}
+open(sys.argv[1], "w").close()
+`,
+      ...Object.fromEntries(Array.from({ length: 9 }, (_, index) => [`parts/m${index}.py`, ""])),
+    });
+    const { stderr } = await ran.mlpipe("run");
+    expect(stderr.split("\n").filter((line) => line.startsWith("warning"))).toEqual([
+      'warning  fit: fit loaded all.py, parts/m0.py, parts/m1.py and 7 more modules, which its key does not hold: the result is not cached. Name them: files: ["all.py","parts/*.py"].',
+    ]);
+    ran.edit("steps.ts", '["train.sh"]', '["train.sh", "all.py", "parts/*.py"]');
+    expect(await ran.statuses()).toEqual({ ran: ["fit"] });
+    expect(await ran.statuses()).toEqual({ cached: ["fit"] });
   });
 });

@@ -32,12 +32,14 @@ export interface Command {
  * separates arguments, quotes keep it; what is interpolated is never split and never reaches a
  * shell. An array becomes one argument for each of its items.
  *
- * @throws MlpipeError MLP1010 for an empty command or a quote that is not closed
+ * @throws MlpipeError MLP1010 for an empty command, a quote that is not closed, or a word that means something to a shell
  */
 export function cmd(template: TemplateStringsArray, ...values: readonly Argument[]): Command {
   const argv: CommandPart[][] = [];
   let current: CommandPart[] | undefined;
   let quote: string | undefined;
+  /** Whether something of the argument was quoted or given as a text: then it is meant as it stands. */
+  let isMeant = false;
 
   const append = (part: CommandPart): void => {
     current ??= [];
@@ -46,8 +48,12 @@ export function cmd(template: TemplateStringsArray, ...values: readonly Argument
     else current.push(part);
   };
   const finish = (): void => {
-    if (current !== undefined) argv.push(current);
+    if (current !== undefined) {
+      if (!isMeant) refuseShellWord(current);
+      argv.push(current);
+    }
     current = undefined;
+    isMeant = false;
   };
 
   template.forEach((text, index) => {
@@ -57,6 +63,7 @@ export function cmd(template: TemplateStringsArray, ...values: readonly Argument
         else append(character);
       } else if (character === '"' || character === "'") {
         quote = character;
+        isMeant = true;
         append("");
       } else if (/\s/.test(character)) {
         finish();
@@ -70,6 +77,7 @@ export function cmd(template: TemplateStringsArray, ...values: readonly Argument
         finish();
         argv.push(...partsOf(value));
       } else {
+        if (typeof value === "string") isMeant = true;
         append(toPart(value));
       }
     }
@@ -86,6 +94,26 @@ export function cmd(template: TemplateStringsArray, ...values: readonly Argument
     });
   }
   return Object.freeze({ [commandMark]: true as const, argv });
+}
+
+/** What joins programs, and what leads what they say elsewhere. */
+const joins = /^(?:&&|\|\|?)$/;
+const redirects = /^(?:[012&]?>>?|<)(?:&[12]|\/dev\/null)?$/;
+
+/** A program that is given `&&` does its own part and is content: what stands behind would never be done. */
+function refuseShellWord([first, ...rest]: readonly CommandPart[]): void {
+  if (typeof first !== "string") return;
+  if (!(rest.length === 0 && joins.test(first)) && !redirects.test(first)) return;
+  throw new MlpipeError(
+    "MLP1010",
+    `A command is started without a shell: its program would be given ${first} as an argument.`,
+    {
+      at: callSite(),
+      hint:
+        'Make each program a step, or start a shell: cmd`bash -c "python a.py | sort > $1" - ${o.text}`. ' +
+        `Where the program is to have it, quote it: "${first}".`,
+    },
+  );
 }
 
 function isList(value: Argument): value is readonly Argument[] {

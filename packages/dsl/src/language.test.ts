@@ -398,6 +398,12 @@ describe("misuse is loud", () => {
     expect(() => load({})).toThrow('"load" was called outside pipeline().');
   });
 
+  it("a word of a shell that is quoted, given as a text or part of another is an argument", () => {
+    const { argv } = cmd`cut -d "|" '>' ${">"} a>b --min=>3 ${["&&"]}`;
+    const words = ["cut", "-d", "|", ">", ">", "a>b", "--min=>3", "&&"];
+    expect(argv).toEqual(words.map((word) => [word]));
+  });
+
   const definitions: readonly [what: string, define: () => unknown, message: string][] = [
     [
       "run and command together",
@@ -445,6 +451,18 @@ describe("misuse is loud", () => {
       "The port n was used as text while its command was built.",
     ],
     ["an empty command", () => cmd`  `, "A command is empty."],
+    [
+      "what a shell would do",
+      () => cmd`python a.py && python b.py`,
+      "A command is started without a shell: its program would be given && as an argument.",
+    ],
+    ...["|", "||", ">", ">>", "<", "2>&1", "2>/dev/null", "&>"].map(
+      (word): [string, () => unknown, string] => [
+        `${word} of a shell`,
+        () => cmd(Object.assign([`a ${word} b`], { raw: [] })),
+        `A command is started without a shell: its program would be given ${word} as an argument.`,
+      ],
+    ),
     ["an open quote", () => cmd`echo "a`, 'A command has a " that is never closed.'],
     ["a name with a slash", () => data("a/b", untyped({})), '"a/b" cannot be the name of a data step.'],
   ];

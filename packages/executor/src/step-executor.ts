@@ -1,6 +1,6 @@
 /** Executes decided steps: claims their keys, attempts them, keeps what they made and records it. */
 import { unlinkSync } from "node:fs";
-import { relative, resolve, sep } from "node:path";
+import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type ManifestStep, secretsOf } from "@mlpipe/dsl";
 import { whyExpired } from "@mlpipe/planner";
@@ -39,7 +39,7 @@ interface Tried {
   readonly attempt: Attempt;
   readonly outcome: AttemptResult["outcome"];
   readonly durationMs: number;
-  /** A file of its code that was edited while the run was going on. */
+  /** What of its code or packages was changed while the run was going on, as words. */
   readonly edited: string | undefined;
   /** The claim of its key was given back when the result was kept. */
   isGivenBack?: boolean;
@@ -339,7 +339,7 @@ export class StepExecutor {
     const record = this.#recordOf(step, decision, tried, { details, kept });
     const base = { key: decision.key, stepRun, reasons: decision.reasons, durationMs };
     if (edited !== undefined && outcome.type === "made") {
-      const message = `${relative(root, edited).split(sep).join("/")} was edited while the run was going on: the result of ${step.id} is not cached.`;
+      const message = `${edited} while the run was going on: the result of ${step.id} is not cached.`;
       emit({ type: "warning", step: step.id, message });
     }
     if (outcome.type !== "made") {

@@ -23,6 +23,8 @@ export interface StepIdentity {
   readonly files: readonly string[];
   /** Real folders of the packages that the code reaches directly. */
   readonly packageFolders: readonly string[];
+  /** Files and folders that are written to when a package that the code reaches directly is installed. */
+  readonly installs: readonly string[];
   /** Absolute paths of the programs that a command starts, links unresolved, and those of them that are Pythons. */
   readonly programs: readonly string[];
   readonly pythons: readonly string[];
@@ -150,6 +152,10 @@ export class Identities {
       environment: part(document),
       files: [...loaded],
       packageFolders: [...packageFolders],
+      installs: [
+        ...[...packageFolders].map((folder) => join(folder, "package.json")),
+        ...(tool?.sites ?? []),
+      ],
       programs: tool?.programs ?? [],
       pythons: tool?.pythons ?? [],
       childEnv,

@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import {
   type KeyFunction,
   type Manifest,
@@ -33,6 +34,7 @@ import type { Decision, Plan, Preimage, Reason, ResolvedInput } from "./plan.ts"
 import { keyFormat, keyOf } from "./preimage.ts";
 import { Sources } from "./sources.ts";
 import { type Expansion, isNamed, StepGraph } from "./step-graph.ts";
+import { whatChanged } from "./changed-meanwhile.ts";
 
 /** What a planner needs to know. */
 export interface PlannerOptions {
@@ -197,17 +199,16 @@ export class Planner {
   }
 
   /**
-   * A file by which a step's code is no longer what this session found it to be. What the step does
-   * then belongs to no key: nobody can say which content its process has loaded.
+   * Why a step's code or packages are no longer what this session found them to be, as words. What the step does then
+   * belongs to no key: nobody can say which content its process has loaded.
    */
   codeChanged(id: string): string | undefined {
     const known = this.identityOf(id);
     const edited = known.files.find((path) => this.#began.hasPassed(path));
-    if (edited === undefined) return undefined;
+    if (edited === undefined && !known.installs.some((path) => this.#began.hasPassed(path))) return undefined;
     // An edit beside what the step reaches is none of its business.
     const now = this.#newIdentities([this.#step(id)]).of(this.#step(id));
-    const same = now.code.digest === known.code.digest && now.packages.digest === known.packages.digest;
-    return same ? undefined : edited;
+    return whatChanged(known, now, edited && relative(this.#options.root, edited));
   }
 
   /**

@@ -18,6 +18,7 @@ import { PackagePlaces, packageAround, scopesOf } from "./package-places.ts";
 import { ProgramPlaces } from "./program-places.ts";
 import { pythonFile } from "./python-folder.ts";
 import { accessMeant, refusalError, refusalIn, reported, shown } from "./refusals.ts";
+import { remarksOnModules, remarksOnReads } from "./remarks.ts";
 import { devicePlaces, systemPlaces } from "./system-places.ts";
 
 /** Longer than this the watch of a Python step is not told what is declared, and does not watch. */
@@ -169,13 +170,20 @@ export class Enclosure {
     const all = [...noticed, ...this.#reports()].filter(({ path }) => isFile(path));
     const names = [...new Set(all.map(({ path }) => shown(path, root)))];
     const verb = fence === undefined ? "read" : "was refused";
-    const then = fence === undefined ? "an edit of it re-runs nothing" : "it went on without";
+    const then = fence === undefined ? undefined : "it went on without";
     const loaded = new Set(this.unkeyedCode());
-    return names.map((name) =>
-      loaded.has(name)
-        ? `${this.#step.id} loaded ${name}, which its key does not hold: the result is not cached. Name it: files: ["${name}"].`
-        : `${this.#step.id} ${verb} ${name}, which no port declares: ${then}.`,
+    const { id } = this.#step;
+    const modules = remarksOnModules(
+      names.filter((name) => loaded.has(name)),
+      (what, them, files) =>
+        `${id} loaded ${what}, which its key does not hold: the result is not cached. Name ${them}: files: ${JSON.stringify(files)}.`,
     );
+    const reads = remarksOnReads(
+      names.filter((name) => !loaded.has(name)),
+      (what, one) =>
+        `${id} ${verb} ${what}, which no port declares: ${then ?? `an edit of ${one} re-runs nothing`}.`,
+    );
+    return [...modules, ...reads];
   }
 
   /**

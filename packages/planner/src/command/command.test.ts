@@ -348,6 +348,26 @@ describe("a Python script", () => {
     );
   });
 
+  test("a module below src that no install has made known: the remark says what to do", () => {
+    const { identify } = project({
+      "src/churn/__init__.py": "",
+      "src/churn/train.py": "from churn.features import lag\n",
+      "src/churn/features.py": "lag = 1\n",
+      "start.py": "import churn.train\n",
+    });
+    const advice = "is there: install the project, pip install -e . or uv sync, or start env PYTHONPATH=src)";
+    const messages = (command: string): readonly string[] =>
+      identify(command).uncacheable.map(({ message }) => message);
+    expect(messages("python3 -m churn.train")).toEqual([
+      `python -m churn.train: there is no such module (src/churn/train.py ${advice}`,
+    ]);
+    expect(messages("python3 start.py")).toEqual([
+      `the module churn.train is not found by this Python (src/churn ${advice}, so where it looks for modules cannot be told`,
+    ]);
+    expect(messages("env PYTHONPATH=src python3 -m churn.train")).toEqual([]);
+    expect(messages("python3 -m nowhere")).toEqual(["python -m nowhere: there is no such module"]);
+  });
+
   test("an import of nothing is a warning with its place", () => {
     const { root, identify } = project({
       "train.py":

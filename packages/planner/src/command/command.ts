@@ -35,6 +35,8 @@ export interface CommandIdentity extends CodeIdentity {
   readonly typescript: readonly string[];
   /** Conditions that Node is given with them: by the command, or by a `NODE_OPTIONS` that the step declares. */
   readonly conditions: readonly string[];
+  /** The folders that the Python packages are installed in. */
+  readonly sites: readonly string[];
   /** Real folders of the npm packages that programs of the command belong to. */
   readonly packageFolders: readonly string[];
   /** Absolute paths of the programs and interpreters that are started, links unresolved. */
@@ -187,6 +189,7 @@ export class CommandCode {
     const unsettled = [...launch.unsettled];
     const warnings = [...launch.warnings];
     const pythons = new Set<string>();
+    const sites = new Set<string>();
     let python: PythonIdentity | null = null;
 
     for (const [name, file] of launch.programs) {
@@ -219,6 +222,7 @@ export class CommandCode {
       if (known.python.version !== python.version || known.python.implementation !== python.implementation) {
         packages[`${start.request.value}>python`] = `${known.python.implementation} ${known.python.version}`;
       }
+      for (const site of known.closure.sites) sites.add(site);
       this.#unite(start, known.closure, { parts, packages, tools, untold, warnings });
     }
     // Bytes are more than syntax: a script that is also read as a file counts as one.
@@ -247,6 +251,7 @@ export class CommandCode {
       python,
       typescript: [...launch.modules],
       conditions: [...new Set([...launch.conditions, ...conditionsOf(this.#envOf(question))])].toSorted(),
+      sites: [...sites],
       packageFolders: [
         ...new Set([...launch.programs.values()].flatMap((file) => this.#lookups.packageOf(file) ?? [])),
       ],

@@ -92,6 +92,8 @@ class Closure:
         self.base, self.extra = [], list(extra)
         self.parts, self.binaries, self.files = {}, set(), set()
         self.distributions, self.loose = {}, {}
+        # The folders that they are installed in.
+        self.sites = set()
         self.findings, self.warnings, self.new_folders = [], [], []
         self.seen, self.queue, self.asked = set(), [], set()
         # By file: the modules that it cannot be run without, and remarks on those of them that were not found.
@@ -151,7 +153,7 @@ class Closure:
     def run_module(self, name):
         found = self.load(name)
         if not found:
-            self.findings.append(("python -m %s: there is no such module" % name, None, 1, 1))
+            self.findings.append(("python -m %s: there is no such module%s" % (name, self.in_src(name)), None, 1, 1))
         if any(hit.folders for hit in found or ()):
             self.load(name + ".__main__")
 
@@ -257,6 +259,7 @@ class Closure:
             return False
         if owner is None and hit.entry is not None and is_site(hit.entry):
             # Copied there by hand: nobody but the files can say what it is.
+            self.sites.add(hit.entry)
             if top not in self.loose:
                 self.loose[top] = "unversioned+" + tree_digest(places(hit.entry, top))[:16]
             return False
@@ -313,6 +316,16 @@ class Closure:
         if folder not in self.extra and folder not in self.base and folder not in self.new_folders:
             self.new_folders.append(folder)
 
+    def in_src(self, name):
+        """Where a module lies that an install of the project would make known: most layouts have it below src."""
+        folder, *parts = ["src"] + name.split(".")
+        for part in parts:
+            names = listing(os.path.join(self.root, folder)) or ()
+            if part not in names and part + ".py" not in names:
+                return ""
+            folder += "/" + (part if part in names else part + ".py")
+        return " (%s is there: install the project, pip install -e . or uv sync, or start env PYTHONPATH=src)" % folder
+
     def missing(self, name, file, line, column, sure):
         top = name.split(".")[0]
         for entry in self.base:
@@ -320,7 +333,7 @@ class Closure:
                 if distribution.editable and (distribution.key == normal(top) or top in distribution.tops()):
                     self.findings.append(("%s is an editable install whose finder mlpipe cannot read" % top, file, line, column))
                     return
-        remark = ("the module %s is not found by this Python" % name, file, line, column)
+        remark = ("the module %s is not found by this Python%s" % (name, self.in_src(top)), file, line, column)
         self.warnings.append(remark)
         # Of these the running Python makes what no search path has.
         made = top in ("__main__", "distutils")
@@ -340,6 +353,7 @@ def close(root, request):
     finding = lambda f: {"message": f[0], "file": f[1], "line": f[2], "column": f[3]}
     packages = {d.name: identity_of(d) for d in closure.distributions.values() if not d.editable}
     packages.update(closure.loose)
+    closure.sites.update(d.entry for d in closure.distributions.values())
     return {
         "parts": closure.parts,
         "binaries": sorted([closure.name_of(b), b] for b in closure.binaries),
@@ -347,6 +361,7 @@ def close(root, request):
         "uncacheable": [finding(f) for f in closure.findings],
         "warnings": [finding(f) for f in closure.warnings],
         "files": sorted(closure.files | closure.binaries),
+        "sites": sorted(closure.sites),
     }
 
 

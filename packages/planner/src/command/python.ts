@@ -42,6 +42,8 @@ export interface PythonClosure {
   readonly warnings: readonly PythonRemark[];
   /** Absolute paths of the sources that were read. */
   readonly files: readonly string[];
+  /** The folders that the packages are installed in. */
+  readonly sites: readonly string[];
 }
 
 /** What an interpreter answered. */
