@@ -5,9 +5,11 @@
 import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { becomeOrdinary, canBeOrdinary, giveToOrdinary } from "../e2e/ordinary-user.ts";
 import { type Finished, finished, mlpipe, Project } from "../e2e/project.ts";
+import { isFull } from "./extent.ts";
 import { survivorsIn } from "./processes.ts";
 import { scripts, write } from "./scripts.ts";
 import { problemsOf } from "./store-state.ts";
@@ -131,6 +133,21 @@ describe("a folder in the place of the database's log", () => {
     expect(exit).toBe(4);
     expect(await project.statuses()).toEqual({ cached: ["copy", "spread", "join"] });
     expect((await project.mlpipe("verify")).exit).toBe(0);
+  });
+});
+
+// It is waited for as long as for any other.
+describe.runIf(isFull)("a database that somebody else keeps locked", () => {
+  it("is named by verify too", async () => {
+    using project = new Project(threeSteps);
+    await project.run();
+    const other = new DatabaseSync(join(project.root, ".mlpipe/state.db"));
+    other.exec("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE");
+
+    const { exit, stderr } = await project.mlpipe("verify");
+    other.close();
+    expect(stderr).toContain("MLP4004");
+    expect(exit).toBe(4);
   });
 });
 
