@@ -44,6 +44,18 @@ describe.skipIf(!canMount)("without /proc", () => {
   });
 });
 
+describe.skipIf(!canMount)("a project around what is mounted for the whole system, such as one in /", () => {
+  it("is looked through for pipelines all the same", async () => {
+    using project = new Project(threeSteps);
+    mkdirSync(join(project.root, "proc"));
+
+    const run = await mounted(project.root, 'mount -t proc none proc && exec "$1" "$2" run');
+
+    expect(run.stderr).not.toContain("MLP7000");
+    expect(run.exit).toBe(0);
+  });
+});
+
 describe.skipIf(!canBeOrdinary || process.getuid?.() !== 0)("a home that is closed to the user", () => {
   it("is one in which Python finds no packages", async () => {
     using project = new Project(scripts({ one: { py: write } }));
