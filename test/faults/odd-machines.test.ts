@@ -5,9 +5,11 @@
 import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { becomeOrdinary, canBeOrdinary, giveToOrdinary } from "../e2e/ordinary-user.ts";
 import { type Finished, finished, mlpipe, Project } from "../e2e/project.ts";
+import { isFull } from "./extent.ts";
 import { survivorsIn } from "./processes.ts";
 import { scripts, write } from "./scripts.ts";
 import { problemsOf } from "./store-state.ts";
@@ -39,6 +41,18 @@ describe.skipIf(!canMount)("without /proc", () => {
     expect(run.exit).toBe(0);
     expect(await survivorsIn(project.root)).toEqual([]);
     expect(problemsOf(join(project.root, ".mlpipe"))).toEqual([]);
+  });
+});
+
+describe.skipIf(!canMount)("a project around what is mounted for the whole system, such as one in /", () => {
+  it("is looked through for pipelines all the same", async () => {
+    using project = new Project(threeSteps);
+    mkdirSync(join(project.root, "proc"));
+
+    const run = await mounted(project.root, 'mount -t proc none proc && exec "$1" "$2" run');
+
+    expect(run.stderr).not.toContain("MLP7000");
+    expect(run.exit).toBe(0);
   });
 });
 
@@ -131,6 +145,21 @@ describe("a folder in the place of the database's log", () => {
     expect(exit).toBe(4);
     expect(await project.statuses()).toEqual({ cached: ["copy", "spread", "join"] });
     expect((await project.mlpipe("verify")).exit).toBe(0);
+  });
+});
+
+// It is waited for as long as for any other.
+describe.runIf(isFull)("a database that somebody else keeps locked", () => {
+  it("is named by verify too", async () => {
+    using project = new Project(threeSteps);
+    await project.run();
+    const other = new DatabaseSync(join(project.root, ".mlpipe/state.db"));
+    other.exec("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE");
+
+    const { exit, stderr } = await project.mlpipe("verify");
+    other.close();
+    expect(stderr).toContain("MLP4004");
+    expect(exit).toBe(4);
   });
 });
 

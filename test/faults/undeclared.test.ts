@@ -551,6 +551,14 @@ export const write = data("write", {
       ]);
     });
 
+    it("a project whose store is elsewhere runs whole", async () => {
+      using store = new Project({});
+      using project = new Project(smallPipeline);
+      const mlpipe = { store: join(store.root, "store") };
+      project.write({ "package.json": JSON.stringify({ name: "e2e", type: "module", mlpipe }) });
+      expect(statusesOf(await hermetic(project, which))).toEqual(smallSteps.map((id) => `${id} ran`));
+    });
+
     it("the weather example runs whole", async () => {
       using project = new Project({});
       const example = join(import.meta.dirname, "../../examples/weather");

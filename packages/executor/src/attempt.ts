@@ -111,7 +111,7 @@ export class Attempt {
     readonly step: ManifestStep;
     readonly decision: RunDecision;
     /** What keeps an attempt in a folder to what the step declares. */
-    readonly enclosed: (folder: string) => Enclosure;
+    readonly enclosed: (folder: AttemptFolder) => Enclosure;
     /** 1 for the first. */
     readonly number: number;
     readonly share: MachineShare;
@@ -129,7 +129,7 @@ export class Attempt {
     const { root, store, folders } = options.place;
     const { key, inputs } = options.decision;
     this.#folder = new AttemptFolder({ root, store, step: options.step, key, folders });
-    this.#enclosure = options.enclosed(this.#folder.path);
+    this.#enclosure = options.enclosed(this.#folder);
     this.#inputs = new GivenInputs(options.step, inputs, store);
     this.#inputs.isTaken = options.turn === undefined;
   }

@@ -7,7 +7,7 @@ import { whyExpired } from "@mlpipe/planner";
 import { secretValues, type StepRun, timestamp } from "@mlpipe/provenance";
 import { type CacheEntry, type Content, type Digest, type Publication, uuid7 } from "@mlpipe/store";
 import { Attempt, type AttemptResult, publishable, type RunDecision, type Turn } from "./attempt.ts";
-import { fileName } from "./attempt-folder.ts";
+import { type AttemptFolder, fileName } from "./attempt-folder.ts";
 import { differenceOf } from "./differences.ts";
 import type { Engine } from "./engine.ts";
 import type { StepError, StepOutcome } from "./events.ts";
@@ -310,7 +310,10 @@ export class StepExecutor {
   }
 
   /** Loaded when a step is executed: most runs execute none. */
-  async #enclosing(step: ManifestStep, { inputs, key }: RunDecision): Promise<(folder: string) => Enclosure> {
+  async #enclosing(
+    step: ManifestStep,
+    { inputs, key }: RunDecision,
+  ): Promise<(folder: AttemptFolder) => Enclosure> {
     const { Enclosure, Surroundings } = await (this.#enclosures ??= import("./fence/enclosure.ts"));
     const around = (this.#around ??= new Surroundings(this.#options));
     const identity = this.#options.planner.identityOf(step.id);

@@ -365,17 +365,6 @@ export class Database {
     if (code === undefined || !(error instanceof Error)) return error;
     const path = this.#path;
     switch (code) {
-      case 5: // SQLITE_BUSY
-      case 6: // SQLITE_LOCKED
-        return new StoreError(
-          "MLP4004",
-          `${shown(path)} was locked by another process for ${patienceMs / 1000} s`,
-          {
-            path,
-            hint: "Look for a database browser or a backup that holds it open.",
-            cause: error,
-          },
-        );
       case 11: // SQLITE_CORRUPT
       case 19: // SQLITE_CONSTRAINT: ids are made once and entries replace each other, so an index does not fit its table
       case 26: // SQLITE_NOTADB
@@ -507,10 +496,24 @@ export function unreadable(column: string): StoreError {
   });
 }
 
-/** What the system refuses to SQLite, as an error with path and errno; nothing if it was something else. */
+/** What the system, or somebody else, refuses to SQLite, as an error with the path; nothing if it was something else. */
 export function refusedBySystem(path: string, error: unknown): StoreError | undefined {
   const code = primaryCode(error);
   if (!(error instanceof Error)) return undefined;
+  // SQLITE_BUSY, SQLITE_LOCKED
+  if (code === 5 || code === 6) {
+    return new StoreError(
+      "MLP4004",
+      `${shown(path)} was locked by another process for ${patienceMs / 1000} s`,
+      {
+        path,
+        hint:
+          "Look for a database browser or a backup that holds it open.\n" +
+          "On a network file system without locks it always looks so: have the store on a local disk (MLPIPE_STORE).",
+        cause: error,
+      },
+    );
+  }
   // SQLITE_READONLY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CANTOPEN
   if (code !== 8 && code !== 10 && code !== 13 && code !== 14) return undefined;
   const errno = errnoBehind(code, path);

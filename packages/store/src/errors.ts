@@ -153,7 +153,9 @@ const hints: Readonly<Record<string, string>> = {
   ENOSPC: "The disk is full (or out of inodes): free some space and run again.",
   EDQUOT: "The disk quota is used up: free some space and run again.",
   EACCES: "Check who owns the file and its folder.",
-  EPERM: "Check who owns the file and its folder.",
+  EPERM:
+    "Check who owns the file and its folder. A file system without links or permissions can hold no store: MLPIPE_STORE " +
+    "names another place.",
   EROFS: "The file system is mounted read-only.",
   EMFILE: "This process has too many files open: raise the limit (ulimit -n).",
   ENFILE: "The system has too many files open.",

@@ -15,9 +15,10 @@ export function foreignRows(layout: Layout, run: string): RecordedRows | undefin
   return rows?.run.id === run ? rows : undefined;
 }
 
-/** Adds such a run and those of its results that are still there. */
+/** Adds such a run and those of its results that are still there. Not one that has written its rows a moment ago. */
 export function takeIn(database: Database, layout: Layout, rows: RecordedRows): void {
   database.transaction(() => {
+    if (database.get("SELECT 1 FROM runs WHERE id = ?", rows.run.id) !== undefined) return;
     addRows(database, rows);
     // Not over what was kept since.
     const isNew = ({ key }: { readonly key: Digest }): boolean =>

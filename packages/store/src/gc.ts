@@ -4,13 +4,22 @@ import { type Checkpoint, StoredCheckpoints } from "./checkpoints.ts";
 import { Database, text, textOrNull, type Row } from "./database.ts";
 import type { Content } from "./digest.ts";
 import { takeInForeignRuns } from "./foreign-runs.ts";
-import { layoutOf, makeAttempts, removeAll, runFolder, runsOnDisk, type Layout } from "./layout.ts";
+import {
+  layoutOf,
+  makeAttempts,
+  recordsPath,
+  removeAll,
+  runFolder,
+  runsOnDisk,
+  type Layout,
+} from "./layout.ts";
 import { beginOf, claimedKeys, removeLeftovers, leftovers } from "./leftovers.ts";
 import { makeRoomAfter } from "./make-room.ts";
 import { News } from "./news.ts";
 import { StoredObjects } from "./objects.ts";
 import { objectsOnDisk, type ObjectOnDisk } from "./objects-on-disk.ts";
 import { Reachable } from "./reachable.ts";
+import { formerHeads } from "./record-log.ts";
 import { runsToDrop, type Retention } from "./retention.ts";
 import { Tending, runsAlive } from "./tending.ts";
 import { addTombstones, tombstones } from "./tombstones.ts";
@@ -229,15 +238,20 @@ class Collection {
     const now = new Date().toISOString();
     addTombstones(
       this.#layout,
-      runs.map((row) => ({
-        run: text(row, "id"),
-        pipeline: text(row, "pipeline"),
-        status: text(row, "status"),
-        startedAt: text(row, "started_at"),
-        endedAt: textOrNull(row, "ended_at"),
-        head: textOrNull(row, "head"),
-        removedAt: now,
-      })),
+      runs.map((row) => {
+        const run = text(row, "id");
+        const former = formerHeads(recordsPath(this.#layout, run));
+        return {
+          run,
+          pipeline: text(row, "pipeline"),
+          status: text(row, "status"),
+          startedAt: text(row, "started_at"),
+          endedAt: textOrNull(row, "ended_at"),
+          head: textOrNull(row, "head"),
+          ...(former.length > 0 && { formerHeads: former }),
+          removedAt: now,
+        };
+      }),
     );
     for (const row of runs) {
       this.#database.run("DELETE FROM step_runs WHERE run = ?", text(row, "id"));

@@ -237,8 +237,14 @@ function broken(path: string, reason: string): StoreError {
   });
 }
 
-/** The digest of the last record of a file; `null` without one. */
-export function lastRecord(path: string): Digest | null {
-  const last = existsSync(path) ? readLines(path).at(-1) : undefined;
-  return last === undefined ? null : digestOf(last);
+/** Whether one of the lines of a file has this digest. */
+export function hasRecord(path: string, digest: string): boolean {
+  return existsSync(path) && readLines(path).some((line) => digestOf(line) === digest);
+}
+
+/** The digests of lines that were once the last one of a run that had ended: each time it is reproduced, one is added. */
+export function formerHeads(path: string): readonly Digest[] {
+  const lines = existsSync(path) ? readLines(path) : [];
+  const end = lines.findLastIndex((line) => parseLine(line)?.["type"] === "run");
+  return end < 0 ? [] : lines.slice(end, -1).map((line) => digestOf(line));
 }

@@ -12,6 +12,8 @@ export interface Tombstone {
   readonly endedAt: string | null;
   /** Digest of the last line of its records: by it a copy kept elsewhere can still be told from a forgery. */
   readonly head: string | null;
+  /** Of a run that was reproduced: what had been the last line before, which runs of that time name. */
+  readonly formerHeads?: readonly string[];
   /** ISO 8601. */
   readonly removedAt: string;
 }

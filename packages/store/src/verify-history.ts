@@ -5,7 +5,7 @@ import { text, type Database } from "./database.ts";
 import { StoreError } from "./errors.ts";
 import { recordsPath, type Layout } from "./layout.ts";
 import { lineageAnew, lineageDamage } from "./lineage-tables.ts";
-import { lastRecord, readRecords } from "./record-log.ts";
+import { hasRecord, readRecords } from "./record-log.ts";
 import { tombstones, tombstonesPath } from "./tombstones.ts";
 
 /** A run that a later one names, and that is neither there nor was collected, or is there with another end. */
@@ -15,9 +15,14 @@ export interface MissingRun {
   readonly isThere: boolean;
 }
 
-/** Each run names the one before it and the digest of its last record. Runs of earlier versions name none. */
+/**
+ * Each run names the one before it and the digest of its last record. Records may have been added to that one since: it
+ * was reproduced. Runs of earlier versions name none.
+ */
 export function missingRuns(database: Database, layout: Layout): readonly MissingRun[] {
-  const buried = new Map(tombstones(layout).map(({ run, head }) => [run, head]));
+  const buried = new Map(
+    tombstones(layout).map(({ run, head, formerHeads = [] }) => [run, new Set([head, ...formerHeads])]),
+  );
   return database
     .all(
       `SELECT later.id AS id, later.document ->> '$.prev.run' AS run, later.document ->> '$.prev.head' AS head,
@@ -29,9 +34,12 @@ export function missingRuns(database: Database, layout: Layout): readonly Missin
     .flatMap((row) => {
       const run = text(row, "run");
       const isThere = row["is_there"] === 1;
+      const head = text(row, "head");
       // A database that has lost its last transactions knows an earlier end than the records have.
-      const isAsNamed = isThere && lastRecord(recordsPath(layout, run)) === row["head"];
-      return isAsNamed || buried.get(run) === row["head"] ? [] : [{ run, namedBy: text(row, "id"), isThere }];
+      const isAsNamed = isThere && hasRecord(recordsPath(layout, run), head);
+      return isAsNamed || buried.get(run)?.has(head) === true
+        ? []
+        : [{ run, namedBy: text(row, "id"), isThere }];
     });
 }
 

@@ -4,9 +4,13 @@ import { chmodSync, cpSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
+import { Database } from "./database.ts";
 import { digestOf } from "./digest.ts";
 import { newStore, temporaryFolder } from "./fixtures/project.ts";
+import { foreignRows, takeIn } from "./foreign-runs.ts";
 import { collectGarbage } from "./gc.ts";
+import { layoutOf } from "./layout.ts";
+import type { RecordedRows } from "./record-rows.ts";
 import { openStore, type Store } from "./store.ts";
 import { uuid7 } from "./uuid7.ts";
 import { isWhole, verifyStore } from "./verify.ts";
@@ -89,13 +93,14 @@ test("a row of the lineage taken out, or altered", async () => {
 const startedAt = "2026-01-01T00:00:00.000+00:00";
 const endedAt = "2026-01-01T00:00:01.000+00:00";
 
-/** A run that names the one before it, as the recorder writes it. */
-function run(store: Store): string {
+/** A run that names the one before it, as the recorder writes it. @param meanwhile happens before its last line */
+function run(store: Store, meanwhile: (id: string) => void = () => {}): string {
   const id = uuid7();
   const prev = store.runs.lastEnded() ?? null;
   const document = { id, pipeline: { name: "p" }, status: "succeeded", startedAt, endedAt, prev };
   store.runs.begin({ id, pipeline: "p", startedAt, document });
   store.runs.appendRecord(id, { type: "run-started", run: document });
+  meanwhile(id);
   store.runs.appendRecord(id, { type: "run", run: document });
   store.runs.end(id, { status: "succeeded", endedAt, document });
   return id;
@@ -127,4 +132,49 @@ test("runs that gc took away are no damage; their tombstones altered are", async
   writeFileSync(path, text.replace(/"head":"./, `"head":"${text.includes('"head":"0') ? "1" : "0"}`));
   expect(await found(store.root)).toContain("records");
   expect(digestOf(text)).not.toBe(digestOf(readFileSync(path)));
+});
+
+test("a run that was reproduced after a later one had named it is no damage, nor is it when it was collected", async () => {
+  const store = newStore();
+  const first = run(store);
+  run(store);
+  // As `mlpipe reproduce` records it, twice.
+  for (const verdict of ["IDENTICAL", "DIVERGED"])
+    store.runs.appendRecord(first, { type: "reproduction", reproduction: { verdict } });
+  store.close();
+  expect(await found(store.root)).toEqual([]);
+
+  expect(collectGarbage(store.root, { keepLast: 1 }).runs).toHaveLength(1);
+  expect(await found(store.root)).toEqual([]);
+});
+
+test("a run that ended in another way than the later one says is damage, reproduced or not", async () => {
+  const store = newStore();
+  const first = run(store);
+  run(store);
+  store.runs.appendRecord(first, { type: "reproduction", reproduction: { verdict: "IDENTICAL" } });
+  store.close();
+  const database = new DatabaseSync(join(store.root, "state.db"));
+  database.exec(`UPDATE runs SET document = json_set(document, '$.prev.head', '${"0".repeat(64)}')
+    WHERE document ->> '$.prev.run' IS NOT NULL`);
+  database.close();
+  expect(await found(store.root)).toContain("records");
+});
+
+test("a run that ends while its records are looked at keeps the rows that it wrote itself", async () => {
+  const store = newStore();
+  const layout = layoutOf(store.root);
+  let seen: RecordedRows | undefined;
+  const id = run(store, (begun) => {
+    seen = foreignRows(layout, begun);
+  });
+  const row = store.runs.get(id);
+  store.close();
+  if (seen === undefined) throw new Error("its first line was not read");
+
+  const database = new Database(layout.database, { readonly: false });
+  takeIn(database, layout, seen);
+  database.close();
+  using again = openStore(store.root, { readonly: true });
+  expect(again.runs.get(id)).toEqual(row);
 });

@@ -296,9 +296,12 @@ class Verification {
   }
 
   #verifyRuns(database: Database): void {
+    // In this order: of a run that begins meanwhile nothing is known, and one that ends meanwhile has all its records.
+    const onDisk = runsOnDisk(this.#layout);
+    const rows = database.all("SELECT id, head FROM runs ORDER BY id");
     const alive = new Set(runsAlive(this.#layout));
     const known = new Set<string>();
-    for (const row of database.all("SELECT id, head FROM runs ORDER BY id")) {
+    for (const row of rows) {
       const run = text(row, "id");
       known.add(run);
       this.#checked.runs++;
@@ -315,7 +318,7 @@ class Verification {
       }
       if (!alive.has(run)) this.#compareRows(database, run);
     }
-    for (const run of runsOnDisk(this.#layout)) {
+    for (const run of onDisk) {
       if (known.has(run) || alive.has(run)) continue;
       this.#foreignRecords(database, run);
     }

@@ -1,11 +1,12 @@
 /** One attempt kept to what its step declares, or, without a fence, watched. */
 import { mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { basename, delimiter, dirname, extname, join, sep } from "node:path";
+import { basename, delimiter, dirname, extname, join, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ManifestStep } from "@mlpipe/dsl";
 import type { ResolvedInput, StepIdentity } from "@mlpipe/planner";
 import type { StepRun } from "@mlpipe/provenance";
 import type { Store } from "@mlpipe/store";
+import type { AttemptFolder } from "../attempt-folder.ts";
 import type { Ended } from "../engine.ts";
 import type { StepError } from "../events.ts";
 import type { Undeclared } from "../task.ts";
@@ -57,6 +58,7 @@ export class Enclosure {
   readonly #inputs: readonly string[];
   /** The attempt's folder. */
   readonly #folder: string;
+  readonly #attemptFolder: AttemptFolder;
   readonly #checkpoints: readonly string[];
   #bounds: BoundsBuilder | undefined;
   /** What was made for a deploy's target before the deploy ran. */
@@ -68,7 +70,7 @@ export class Enclosure {
       readonly step: ManifestStep;
       readonly identity: StepIdentity;
       readonly inputs: Readonly<Record<string, ResolvedInput>>;
-      readonly folder: string;
+      readonly folder: AttemptFolder;
       /** The folder that survives the attempt, if the step has one. */
       readonly checkpoint: string | undefined;
     },
@@ -76,11 +78,17 @@ export class Enclosure {
     this.#around = around;
     this.#step = attempt.step;
     this.#identity = attempt.identity;
-    this.#folder = attempt.folder;
+    this.#folder = attempt.folder.path;
+    this.#attemptFolder = attempt.folder;
     this.#checkpoints = attempt.checkpoint === undefined ? [] : [attempt.checkpoint];
     this.#given = allOf(attempt.inputs);
     this.#inputs = this.#given.flatMap((input) => placeOf(input, around.store) ?? []);
     this.sandbox = around.fence?.sandbox ?? "none";
+  }
+
+  /** What the attempt has for itself; in a store elsewhere the step is told of its folder by a link. */
+  #own(): readonly string[] {
+    return [this.#folder, resolve(this.#around.root, this.#attemptFolder.shown()), ...this.#checkpoints];
   }
 
   /** What Node is told before the runner. */
@@ -224,7 +232,7 @@ export class Enclosure {
     bounds.allow("read", systemPlaces());
     bounds.allow("read", files);
     bounds.allow("read", this.#inputs);
-    bounds.allow("write", [this.#folder, ...this.#checkpoints, ...devicePlaces(), ...this.#targetPlaces()]);
+    bounds.allow("write", [...this.#own(), ...devicePlaces(), ...this.#targetPlaces()]);
     const home = childEnv["HOME"];
     for (const program of this.#identity.programs) bounds.allow("read", programs.ofProgram(program, home));
     for (const python of this.#identity.pythons) bounds.allow("read", programs.ofPython(python, childEnv));
@@ -300,7 +308,7 @@ export class Enclosure {
     const bounds = new BoundsBuilder();
     bounds.allow("read", this.#identity.files);
     bounds.allow("read", this.#inputs);
-    bounds.allow("write", [this.#folder, ...this.#checkpoints, ...this.#targetPlaces()]);
+    bounds.allow("write", [...this.#own(), ...this.#targetPlaces()]);
     return bounds;
   }
 

@@ -13,6 +13,8 @@ export function permissionFlags(bounds: Bounds, sandbox: Sandbox): readonly stri
   // Node looks at such a link itself, and grants no folder without all below it: what of that is more than the step may
   // read, the fence refuses.
   const links = [...bounds.links.keys()].filter((path) => isGranted(path, bounds) || bounds.partly.has(path));
+  // The attempt's folder in a store elsewhere is one: its results are written by way of it.
+  const written = [...bounds.links.keys()].filter((path) => leadsInto(path, bounds.write));
   const more =
     sandbox === "permission"
       ? ["--allow-net"]
@@ -23,12 +25,20 @@ export function permissionFlags(bounds: Bounds, sandbox: Sandbox): readonly stri
     "--disable-warning=SecurityWarning",
     ...more.filter((flag) => known.has(flag)),
     ...[...bounds.read, ...bounds.write, ...links].map((path) => `--allow-fs-read=${path}`),
-    ...[...bounds.write].map((path) => `--allow-fs-write=${path}`),
+    ...[...bounds.write, ...written].map((path) => `--allow-fs-write=${path}`),
   ];
 }
 
 /** A link to a folder grants all below it, so only one that leads to what is granted is named. */
 function isGranted(link: string, { read, write }: Bounds): boolean {
-  const real = realpathSync(link);
-  return isWithin(real, read) || isWithin(real, write);
+  return leadsInto(link, read) || leadsInto(link, write);
+}
+
+function leadsInto(link: string, places: ReadonlySet<string>): boolean {
+  try {
+    return isWithin(realpathSync(link), places);
+  } catch {
+    // It leads nowhere: `/etc/mtab` where there is no `/proc`, say.
+    return false;
+  }
 }

@@ -54,13 +54,15 @@ function pipelinesOfOthers(project: Project): readonly { readonly file: string; 
   return found.toSorted((a, b) => (a.file < b.file ? -1 : 1));
 }
 
+/** Folders of others, those that have just gone, and those of which `/proc` says nothing: a project may be in `/`. */
+const closed = new Set(["EACCES", "EPERM", "ENOENT", "ENOTDIR", "EINVAL", "ESRCH"]);
+
 /** What is in a folder. One that nobody lets us into has no pipeline that we could run. */
 function entriesOf(folder: string): readonly Dirent[] {
   try {
     return readdirSync(folder, { withFileTypes: true });
   } catch (error) {
-    if (error instanceof Error && "code" in error && (error.code === "EACCES" || error.code === "ENOENT"))
-      return [];
+    if (error instanceof Error && "code" in error && closed.has(String(error.code))) return [];
     throw error;
   }
 }
