@@ -85,6 +85,31 @@ export default pipeline("a", () => ({ ...list({}), ...other({}) }));
     },
   );
 
+  it("that writes metrics which it does not declare", async () => {
+    using project = new Project({
+      "metrics.json": JSON.stringify({ mae: 1, "top-5": 2, r2: 3 }),
+      "steps.ts": `import { cmd, evaluate, metrics } from "mlpipe";
+export const score = evaluate("score", {
+  outputs: { metrics: metrics({ mae: "min" }) },
+  files: ["metrics.json"],
+  command: (_i, o) => cmd\`cp metrics.json \${o.metrics}\`,
+});
+`,
+      "a.pipeline.ts": `import { pipeline } from "mlpipe";
+import { score } from "./steps.ts";
+export default pipeline("a", () => score({}));
+`,
+    });
+    const { exit, stdout } = await project.mlpipe("run");
+    expect([exit, stdout]).toEqual([
+      1,
+      expect.stringContaining("it has the metrics top-5, r2, and does not"),
+    ]);
+    expect(stdout).toContain(
+      '→ Declare each with what is better, "min" or "max": metrics({ …, "top-5": "max" }).',
+    );
+  });
+
   it("whose Python environment was deleted", async () => {
     using project = new Project(started(".venv/bin/python"));
     const { exit, stdout } = await project.mlpipe("run");

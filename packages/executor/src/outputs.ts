@@ -3,8 +3,10 @@ import { lstatSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeKind, type KindSpec, type ManifestStep } from "@mlpipe/dsl";
 import { type Content, hashPath, StoreError } from "@mlpipe/store";
+import { stepError } from "./attempt-failure.ts";
 import type { AttemptFolder } from "./attempt-folder.ts";
 import type { StepError } from "./events.ts";
+import { undeclaredMetrics } from "./undeclared-metrics.ts";
 
 /** An output with the file the store is to take. */
 export interface MadeOutput {
@@ -36,7 +38,7 @@ export function gatherOutputs(options: {
       const value = returned === undefined ? readJson(path) : { json: returned[port] };
       if ("problem" in value) return { error: missing(step, port, kind, place, value.problem, value.hint) };
       const problem = kind.kind === "metrics" ? metricsProblem(kind, value.json) : undefined;
-      if (problem !== undefined) return { error: wrong(step, port, problem) };
+      if (problem !== undefined) return { error: wrong(step, port, problem.what, problem.hint) };
       let file: string;
       try {
         file = folder.valueFile(port, value.json);
@@ -124,18 +126,24 @@ function pythonNumber(text: string): string | undefined {
   }
 }
 
-function metricsProblem(kind: KindSpec & { kind: "metrics" }, value: unknown): string | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return "metrics are a JSON object";
+function metricsProblem(
+  kind: KindSpec & { kind: "metrics" },
+  value: unknown,
+): { readonly what: string; readonly hint?: string } | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return { what: "metrics are a JSON object" };
   const found = new Map<string, unknown>(Object.entries(value));
   for (const name of Object.keys(kind.directions)) {
     const number = found.get(name);
     if (typeof number !== "number" || !Number.isFinite(number)) {
-      return `the metric ${name} must be a finite number, and is ${JSON.stringify(number) ?? "missing"}`;
+      const is = JSON.stringify(number) ?? "missing";
+      return { what: `the metric ${name} must be a finite number, and is ${is}` };
     }
     found.delete(name);
   }
-  const [unknown] = found.keys();
-  return unknown === undefined ? undefined : `the metric ${unknown} was not declared`;
+  if (found.size === 0) return undefined;
+  const { what, hint } = undeclaredMetrics([...found.keys()]);
+  return { what: `it ${what}`, hint };
 }
 
 function missing(
@@ -163,10 +171,7 @@ function unkeepable(step: ManifestStep, port: string, { code, message, hint }: S
   };
 }
 
-function wrong(step: ManifestStep, port: string, problem: string): StepError {
-  return {
-    code: "MLP3006",
-    message: `The output ${port} of "${step.id}" is not what was promised: ${problem}.`,
-    ...(step.defined !== undefined && { at: [step.defined] }),
-  };
+function wrong(step: ManifestStep, port: string, problem: string, hint?: string): StepError {
+  const message = `The output ${port} of "${step.id}" is not what was promised: ${problem}.`;
+  return stepError(step, "MLP3006", message, hint);
 }

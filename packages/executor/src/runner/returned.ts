@@ -1,6 +1,7 @@
 /** What the function of a step returned: its values and metrics. */
 import { describe, isKind, MlpipeError, type Port, specOf, type StepDefinition, toJson } from "@mlpipe/dsl";
 import { describeRefusal, validate } from "../artifacts/schema.ts";
+import { undeclaredMetrics } from "../undeclared-metrics.ts";
 import { isReturned } from "./writers.ts";
 
 /**
@@ -72,9 +73,11 @@ function checkMetrics(port: string, declared: Port, value: unknown): void {
     }
     found.delete(name);
   }
-  for (const name of found.keys()) refuse(port, `has the metric ${name}, which was not declared`);
+  if (found.size === 0) return;
+  const { what, hint } = undeclaredMetrics([...found.keys()]);
+  refuse(port, what, hint);
 }
 
-function refuse(port: string, what: string): never {
-  throw new MlpipeError("MLP3025", `The returned ${port} ${what}.`, { exit: 1 });
+function refuse(port: string, what: string, hint?: string): never {
+  throw new MlpipeError("MLP3025", `The returned ${port} ${what}.`, { exit: 1, hint });
 }

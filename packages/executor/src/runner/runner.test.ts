@@ -245,7 +245,7 @@ describe("what a step returns", () => {
     [
       "{ rows: 1, scores: { mae: 1, r2: 1 }, info: 1 }",
       "MLP3025",
-      "The returned scores has the metric r2, which was not declared.",
+      "The returned scores has the metric r2, and does not declare it.",
     ],
     [
       "{ rows: 1, scores: { mae: 1 }, info: { at: new Date(0) } }",
