@@ -67,7 +67,7 @@ const onTheWay = new RegExp(
     "executor/src/(?:ahead|artifacts-folder|attempt-folder|attempts-as-shown|engine|errors|execute|heap-growth|index|inherited)",
     "executor/src/(?:local-engine|log-slot|outcome-record|places?|readiness|runner/errors|safe-lines)",
     "mlpipe/src/(?:project/.*|cli/format|cli/commands/(?:session|step-words|run|plan)|lock/lock-(?:memory|path))",
-    "mlpipe/src/report/(?:line-batch|plain|summary|ndjson|symbols)",
+    "mlpipe/src/report/(?:line-batch|others-work|plain|summary|ndjson|symbols)",
   ]
     .map((places) => `packages/${places}\\.ts$`)
     .join("|") + "|fastest-levenshtein",

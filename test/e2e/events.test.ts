@@ -1,9 +1,9 @@
 /** `run --ndjson`: every line is an event as the published schema has it. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { z } from "zod";
-import { Project } from "./project.ts";
+import { finished, Project } from "./project.ts";
 
 const schema: unknown = JSON.parse(
   readFileSync(join(import.meta.dirname, "../../docs/schemas/event.schema.json"), "utf8"),
@@ -95,4 +95,40 @@ it("a run that is refused before it begins says so as an event, as the only line
     { type: "error", at: expect.any(String), error: expect.objectContaining({ code: "MLP6003" }) },
   ]);
   expect(stderr).toContain("MLP6003");
+});
+
+it("a step whose key another run executes says whom it waits for", async () => {
+  using project = new Project({
+    "steps.ts": `import { cmd, data, file } from "mlpipe";
+export const slow = data("slow", {
+  outputs: { out: file("txt") },
+  command: (_, o) => cmd\`python3 slow.py \${o.out}\`,
+});
+`,
+    "slow.py": `import sys, time
+open("begun.log", "a").write("begun\\n")
+time.sleep(2.5)
+open(sys.argv[1], "w").write("made")
+`,
+    "one.pipeline.ts": `import { pipeline } from "mlpipe";
+import { slow } from "./steps.ts";
+export default pipeline("one", () => slow({}));
+`,
+  });
+  const first = project.start(["run", "--ndjson"]);
+  const told = finished(first);
+  await expect.poll(() => existsSync(join(project.root, "begun.log")), { timeout: 10_000 }).toBe(true);
+  const second = await project.mlpipe("run", "--ndjson");
+  const run = eventsOf((await told).stdout).find(({ type }) => type === "run-started");
+  expect([second.exit, project.read("begun.log")]).toEqual([0, "begun\n"]);
+  const waiting = eventsOf(second.stdout).filter(({ type }) => type === "step-waiting");
+  expect(waiting).toEqual([
+    {
+      type: "step-waiting",
+      step: "slow",
+      for: (run as { run?: string } | undefined)?.run,
+      at: expect.any(String),
+    },
+  ]);
+  expect(waiting.every((event) => Event.safeParse(event).success)).toBe(true);
 });

@@ -115,6 +115,14 @@ export const EventSchema = z
         steps: z.array(Announced).readonly().describe("the steps of the items, in their place"),
       })
       .describe("the list of a fan-out is known"),
+    z
+      .strictObject({
+        type: z.literal("step-waiting"),
+        step: z.string(),
+        for: z.string().describe("the run that is executing the same key"),
+        at: Time,
+      })
+      .describe("another run makes what the step would make; told when that takes more than a moment"),
     z.strictObject({
       type: z.literal("step-started"),
       step: z.string(),

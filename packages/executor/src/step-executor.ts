@@ -25,6 +25,9 @@ import { WorkFolders } from "./work-folders.ts";
 /** After this long a step whose key another run executes is looked at again. */
 const claimPausesMs = [20, 50, 100, 200, 500];
 
+/** After so many of them it is told what a step waits for. */
+const quietTries = 5;
+
 /** What became of a step, before it is an outcome. */
 export type Settled = Pick<StepOutcome, "status" | "key" | "reasons"> &
   Partial<Pick<StepOutcome, "stepRun" | "durationMs" | "metrics" | "error">> & {
@@ -136,7 +139,7 @@ export class StepExecutor {
     place: Place,
     turn: Turn | undefined,
   ): Promise<Settled | undefined> {
-    if (!(await this.#claim(decision, turn))) return undefined;
+    if (!(await this.#claim(step, decision, turn))) return undefined;
     let tried: Tried | undefined;
     try {
       const made = this.#madeMeanwhile(step, decision);
@@ -162,7 +165,7 @@ export class StepExecutor {
     place: Place,
   ): Promise<StepOutcome["check"]> {
     const { store } = this.#options;
-    if (!(await this.#claim(decision))) return undefined;
+    if (!(await this.#claim(step, decision))) return undefined;
     // What is to be compared is made from the beginning.
     const forget = (): void => {
       if (step.checkpoints !== undefined) store.checkpoints.remove(fileName(step.id), decision.key);
@@ -189,13 +192,16 @@ export class StepExecutor {
    * Claims a key, waiting while another run has it; false if this run is to start nothing more. Who has no place does not
    * wait for others: two runs could wait for each other's next steps for ever.
    */
-  async #claim({ key }: RunDecision, turn?: Turn): Promise<boolean> {
-    const { store, run, halted, onContended } = this.#options;
+  async #claim(step: ManifestStep, { key }: RunDecision, turn?: Turn): Promise<boolean> {
+    const { store, run, halted, onContended, emit } = this.#options;
     for (let tries = 0; !halted.aborted; tries++) {
       if (this.#claimed.delete(key)) return true;
       // One that was not to be had then is left to those who have a place.
       if (turn !== undefined) return false;
-      if (store.claims.claim(key, run).mine) return true;
+      const claim = store.claims.claim(key, run);
+      if (claim.mine) return true;
+      if (tries === quietTries)
+        emit({ type: "step-waiting", step: step.id, for: claim.by, at: timestamp(new Date()) });
       onContended();
       await pause(claimPausesMs[Math.min(tries, claimPausesMs.length - 1)]);
     }

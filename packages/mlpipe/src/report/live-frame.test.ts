@@ -56,6 +56,16 @@ describe("the live view", () => {
     ]);
   });
 
+  it("shows for which run a step waits that is to come", () => {
+    const state = started("fit");
+    state.take(
+      { type: "step-waiting", step: "fit", for: "01a2269b-02a6-713f-b918-727be5db96e0", at: "" },
+      10,
+    );
+    const [, line] = state.frame({ now: 20, columns: 90, rows: 24, style: plain });
+    expect(line).toBe("· fit                      run 01a2269b-02a6-713f is executing it already");
+  });
+
   it("shows what stands for every item of a list once, and each item in its place when the list is known", () => {
     const state = started("grid", "fit[*]", "score[*]", "pick");
     const before = state.frame({ now: 0, columns: 80, rows: 24, style: plain });

@@ -4,6 +4,7 @@ import type { ExecutorEvent, StepStatus } from "@mlpipe/executor";
 import { count, duration } from "../cli/format.ts";
 import type { Style } from "../cli/style.ts";
 import { textWidth } from "../cli/text-width.ts";
+import { othersWork } from "./others-work.ts";
 import { symbols } from "./symbols.ts";
 
 interface LiveStep {
@@ -38,6 +39,9 @@ export class LiveState {
           event.steps.map(({ id }) => id),
           now,
         );
+        break;
+      case "step-waiting":
+        this.#change(event.step, { note: othersWork(event.for) });
         break;
       case "step-started":
         this.#change(event.step, { state: "running", since: now, note: event.reasons[0]?.message ?? "" });

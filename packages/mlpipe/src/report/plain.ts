@@ -4,6 +4,7 @@ import { summaryOf } from "../cli/commands/plan.ts";
 import { count, duration } from "../cli/format.ts";
 import type { Style } from "../cli/style.ts";
 import { LineBatch } from "./line-batch.ts";
+import { othersWork } from "./others-work.ts";
 import type { Reporter } from "./reporter.ts";
 import { symbols } from "./symbols.ts";
 
@@ -43,6 +44,9 @@ export class PlainReporter implements Reporter {
         );
         break;
       }
+      case "step-waiting":
+        this.#line("waiting", event.step, "waits", othersWork(event.for));
+        break;
       case "step-started": {
         const again = event.attempt > 1 ? ` (attempt ${event.attempt})` : "";
         const because = summaryOf(event.reasons.map(({ message }) => message));
