@@ -25,21 +25,20 @@ const leanBuiltins: Plugin = {
   name: "lean-builtins",
   renderChunk(code) {
     return code.replaceAll(
-      /^import (?:([\w$]+)|\{([^}]+)\}) from "(node:[\w/]+)";$/gm,
+      /^import (?:([\w$]+)(?:, )?)?(?:\{([^}]+)\})? from "(node:[\w/]+)";$/gm,
       (_, whole: string | undefined, names: string | undefined, from: string) => {
         const it = `process.getBuiltinModule("${from}")`;
         const late = lazy[from];
-        if (whole !== undefined)
-          return late === undefined ? `const ${whole} = ${it};` : `const ${whole} = ${lateObject(it)};`;
-        return (names ?? "")
-          .split(",")
-          .map((name) => {
+        const lines =
+          names?.split(",").map((name) => {
             const [imported = "", local = imported] = name.trim().split(" as ");
             return late === "all" || late?.includes(imported)
               ? lateFunction(it, imported, local)
               : `const ${local} = ${it}.${imported};`;
-          })
-          .join("\n");
+          }) ?? [];
+        if (whole !== undefined)
+          lines.unshift(`const ${whole} = ${late === undefined ? it : lateObject(it)};`);
+        return lines.join("\n");
       },
     );
   },

@@ -115,6 +115,18 @@ describe("installed from tarballs", () => {
     expect(await loaded("runs")).toContain("engine.js");
   });
 
+  it("no file takes Node's own modules by their ESM faces, which take long to load", () => {
+    const dist = join(project, "node_modules/mlpipe/dist");
+    const files = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) =>
+      file.endsWith(".js"),
+    );
+    expect(files).toContain("cli/main.js");
+    const taken = files.filter((file) =>
+      /^import\b.*["']node:/m.test(readFileSync(join(dist, file), "utf8")),
+    );
+    expect(taken).toEqual([]);
+  });
+
   it("every error has its page", async () => {
     const page = await mlpipe("help", "MLP1006");
     expect(page.exit).toBe(0);
