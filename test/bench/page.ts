@@ -97,9 +97,12 @@ const reasons = [
     "to make files, as ext4 without a journal is after many were deleted, shows twice: a step makes three where the " +
     "spawner makes one. What mlpipe holds in memory does not matter.",
   "- **Memory.** Of Node itself 55 MiB are in use once it has done all that a cold run asks for, zod and the code of mlpipe " +
-    "take 15, the parser of TypeScript 10, and a run of 10,000 steps writes one record with the outcome of each.",
+    "take 15, the parser of TypeScript 10, and a run of 10,000 steps writes one record with the outcome of each. The first run " +
+    "after a pipeline of few steps was edited into one of many, as happens here between 100 and 1,000, takes 25 more: " +
+    "Node strips the types itself, for which it keeps a parser. For pipelines that are known to be large another process " +
+    "does that, for which a small one would have to wait 50 ms after each edit.",
   "- **Small files.** Each is opened, looked at and read by itself, so that the rate is that of the file system: on one " +
-    "machine 79,000 to 109,000 a second were found, the fewest shortly after many files had been deleted.",
+    "machine 79,000 to 112,000 a second were found, the fewest shortly after many files had been deleted.",
 ].join("\n");
 
 function runs(repeat: number | null): string {
