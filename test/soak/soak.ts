@@ -305,7 +305,9 @@ ${[
 
 ${problems.length === 0 ? "Nothing was lost, left over or grown." : `## Problems\n\n${problems.map((problem) => `- ${problem}`).join("\n")}`}
 `;
-writeFileSync(new URL("../../docs/soak.md", import.meta.url), report);
+const page = join(import.meta.dirname, "../../docs/soak.md");
+writeFileSync(page, report);
+spawnSync(join(import.meta.dirname, "../../node_modules/.bin/oxfmt"), [page], { stdio: "ignore" });
 process.stderr.write(report);
 undisturbed[Symbol.dispose]();
 if (problems.length === 0) project[Symbol.dispose]();
