@@ -8,6 +8,7 @@ import {
   secretsOf,
 } from "@mlpipe/dsl";
 import { type Content, type Digest, digestOfJson, type StepRunRow, type Store } from "@mlpipe/store";
+import { whatChanged } from "./changed-meanwhile.ts";
 import { CommandCode } from "./command/command.ts";
 import { PythonMemory } from "./command/python-memory.ts";
 import { CodeMemory } from "./code-memory.ts";
@@ -34,7 +35,6 @@ import type { Decision, Plan, Preimage, Reason, ResolvedInput } from "./plan.ts"
 import { keyFormat, keyOf } from "./preimage.ts";
 import { Sources } from "./sources.ts";
 import { type Expansion, isNamed, StepGraph } from "./step-graph.ts";
-import { whatChanged } from "./changed-meanwhile.ts";
 
 /** What a planner needs to know. */
 export interface PlannerOptions {
@@ -85,7 +85,7 @@ export class Planner {
   /** Whose documents are among them. */
   readonly #remembered = new Set<StepIdentity>();
   /** What tells of sources, the same for all steps. */
-  readonly #sourcesOnly: Omit<InputResolver, "outputOf">;
+  readonly #tellsSources: Omit<InputResolver, "outputOf">;
   #lastResolver: InputResolver | undefined;
   #secrets: readonly string[] | undefined;
   readonly #history: History;
@@ -107,7 +107,7 @@ export class Planner {
     this.#identities = this.#newIdentities(options.manifest.steps);
     const sources = new Sources(options.manifest, options.root, options.store);
     this.#sources = sources;
-    this.#sourcesOnly = {
+    this.#tellsSources = {
       root: options.root,
       contentOf: (path) => sources.contentOf(path),
       knownContent: (path) => sources.known(path),
@@ -460,7 +460,7 @@ export class Planner {
 
   /** What tells of inputs. All steps of a run ask for the same. */
   #resolver(outputOf: OutputOf): InputResolver {
-    if (this.#lastResolver?.outputOf !== outputOf) this.#lastResolver = { ...this.#sourcesOnly, outputOf };
+    if (this.#lastResolver?.outputOf !== outputOf) this.#lastResolver = { ...this.#tellsSources, outputOf };
     return this.#lastResolver;
   }
 
