@@ -10,6 +10,23 @@ import { smallPipeline } from "./small-pipeline.ts";
 const objectOf = (project: Project, digest: string | undefined): string =>
   join(project.root, ".mlpipe/objects", (digest ?? "").slice(0, 2), (digest ?? "").slice(2));
 
+const stepImports = `import { data } from "mlpipe";
+import { existsSync, writeFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { z } from "zod";
+`;
+
+/** A step that has begun when there is a mark, and ends when there is another. */
+const untilTold = `export const long = data("long", {
+  outputs: { n: z.int() },
+  async run() {
+    writeFileSync("started.mark", "");
+    while (!existsSync("go.mark")) await pause(20);
+    return { n: 1 };
+  },
+});
+`;
+
 describe("a cache never lies", () => {
   it("about two steps that one factory made", async () => {
     using project = new Project({
@@ -103,20 +120,8 @@ export default pipeline("made", z.object({}), () => made({}));
   it("about code that was edited while the run was going on", async () => {
     const files = {
       "h.ts": `export const h = () => "v1";\n`,
-      "steps.ts": `import { data } from "mlpipe";
-import { existsSync, writeFileSync } from "node:fs";
-import { setTimeout as pause } from "node:timers/promises";
-import { z } from "zod";
-import { h } from "./h.ts";
-export const long = data("long", {
-  outputs: { n: z.int() },
-  async run() {
-    writeFileSync("started.mark", "");
-    while (!existsSync("go.mark")) await pause(20);
-    return { n: 1 };
-  },
-});
-export const two = data("two", { inputs: { n: z.int() }, outputs: { text: z.string() }, run: ({ n }) => ({ text: h() + n }) });
+      "steps.ts": `${stepImports}import { h } from "./h.ts";
+${untilTold}export const two = data("two", { inputs: { n: z.int() }, outputs: { text: z.string() }, run: ({ n }) => ({ text: h() + n }) });
 `,
       "edited.pipeline.ts": `import { pipeline } from "mlpipe";
 import { z } from "zod";
@@ -145,20 +150,8 @@ export default pipeline("edited", z.object({}), () => two({ n: long({}).n }));
     });
     using project = new Project({
       ...words("1.0.0"),
-      "steps.ts": `import { data } from "mlpipe";
-import { existsSync, writeFileSync } from "node:fs";
-import { setTimeout as pause } from "node:timers/promises";
-import { z } from "zod";
-import { word } from "words";
-export const long = data("long", {
-  outputs: { n: z.int() },
-  async run() {
-    writeFileSync("started.mark", "");
-    while (!existsSync("go.mark")) await pause(20);
-    return { n: 1 };
-  },
-});
-export const two = data("two", { inputs: { n: z.int() }, outputs: { text: z.string() }, run: ({ n }) => ({ text: word + n }) });
+      "steps.ts": `${stepImports}import { word } from "words";
+${untilTold}export const two = data("two", { inputs: { n: z.int() }, outputs: { text: z.string() }, run: ({ n }) => ({ text: word + n }) });
 `,
       "installed.pipeline.ts": `import { pipeline } from "mlpipe";
 import { long, two } from "./steps.ts";
